@@ -1,0 +1,201 @@
+//! Floor 1: where objects live. [`Store`] is the contract; `local`, `s3` and `memory` keep
+//! objects; `retry`, `recording` and `faulty` wrap another store.
+//!
+//! A store knows nothing of what it keeps: it is a stranger to the format and to keys.
+//! The trait is synchronous; async code lives in `s3/` alone.
+
+use std::fmt;
+
+use bytes::Bytes;
+
+use crate::seams::Timestamp;
+
+/// An object as LIST and HEAD show it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ObjectInfo {
+    /// The whole name, such as `packs/3f/3f09…`.
+    pub name: String,
+    /// Stored length in bytes.
+    pub bytes: u64,
+    /// When the store says it was written, by the store's clock.
+    pub modified: Timestamp,
+}
+
+/// Which part of an object to fetch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// All of it; an object larger than `bytes_max` is refused before memory is spent on it.
+    Whole { bytes_max: u64 },
+    /// `bytes` bytes from offset `start`; exactly that many, or it is an error.
+    Range { start: u64, bytes: u64 },
+}
+
+/// Objects under one prefix or in one folder.
+///
+/// Names are `/`-separated, of lower-case letters, digits and `_`, never empty, never with an
+/// empty part. What holds for every store, and is checked for each by `store::contract`:
+///
+/// - After `put` returned, `get`, `head` and `list` see the object, whole.
+/// - Nobody ever sees a part of an object under its name, whatever crashes.
+/// - `put` on a name that exists replaces it (the project only ever puts identical bytes there).
+/// - A `put` whose answer was lost may have happened.
+/// - `list` gives every object whose name starts with the prefix, in byte order of names, each
+///   once, and none of the store's own temporary files.
+/// - Times are the store's own, and comparable to each other.
+pub trait Store: Send + Sync {
+    /// Where this is, for messages: never holds a secret.
+    fn url(&self) -> String;
+
+    /// Stores an object durably.
+    ///
+    /// # Errors
+    /// Any [`ErrorKind`] but `NotFound` and `AlreadyExists`.
+    fn put(&self, name: &str, body: Bytes) -> Result<()>;
+
+    /// Stores an object only if there is none of that name; where the store has no atomic way, as
+    /// well as it can (HEAD, then PUT).
+    ///
+    /// # Errors
+    /// `AlreadyExists` if there is one.
+    fn put_if_absent(&self, name: &str, body: Bytes) -> Result<()>;
+
+    /// Fetches an object or a part of it.
+    ///
+    /// # Errors
+    /// `NotFound`; `TooLarge` beyond `bytes_max`; `Incomplete` when fewer bytes came than the
+    /// window asked for or the store promised.
+    fn get(&self, name: &str, window: Window) -> Result<Bytes>;
+
+    /// Visits objects by prefix (`""` for all). An error from `visit` ends the listing and is
+    /// returned as it is. A page is held in memory at a time, never the whole list.
+    ///
+    /// # Errors
+    /// As the store answers. An empty or absent prefix is an empty list, not `NotFound`.
+    fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()>;
+
+    /// # Errors
+    /// `NotFound`.
+    fn head(&self, name: &str) -> Result<ObjectInfo>;
+
+    /// Removes an object; one that is not there is no error.
+    ///
+    /// # Errors
+    /// `Denied`, `Retained`.
+    fn delete(&self, name: &str) -> Result<()>;
+
+    /// The store's own time now.
+    ///
+    /// # Errors
+    /// When the store does not answer.
+    fn now(&self) -> Result<Timestamp>;
+}
+
+pub type Result<T, E = StoreError> = std::result::Result<T, E>;
+
+/// What kind of failure it was: this, not the message, is what callers act on.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ErrorKind {
+    /// There is no such object.
+    NotFound,
+    /// `put_if_absent` found one.
+    AlreadyExists,
+    /// Credentials or permissions do not allow it.
+    Denied,
+    /// Credentials are missing, expired or unknown to the store.
+    Credentials,
+    /// The bucket or the folder itself is not there.
+    NoContainer,
+    /// The store asks for patience (503 SlowDown, 429).
+    Throttled,
+    /// A connection, a time-out, a 5xx: may go through next time.
+    Transient,
+    /// No space or over quota.
+    Full,
+    /// The store refuses because the clocks differ too much.
+    ClockSkew,
+    /// Locked until a date.
+    Retained,
+    /// More bytes than the caller allows.
+    TooLarge,
+    /// Fewer bytes than promised.
+    Incomplete,
+    /// A name, URL or setting that cannot work.
+    Invalid,
+    /// Anything else; not tried again.
+    Other,
+}
+
+/// One failed call.
+#[derive(Debug)]
+pub struct StoreError {
+    pub kind: ErrorKind,
+    /// What was tried, such as "store", "fetch", "list".
+    pub operation: &'static str,
+    /// The object's name, or the prefix of a listing.
+    pub name: String,
+    /// Why, in words, where there is no source.
+    pub detail: String,
+    pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
+}
+
+impl StoreError {
+    pub fn new(kind: ErrorKind, operation: &'static str, name: &str) -> Self {
+        Self { kind, operation, name: name.to_owned(), detail: String::new(), source: None }
+    }
+
+    pub fn because(mut self, detail: impl Into<String>) -> Self {
+        self.detail = detail.into();
+        self
+    }
+
+    pub fn caused_by(
+        mut self,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        self.source = Some(source.into());
+        self
+    }
+
+    /// Whether the same call may go through if it is made again.
+    pub fn is_worth_a_retry(&self) -> bool {
+        matches!(
+            self.kind,
+            ErrorKind::Throttled | ErrorKind::Transient | ErrorKind::Incomplete
+        )
+    }
+}
+
+impl fmt::Display for StoreError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { operation, name, .. } = self;
+        let what = if name.is_empty() { "the repository" } else { name.as_str() };
+        write!(f, "could not {operation} {what}: ")?;
+        let reason = match self.kind {
+            ErrorKind::NotFound => "it is not there",
+            ErrorKind::AlreadyExists => "it exists already",
+            ErrorKind::Denied => "the store denies access",
+            ErrorKind::Credentials => "the store does not accept the credentials",
+            ErrorKind::NoContainer => "the bucket or folder does not exist",
+            ErrorKind::Throttled => "the store asks for fewer requests",
+            ErrorKind::Transient => "the store could not be reached or failed",
+            ErrorKind::Full => "there is no space left",
+            ErrorKind::ClockSkew => "the clocks of this machine and of the store differ too much",
+            ErrorKind::Retained => "it is locked against deletion",
+            ErrorKind::TooLarge => "it is larger than it can rightly be",
+            ErrorKind::Incomplete => "only a part of it arrived",
+            ErrorKind::Invalid => "the request cannot work",
+            ErrorKind::Other => "the store answered with an error",
+        };
+        f.write_str(reason)?;
+        if !self.detail.is_empty() {
+            write!(f, " ({})", self.detail)?;
+        }
+        Ok(())
+    }
+}
+
+impl std::error::Error for StoreError {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.source.as_deref().map(|source| source as _)
+    }
+}
