@@ -5,6 +5,10 @@
 //! then `repository` and `source`; then `ops`, one file a verb; on top `cli`.
 //! `docs/architecture.md` tells the whole story.
 
+pub mod chunker;
+pub mod compress;
+pub mod crypto;
+pub mod format;
 pub mod id;
 pub mod progress;
 pub mod seams;

@@ -140,7 +140,13 @@ pub struct StoreError {
 
 impl StoreError {
     pub fn new(kind: ErrorKind, operation: &'static str, name: &str) -> Self {
-        Self { kind, operation, name: name.to_owned(), detail: String::new(), source: None }
+        Self {
+            kind,
+            operation,
+            name: name.to_owned(),
+            detail: String::new(),
+            source: None,
+        }
     }
 
     pub fn because(mut self, detail: impl Into<String>) -> Self {
@@ -167,8 +173,14 @@ impl StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operation, name, .. } = self;
-        let what = if name.is_empty() { "the repository" } else { name.as_str() };
+        let Self {
+            operation, name, ..
+        } = self;
+        let what = if name.is_empty() {
+            "the repository"
+        } else {
+            name.as_str()
+        };
         write!(f, "could not {operation} {what}: ")?;
         let reason = match self.kind {
             ErrorKind::NotFound => "it is not there",
