@@ -10,6 +10,7 @@ pub mod compress;
 pub mod crypto;
 pub mod format;
 pub mod id;
+pub mod index;
 pub mod progress;
 pub mod seams;
 pub mod store;
