@@ -12,5 +12,6 @@ pub mod format;
 pub mod id;
 pub mod index;
 pub mod progress;
+pub mod repository;
 pub mod seams;
 pub mod store;

@@ -6,6 +6,7 @@
 mod chunks;
 mod files;
 mod packs;
+mod records;
 mod schema;
 
 use std::path::{Path, PathBuf};

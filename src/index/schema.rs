@@ -46,6 +46,11 @@ CREATE TABLE files (
     sha1     BLOB NOT NULL,
     chunks   BLOB NOT NULL
 ) WITHOUT ROWID;
+-- Snapshot records that were opened and found right: immutable, so never stale.
+CREATE TABLE records (
+    id      BLOB PRIMARY KEY,
+    payload BLOB NOT NULL
+) WITHOUT ROWID;
 ";
 
 /// Sets the connection up and makes the tables if there are none.
