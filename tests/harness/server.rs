@@ -30,6 +30,7 @@ while [ -d "$folder" ] && [ ! -e "$folder/pid" ]; do sleep 0.1; done
 if [ ! -e "$folder/pid" ]; then kill -s KILL 0; fi
 [ -e "$folder/ended" ] || kill -s "$signal" "$(cat "$folder/pid")"
 wait
+if [ -e "$folder/remove-too" ]; then xargs rm -f <"$folder/remove-too"; fi
 [ "$word" = keep ] || rm -rf "$folder"
 "#;
 
@@ -105,6 +106,15 @@ impl ServerProcess {
             }
             std::thread::sleep(Duration::from_millis(100));
         }
+    }
+
+    /// Files outside its folder that go with the server.
+    pub fn remove_too(&self, files: impl IntoIterator<Item = PathBuf>) {
+        let list: String = files
+            .into_iter()
+            .map(|file| format!("{}\n", file.display()))
+            .collect();
+        std::fs::write(self.folder.join("remove-too"), list).expect("a list of files");
     }
 
     /// Whether the server is gone although nobody ended it.
