@@ -8,4 +8,5 @@
 pub mod id;
 pub mod progress;
 pub mod seams;
+pub mod source;
 pub mod store;
