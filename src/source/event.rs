@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::PathBuf;
 
+use rustix::fs::FileType;
+
 use super::Metadata;
 
 /// What the walk comes upon.
@@ -60,6 +62,20 @@ pub enum Special {
     /// `/proc`, `/sys` and their like, met below a root: the kernel's state, not files.
     KernelFolder,
     Unknown,
+}
+
+impl Special {
+    /// `None` for what can be backed up.
+    pub(super) fn of(file_type: FileType) -> Option<Self> {
+        match file_type {
+            FileType::RegularFile | FileType::Directory | FileType::Symlink => None,
+            FileType::Socket => Some(Self::Socket),
+            FileType::Fifo => Some(Self::Fifo),
+            FileType::BlockDevice => Some(Self::BlockDevice),
+            FileType::CharacterDevice => Some(Self::CharacterDevice),
+            FileType::Unknown => Some(Self::Unknown),
+        }
+    }
 }
 
 impl fmt::Display for Special {

@@ -170,8 +170,11 @@ impl Walk {
             Err(errno) => return Some(self.problem(path, errno)),
         };
         let metadata = Metadata::from_stat(&stat);
-        let kind = match FileType::from_raw_mode(stat.st_mode) {
-            FileType::RegularFile => Kind::File,
+        let file_type = FileType::from_raw_mode(stat.st_mode);
+        if let Some(what) = Special::of(file_type) {
+            return Some(Event::Skipped { path, what });
+        }
+        let kind = match file_type {
             FileType::Directory => {
                 if self.filter.excludes_folder(&path) {
                     return None;
@@ -188,36 +191,7 @@ impl Walk {
                 },
                 Err(errno) => return Some(self.problem(path, errno)),
             },
-            FileType::Socket => {
-                return Some(Event::Skipped {
-                    path,
-                    what: Special::Socket,
-                });
-            }
-            FileType::Fifo => {
-                return Some(Event::Skipped {
-                    path,
-                    what: Special::Fifo,
-                });
-            }
-            FileType::BlockDevice => {
-                return Some(Event::Skipped {
-                    path,
-                    what: Special::BlockDevice,
-                });
-            }
-            FileType::CharacterDevice => {
-                return Some(Event::Skipped {
-                    path,
-                    what: Special::CharacterDevice,
-                });
-            }
-            FileType::Unknown => {
-                return Some(Event::Skipped {
-                    path,
-                    what: Special::Unknown,
-                });
-            }
+            _ => Kind::File,
         };
         let source = PathBuf::from(OsString::from_vec(source));
         Some(Event::Found(Found {

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, kill_process_group};
+use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::recognise::printable;
 use crate::source::error::CommandStatus;
@@ -24,6 +24,10 @@ const OUTPUT_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a command has to clean up after itself when it is stopped.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
 const STOP_STEP: Duration = Duration::from_millis(10);
+
+/// Goes before the command. It does not own the terminal, so a program that asks for a password
+/// there would be halted for ever; ignoring these signals, it meets an error instead.
+const NO_TERMINAL: &str = "trap '' TTIN TTOU";
 
 #[derive(Debug)]
 pub(super) struct DatabaseCommand {
@@ -40,7 +44,7 @@ impl DatabaseCommand {
         let failed = |source| SourceError::CommandStart { source };
         let mut child = Command::new("sh")
             .arg("-c")
-            .arg(command)
+            .arg(format!("{NO_TERMINAL}\n{command}"))
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())
@@ -107,19 +111,19 @@ impl DatabaseCommand {
         // Nothing more can be done about a failure here, which means that it is gone already.
         let _ = kill_process_group(self.group, Signal::TERM);
         let mut waited = Duration::ZERO;
-        while waited < STOP_PATIENCE {
-            if let Ok(Some(status)) = self.child.try_wait() {
-                self.ended = Some(status);
-                break;
-            }
+        while waited < STOP_PATIENCE && !self.has_ended() {
             thread::sleep(STOP_STEP);
             waited += STOP_STEP;
         }
-        // What is left of the group keeps its number from being given to another.
         let _ = kill_process_group(self.group, Signal::KILL);
-        if self.ended.is_none() {
-            self.ended = self.child.wait().ok();
-        }
+        self.ended = self.child.wait().ok();
+    }
+
+    /// Whether the command itself ended; leaves its number taken, so that the group can still be
+    /// signalled without hitting another.
+    fn has_ended(&self) -> bool {
+        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
+        !matches!(waitid(WaitId::Pid(self.group), options), Ok(None))
     }
 }
 

@@ -23,7 +23,7 @@ enum Place {
     Double,
     /// After `$`, with the tag so far.
     Tag(Vec<u8>),
-    /// Inside `$tag$ … $tag$`; how much of the closing one has been seen, 0 for none.
+    /// Inside `$tag$ … $tag$`; so many bytes of the closing one have been seen.
     Dollar {
         tag: Vec<u8>,
         seen: usize,
@@ -127,33 +127,21 @@ impl Quotes {
                 self.plain(byte)
             }
             Place::Dollar { tag, seen } => {
-                // `seen` counts the `$` and the letters of the tag that follow it.
                 *seen = match (*seen, byte) {
-                    (0, b'$') => 1,
-                    (0, _) => 0,
-                    (n, b'$') if n == tag.len() + 1 => {
+                    (count, b'$') if count == tag.len() + 1 => {
                         self.place = Place::Plain;
                         self.in_name = false;
                         return false;
                     }
                     (_, b'$') => 1,
-                    (n, letter) if tag.get(n - 1) == Some(&letter) => n + 1,
+                    (0, _) => 0,
+                    (count, letter) if tag.get(count - 1) == Some(&letter) => count + 1,
                     _ => 0,
                 };
                 false
             }
             Place::Block { depth, before } => {
-                match (*before, byte) {
-                    (b'*', b'/') => *depth -= 1,
-                    (b'/', b'*') => *depth = depth.saturating_add(1),
-                    (_, b'*' | b'/') => {
-                        *before = byte;
-                        return false;
-                    }
-                    _ => {}
-                }
-                *before = 0;
-                if *depth == 0 {
+                if step_in_block(depth, before, byte) {
                     self.place = Place::Plain;
                 }
                 false
@@ -173,6 +161,21 @@ impl Quotes {
         self.in_name = is_name(byte) || (self.in_name && byte == b'$');
         byte == b'\n'
     }
+}
+
+/// Whether the byte ends the outermost comment.
+fn step_in_block(depth: &mut u32, before: &mut u8, byte: u8) -> bool {
+    match (*before, byte) {
+        (b'*', b'/') => *depth = depth.saturating_sub(1),
+        (b'/', b'*') => *depth = depth.saturating_add(1),
+        (_, b'*' | b'/') => {
+            *before = byte;
+            return false;
+        }
+        _ => {}
+    }
+    *before = 0;
+    *depth == 0
 }
 
 fn is_name(byte: u8) -> bool {

@@ -147,6 +147,8 @@ fn refuse_postgres_within(folder: &Path) -> Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::filter::Filter;
+    use crate::source::{Event, Kind, Walk};
 
     fn location(folders: &[&str]) -> tempfile::TempDir {
         let dir = tempfile::tempdir().unwrap();
@@ -227,5 +229,34 @@ mod tests {
             );
             assert!(error.to_string().contains("dump"));
         }
+    }
+
+    #[test]
+    fn the_sample_location_is_walked_with_its_ugly_name() {
+        let dir = tempfile::tempdir().unwrap();
+        let archive =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples/upload-location.tar");
+        let tar = std::process::Command::new("tar")
+            .arg("-xf")
+            .arg(archive)
+            .arg("-C")
+            .arg(dir.path())
+            .status()
+            .unwrap();
+        assert!(tar.success());
+        let layout = Layout::read(&dir.path().join("upload-location")).unwrap();
+        assert!(layout.unmarked.is_empty() && layout.absent.is_empty());
+        let files: Vec<_> = Walk::new(&layout.roots, Filter::default())
+            .unwrap()
+            .filter_map(|event| match event {
+                Event::Found(found) if found.kind == Kind::File => Some(found),
+                Event::Found(_) => None,
+                other => panic!("{other:?}"),
+            })
+            .collect();
+        assert_eq!(files.len(), 3 + 4 + 1 + 3);
+        let ugly = "library/alice/2024/2024-07-14/Fête\\été\t+1.png".as_bytes();
+        let ugly = files.iter().find(|found| found.path == ugly).unwrap();
+        assert_eq!((ugly.root, ugly.metadata.size), (1, 5));
     }
 }
