@@ -19,8 +19,8 @@ enum Place {
     Slash,
     /// Up to the end of the line: `-- …`, or a command of psql.
     Line,
-    Single,
-    Double,
+    /// Up to this closing quote.
+    Quoted(u8),
     /// After `$`, with the tag so far.
     Tag(Vec<u8>),
     /// Inside `$tag$ … $tag$`; so many bytes of the closing one have been seen.
@@ -55,8 +55,7 @@ impl Quotes {
         let mut rest = text;
         while let Some((&byte, after)) = rest.split_first() {
             let skip = match &self.place {
-                Place::Single => memchr(b'\'', rest),
-                Place::Double => memchr(b'"', rest),
+                Place::Quoted(quote) => memchr(*quote, rest),
                 Place::Line => memchr(b'\n', rest),
                 Place::Dollar { seen: 0, .. } => memchr(b'$', rest),
                 Place::Block { before: 0, .. } => memchr2(b'*', b'/', rest),
@@ -99,14 +98,9 @@ impl Quotes {
                 }
                 byte == b'\n'
             }
-            Place::Single | Place::Double => {
-                let end = if self.place == Place::Single {
-                    b'\''
-                } else {
-                    b'"'
-                };
+            Place::Quoted(quote) => {
                 // A doubled quote closes and opens again, which comes to the same.
-                if byte == end {
+                if byte == *quote {
                     self.place = Place::Plain;
                     self.in_name = false;
                 }
@@ -151,8 +145,7 @@ impl Quotes {
 
     fn plain(&mut self, byte: u8) -> bool {
         self.place = match byte {
-            b'\'' => Place::Single,
-            b'"' => Place::Double,
+            b'\'' | b'"' => Place::Quoted(byte),
             b'-' => Place::Dash,
             b'/' => Place::Slash,
             b'$' if !self.in_name => Place::Tag(Vec::new()),
