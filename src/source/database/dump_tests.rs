@@ -256,3 +256,10 @@ fn a_dump_that_was_not_read_is_not_judged() {
     dump.read_exact(&mut some).unwrap();
     assert!(matches!(dump.finish(), Err(SourceError::DumpNotRead)));
 }
+
+#[test]
+fn a_dump_and_a_walk_can_move_to_another_thread() {
+    fn movable<T: Send>() {}
+    movable::<Dump>();
+    movable::<crate::source::Walk>();
+}
