@@ -18,7 +18,7 @@ pub mod walk;
 
 use std::path::PathBuf;
 
-pub use error::{CommandOutput, SourceError};
+pub use error::{CommandOutput, CommandStatus, SourceError};
 pub use event::{Event, Found, Kind, Problem, Special};
 pub use metadata::Metadata;
 pub use walk::Walk;

@@ -8,6 +8,8 @@ use super::{DumpFacts, DumpKind};
 
 /// So many tables are counted one by one; a bound on memory, far above any real database.
 const TABLES_MAX: usize = 10_000;
+/// Schema and name have up to 63 bytes each; longer ones are no tables of Postgres.
+const TABLE_NAME_BYTES_MAX: usize = 256;
 
 #[derive(Debug, Default)]
 pub(super) struct Tally {
@@ -49,7 +51,7 @@ impl Tally {
 
     /// A data block begins; tells which columns of its rows the tally wants to see.
     pub(super) fn table(&mut self, copy: &CopyTable) -> Option<HistoryColumns> {
-        if self.rows.len() < TABLES_MAX {
+        if self.rows.len() < TABLES_MAX && copy.name.len() <= TABLE_NAME_BYTES_MAX {
             self.rows.entry(copy.name.clone()).or_default();
         }
         // Other applications have assets too, but not with this column.
