@@ -14,4 +14,5 @@ pub mod index;
 pub mod progress;
 pub mod repository;
 pub mod seams;
+pub mod source;
 pub mod store;
