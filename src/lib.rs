@@ -9,3 +9,4 @@ pub mod id;
 pub mod progress;
 pub mod seams;
 pub mod store;
+pub mod cli;
