@@ -169,7 +169,7 @@ fn words_section(kit: &Kit<'_>) -> String {
         // Writing to a String cannot fail.
         let _ = writeln!(list, "<li><b>{}</b>{}</li>", place + 1, html(word));
     }
-    let square = figure(&words.join(" "), EcLevel::Q, "", "The 24 words as one line");
+    let square = figure(&words.join(" "), EcLevel::M, "", "The 24 words as one line");
     format!(
         "<section>\n<h2>The {} words</h2>\n<div class=\"beside\">\n<ol class=\"words\">\n{list}</ol>\n\
          {square}</div>\n</section>\n",
@@ -198,7 +198,8 @@ fn place_section(kit: &Kit<'_>) -> String {
 fn steps_section(kit: &Kit<'_>) -> String {
     let mut list = String::new();
     for (text, command) in kit.steps() {
-        let command = command.map(|command| format!("<pre><code>{}</code></pre>", html(&command)));
+        let command =
+            command.map(|command| format!("<pre><code>{}</code></pre>", command_html(&command)));
         let _ = writeln!(
             list,
             "<li>{}{}</li>",
@@ -208,8 +209,8 @@ fn steps_section(kit: &Kit<'_>) -> String {
     }
     let without = html(&without_offsite());
     format!(
-        "<section>\n<h2>On the worst day</h2>\n<ol class=\"steps\">\n{list}</ol>\n</section>\n\
-         <section class=\"sheet\">\n<h2>If offsite itself is gone</h2>\n<p>{without}</p>\n</section>\n"
+        "<section class=\"flows\">\n<h2>On the worst day</h2>\n<ol class=\"steps\">\n{list}</ol>\n</section>\n\
+         <section>\n<h2>If offsite itself is gone</h2>\n<p>{without}</p>\n</section>\n"
     )
 }
 
@@ -239,7 +240,7 @@ fn notes_section() -> String {
         "<section>\n<h2>Notes by hand</h2>\n<table>\n\
          <tr><th style=\"width: 45%\">Where a copy lies, or what was restored</th>\
          <th style=\"width: 32%\">By whom</th><th>When</th></tr>\n{}</table>\n</section>\n",
-        row.repeat(5)
+        row.repeat(7)
     )
 }
 
@@ -441,6 +442,15 @@ fn html(text: &str) -> String {
         .replace('<', "&lt;")
         .replace('>', "&gt;");
     text.replace('"', "&quot;").replace('\'', "&#39;")
+}
+
+/// A command line that is never broken inside the name of a flag.
+fn command_html(command: &str) -> String {
+    let whole = |word: &str| match word.starts_with("--") {
+        true => format!("<span>{}</span>", html(word)),
+        false => html(word),
+    };
+    command.split(' ').map(whole).collect::<Vec<_>>().join(" ")
 }
 
 /// An argument for a shell, in single quotes where it needs any.

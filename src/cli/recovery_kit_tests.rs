@@ -36,8 +36,9 @@ fn both_pages_say_all_that_is_needed() {
             "cannot be revoked",
             "AWS_SECRET_ACCESS_KEY",
         ];
+        let shown = text.replace("<span>", "").replace("</span>", "");
         for part in needed {
-            assert!(text.contains(part), "{part}");
+            assert!(shown.contains(part), "{part}");
         }
         assert!(text.replace("\n   ", "").contains(&base64));
     }

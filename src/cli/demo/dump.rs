@@ -6,117 +6,17 @@
 use std::io::{self, BufWriter, Write};
 
 use super::dice::Dice;
-use super::library::{Asset, Kind, Library, moment};
+use super::library::{Asset, DRAWN_AT, Kind, Library, User, moment};
+use super::tables::{
+    ASSET, EXIF, FACE, FACE_SEARCH, FILE, LIBRARY, SMART_SEARCH, SYSTEM_METADATA, Table, USER,
+    VERSION_HISTORY, quoted, write_schema,
+};
 
 /// Numbers in an embedding.
 const DIMENSIONS: usize = 512;
 
 /// The value of a field: `None` is NULL.
 type Row = Vec<Option<String>>;
-
-/// A table by its name and its columns with their types, in the order of a COPY block.
-struct Table {
-    name: &'static str,
-    columns: &'static [(&'static str, &'static str)],
-}
-
-const TIME: &str = "timestamp with time zone";
-
-#[rustfmt::skip]
-const ASSET: Table = Table { name: "asset", columns: &[
-    ("id", "uuid NOT NULL"), ("ownerId", "uuid NOT NULL"), ("type", "character varying NOT NULL"),
-    ("originalPath", "character varying NOT NULL"), ("fileCreatedAt", TIME), ("fileModifiedAt", TIME),
-    ("isFavorite", "boolean DEFAULT false NOT NULL"), ("duration", "integer"),
-    ("checksum", "bytea NOT NULL"), ("livePhotoVideoId", "uuid"), ("updatedAt", TIME),
-    ("createdAt", TIME), ("originalFileName", "character varying NOT NULL"), ("thumbhash", "bytea"),
-    ("isOffline", "boolean DEFAULT false NOT NULL"), ("libraryId", "uuid"),
-    ("isExternal", "boolean DEFAULT false NOT NULL"), ("deletedAt", TIME), ("localDateTime", TIME),
-    ("stackId", "uuid"), ("duplicateId", "uuid"), ("status", "public.assets_status_enum NOT NULL"),
-    ("updateId", "uuid NOT NULL"), ("visibility", "public.asset_visibility_enum NOT NULL"),
-    ("width", "integer"), ("height", "integer"), ("isEdited", "boolean DEFAULT false NOT NULL"),
-    ("checksumAlgorithm", "public.asset_checksum_algorithm_enum NOT NULL"),
-] };
-#[rustfmt::skip]
-const EXIF: Table = Table { name: "asset_exif", columns: &[
-    ("assetId", "uuid NOT NULL"), ("make", "character varying"), ("model", "character varying"),
-    ("exifImageWidth", "integer"), ("exifImageHeight", "integer"), ("fileSizeInByte", "bigint"),
-    ("orientation", "character varying"), ("dateTimeOriginal", TIME), ("modifyDate", TIME),
-    ("timeZone", "character varying"), ("latitude", "double precision"),
-    ("longitude", "double precision"), ("city", "character varying"),
-    ("description", "text DEFAULT ''::text NOT NULL"), ("rating", "integer"), ("updatedAt", TIME),
-    ("updateId", "uuid NOT NULL"),
-] };
-#[rustfmt::skip]
-const FACE: Table = Table { name: "asset_face", columns: &[
-    ("id", "uuid NOT NULL"), ("assetId", "uuid NOT NULL"), ("personId", "uuid"),
-    ("imageWidth", "integer NOT NULL"), ("imageHeight", "integer NOT NULL"),
-    ("boundingBoxX1", "integer NOT NULL"), ("boundingBoxY1", "integer NOT NULL"),
-    ("boundingBoxX2", "integer NOT NULL"), ("boundingBoxY2", "integer NOT NULL"),
-    ("deletedAt", TIME), ("isVisible", "boolean DEFAULT true NOT NULL"),
-] };
-#[rustfmt::skip]
-const FILE: Table = Table { name: "asset_file", columns: &[
-    ("id", "uuid NOT NULL"), ("assetId", "uuid NOT NULL"), ("createdAt", TIME), ("updatedAt", TIME),
-    ("type", "character varying NOT NULL"), ("path", "character varying NOT NULL"),
-    ("updateId", "uuid NOT NULL"), ("isEdited", "boolean NOT NULL"),
-    ("isProgressive", "boolean NOT NULL"), ("isTransparent", "boolean NOT NULL"),
-] };
-#[rustfmt::skip]
-const FACE_SEARCH: Table = Table { name: "face_search", columns: &[
-    ("faceId", "uuid NOT NULL"), ("embedding", "public.vector(512) NOT NULL"),
-] };
-#[rustfmt::skip]
-const LIBRARY: Table = Table { name: "library", columns: &[
-    ("id", "uuid NOT NULL"), ("name", "character varying NOT NULL"), ("ownerId", "uuid NOT NULL"),
-    ("importPaths", "text[] NOT NULL"), ("exclusionPatterns", "text[] NOT NULL"),
-    ("createdAt", TIME), ("updatedAt", TIME), ("deletedAt", TIME), ("refreshedAt", TIME),
-    ("updateId", "uuid NOT NULL"),
-] };
-#[rustfmt::skip]
-const SMART_SEARCH: Table = Table { name: "smart_search", columns: &[
-    ("assetId", "uuid NOT NULL"), ("embedding", "public.vector(512) NOT NULL"),
-] };
-const SYSTEM_METADATA: Table = Table {
-    name: "system_metadata",
-    columns: &[
-        ("key", "character varying NOT NULL"),
-        ("value", "jsonb NOT NULL"),
-    ],
-};
-#[rustfmt::skip]
-const USER: Table = Table { name: "user", columns: &[
-    ("id", "uuid NOT NULL"), ("email", "character varying NOT NULL"),
-    ("password", "character varying NOT NULL"), ("createdAt", TIME),
-    ("profileImagePath", "character varying NOT NULL"), ("isAdmin", "boolean NOT NULL"),
-    ("shouldChangePassword", "boolean NOT NULL"), ("deletedAt", TIME),
-    ("oauthId", "character varying NOT NULL"), ("updatedAt", TIME),
-    ("storageLabel", "character varying"), ("name", "character varying NOT NULL"),
-    ("quotaSizeInBytes", "bigint"), ("quotaUsageInBytes", "bigint NOT NULL"),
-    ("status", "character varying NOT NULL"), ("profileChangedAt", TIME),
-    ("updateId", "uuid NOT NULL"), ("avatarColor", "character varying"),
-    ("pinCode", "character varying"),
-] };
-const VERSION_HISTORY: Table = Table {
-    name: "version_history",
-    columns: &[
-        ("id", "uuid NOT NULL"),
-        ("createdAt", TIME),
-        ("version", "character varying NOT NULL"),
-    ],
-};
-
-const TABLES: [&Table; 10] = [
-    &ASSET,
-    &EXIF,
-    &FACE,
-    &FILE,
-    &FACE_SEARCH,
-    &LIBRARY,
-    &SMART_SEARCH,
-    &SYSTEM_METADATA,
-    &USER,
-    &VERSION_HISTORY,
-];
 
 const SETTINGS: &str = "\
 -- Dumped from database version 14.19 (Debian 14.19-1.pgdg120+1)
@@ -134,18 +34,6 @@ SET client_min_messages = warning;
 SET row_security = off;
 
 ";
-
-const TYPES: [(&str, &str); 3] = [
-    ("asset_checksum_algorithm_enum", "'sha1',\n    'sha1-path'"),
-    (
-        "asset_visibility_enum",
-        "'archive',\n    'timeline',\n    'hidden',\n    'locked'",
-    ),
-    (
-        "assets_status_enum",
-        "'active',\n    'trashed',\n    'deleted'",
-    ),
-];
 
 /// Writes the dump. The same library gives the same bytes; from one month to the next the rows of
 /// unchanged assets stay the same.
@@ -213,38 +101,6 @@ fn restrict_token(library: &Library) -> String {
         .collect()
 }
 
-fn write_schema(out: &mut dyn Write) -> io::Result<()> {
-    for table in TABLES {
-        writeln!(out, "DROP TABLE IF EXISTS public.{};", quoted(table.name))?;
-    }
-    for (name, _) in TYPES {
-        writeln!(out, "DROP TYPE IF EXISTS public.{name};")?;
-    }
-    writeln!(
-        out,
-        "\nCREATE EXTENSION IF NOT EXISTS vector WITH SCHEMA public;\n"
-    )?;
-    for (name, values) in TYPES {
-        writeln!(
-            out,
-            "CREATE TYPE public.{name} AS ENUM (\n    {values}\n);\n"
-        )?;
-    }
-    for table in TABLES {
-        let columns = table
-            .columns
-            .iter()
-            .map(|(name, kind)| format!("    {} {kind}", quoted(name)));
-        let columns = columns.collect::<Vec<_>>().join(",\n");
-        writeln!(
-            out,
-            "CREATE TABLE public.{} (\n{columns}\n);\n",
-            quoted(table.name)
-        )?;
-    }
-    Ok(())
-}
-
 fn write_rows(
     out: &mut dyn Write,
     table: &Table,
@@ -268,18 +124,6 @@ fn write_rows(
         writeln!(out, "{}", fields.collect::<Vec<_>>().join("\t"))?;
     }
     write!(out, "\\.\n\n\n")
-}
-
-/// An identifier as pg_dump writes it: in quotes only where it must.
-fn quoted(name: &str) -> String {
-    let plain = name
-        .bytes()
-        .all(|byte| byte.is_ascii_lowercase() || byte == b'_');
-    if plain && name != "user" {
-        name.to_owned()
-    } else {
-        format!("\"{name}\"")
-    }
 }
 
 /// A field in COPY's text format.
@@ -462,8 +306,8 @@ fn system_rows() -> Vec<Row> {
 }
 
 fn user_rows(library: &Library) -> Vec<Row> {
-    let row = |(number, user): (usize, &super::library::User)| {
-        let joined = time(super::library::DRAWN_AT - 200 * 86_400);
+    let row = |(number, user): (usize, &User)| {
+        let joined = time(DRAWN_AT - 200 * 86_400);
         let avatar = user.avatar.as_ref().map(|path| format!("/data/{path}"));
         let used: u64 = library
             .assets
@@ -498,11 +342,7 @@ fn user_rows(library: &Library) -> Vec<Row> {
 
 fn version_row(library: &Library) -> Row {
     let id = library.dice("version", 0).uuid();
-    vec![
-        Some(id),
-        time(super::library::DRAWN_AT - 40 * 86_400),
-        some("3.0.3"),
-    ]
+    vec![Some(id), time(DRAWN_AT - 40 * 86_400), some("3.0.3")]
 }
 
 fn some(text: &str) -> Option<String> {

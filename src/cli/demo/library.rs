@@ -37,10 +37,10 @@ pub struct Size {
 }
 
 impl Size {
-    /// About 90 MB of files and a dump of 4 MB; drawn in a few seconds.
+    /// About 110 MB of files and a dump of 4 MB; drawn in a few seconds.
     pub const DEMO: Self = Self {
         photos: 40,
-        width_max: 2300,
+        width_max: 2800,
         video_bytes: 40_000_000,
         faces_per_photo: 14,
     };

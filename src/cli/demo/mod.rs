@@ -6,3 +6,4 @@ pub mod library;
 pub mod month;
 pub mod photo;
 pub mod plan;
+mod tables;

@@ -27,6 +27,8 @@ struct Scene {
     /// Where the water begins, as a part of the height; beyond 1 there is none.
     shore: f32,
     grain: f32,
+    /// Height by width, so that the sun is round.
+    aspect: f32,
 }
 
 /// The scenes differ in the time of day.
@@ -70,7 +72,7 @@ const SKIES: [[Colour; 5]; 5] = [
 ];
 
 impl Scene {
-    fn throw(dice: &mut Dice) -> Self {
+    fn throw(dice: &mut Dice, aspect: f32) -> Self {
         let [zenith, horizon, sun_colour, far, near] = SKIES[dice.below(5) as usize];
         let mut shift = |colour: Colour| colour.map(|part| part + dice.between(-14., 14.));
         let (zenith, horizon, far, near) = (shift(zenith), shift(horizon), shift(far), shift(near));
@@ -88,13 +90,14 @@ impl Scene {
                 2.
             },
             grain: dice.between(11., 19.),
+            aspect,
         }
     }
 
     fn sky(&self, x: f32, y: f32) -> Colour {
         let depth = (y / 0.62).min(1.);
         let base = mix(self.zenith, self.horizon, depth * (2. - depth));
-        let away = [x - self.sun[0], y - self.sun[1]];
+        let away = [x - self.sun[0], (y - self.sun[1]) * self.aspect];
         let distance = (away[0] * away[0] + away[1] * away[1]).sqrt();
         let disc = ((self.sun_radius - distance) * 400. + 0.5).clamp(0., 1.);
         let glow = self.sun_radius / (distance + self.sun_radius);
@@ -115,7 +118,7 @@ impl Scene {
 pub fn photo(dice: &mut Dice, width: u16, height: u16, exif: &[u8]) -> io::Result<Vec<u8>> {
     let pixels = draw(dice, usize::from(width), usize::from(height));
     let mut jpeg = Vec::with_capacity(pixels.len() / 3);
-    let mut encoder = Encoder::new(&mut jpeg, 91);
+    let mut encoder = Encoder::new(&mut jpeg, 95);
     encoder.set_sampling_factor(SamplingFactor::F_2_2);
     encoder
         .add_app_segment(1, exif.to_vec())
@@ -127,7 +130,7 @@ pub fn photo(dice: &mut Dice, width: u16, height: u16, exif: &[u8]) -> io::Resul
 }
 
 fn draw(dice: &mut Dice, width: usize, height: usize) -> Vec<u8> {
-    let scene = Scene::throw(dice);
+    let scene = Scene::throw(dice, height as f32 / width as f32);
     let ridges: Vec<Vec<f32>> = (0..RANGES).map(|range| ridge(dice, range, width)).collect();
     let mut pixels = Vec::with_capacity(width * height * 3);
     let mut noise = vec![0; width * 2];
