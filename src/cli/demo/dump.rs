@@ -5,8 +5,8 @@
 
 use std::io::{self, BufWriter, Write};
 
+use super::catalogue::{Asset, DRAWN_AT, Kind, Library, User, moment};
 use super::dice::Dice;
-use super::library::{Asset, DRAWN_AT, Kind, Library, User, moment};
 use super::tables::{
     ASSET, EXIF, FACE, FACE_SEARCH, FILE, LIBRARY, SMART_SEARCH, SYSTEM_METADATA, Table, USER,
     VERSION_HISTORY, quoted, write_schema,

@@ -1,6 +1,9 @@
 //! A drawn library is what it says it is, and the same each time.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use sha1::{Digest, Sha1};
 
 use super::*;
 use crate::cli::demo::month::change;

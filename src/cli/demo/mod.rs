@@ -1,9 +1,12 @@
 //! A made-up photo library to try things on.
 
-pub mod dice;
+mod catalogue;
+mod dice;
 pub mod dump;
 pub mod library;
 pub mod month;
-pub mod photo;
-pub mod plan;
+mod originals;
+mod photo;
+mod plan;
+mod surroundings;
 mod tables;

@@ -6,7 +6,8 @@ use std::io;
 
 use sha1::{Digest, Sha1};
 
-use super::library::{Kind, Library, make_all, moment, write_file, xmp};
+use super::catalogue::{Kind, Library, moment, write_file};
+use super::originals::{make_all, xmp};
 use super::photo::{exif, with_exif};
 use super::plan::next_photo;
 

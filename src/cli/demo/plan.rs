@@ -1,6 +1,6 @@
 //! Which originals there will be: whose, from when, under which name. Nothing is drawn here.
 
-use super::library::{Kind, Library, Sidecar, moment, two_folders};
+use super::catalogue::{Kind, Library, Sidecar, moment, two_folders};
 
 /// An original that is still to be drawn.
 #[derive(Debug, Clone)]
@@ -69,7 +69,7 @@ pub(super) fn next_photo(library: &mut Library) -> Plan {
     let id = dice.uuid();
     let path = path(library, owner, taken, &name, &dice.uuid());
     let title = TITLES[dice.below(TITLES.len() as u32) as usize];
-    let sidecar = (number % 4 == 0).then(|| Sidecar {
+    let sidecar = number.is_multiple_of(4).then(|| Sidecar {
         path: format!("{path}.xmp"),
         title: title.to_owned(),
     });

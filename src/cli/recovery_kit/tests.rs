@@ -2,6 +2,9 @@
 
 use std::os::unix::fs::PermissionsExt;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+
 use super::*;
 
 const WORDS: &str = "abandon ability able about above absent absorb abstract absurd abuse access \
