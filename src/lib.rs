@@ -16,3 +16,4 @@ pub mod repository;
 pub mod seams;
 pub mod source;
 pub mod store;
+pub mod cli;
