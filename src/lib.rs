@@ -5,8 +5,8 @@
 //! then `repository` and `source`; then `ops`, one file a verb; on top `cli`.
 //! `docs/architecture.md` tells the whole story.
 
+pub mod cli;
 pub mod id;
 pub mod progress;
 pub mod seams;
 pub mod store;
-pub mod cli;
