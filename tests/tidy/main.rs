@@ -3,6 +3,7 @@
 //! Each rule is a small function from the tree to its violations, and is fed a planted violation
 //! beside it: a rule that cannot fail is worthless. `CONTRIBUTING.md` says what the rules are for.
 
+mod code;
 mod cycles;
 mod documents;
 mod floors;

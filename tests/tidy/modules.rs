@@ -38,20 +38,15 @@ pub fn every_file_is_declared(tree: &Tree) -> Vec<Violation> {
             || path.starts_with("tests/") && depth == 2 && path.ends_with("/mod.rs")
     };
     let mut violations = Vec::new();
+    let declared: Vec<String> = tree
+        .rust
+        .iter()
+        .flat_map(|file| file.files_of_children(false))
+        .collect();
     for file in tree.rust.iter().filter(|file| !is_root(file)) {
         let path = file.path.trim_end_matches(".rs").trim_end_matches("/mod");
-        let Some((folder, name)) = path.rsplit_once('/') else {
-            continue;
-        };
-        let parents = [
-            format!("{folder}/mod.rs"),
-            format!("{folder}/main.rs"),
-            format!("{folder}/lib.rs"),
-            format!("{folder}.rs"),
-        ];
-        let is_declared = tree.rust.iter().any(|parent| {
-            parents.contains(&parent.path) && parent.children().any(|child| child == name)
-        });
+        let name = path.rsplit('/').next().unwrap_or(path);
+        let is_declared = declared.contains(&file.path);
         if !is_declared {
             violations.push(file.violation(
                 0,

@@ -1,6 +1,7 @@
 //! Paths in Rust code: `use` statements with nested braces, and `a::b` in the middle of code.
 
-use crate::source::{SourceFile, closing, find_words, is_word};
+use crate::code::{closing, find_words, is_word};
+use crate::source::SourceFile;
 
 /// A path as written, a `use` of many taken apart.
 pub struct Written {

@@ -1,6 +1,7 @@
 //! Files of at most 500 lines, functions of at most 70.
 
-use crate::source::{SourceFile, Tree, Violation, end_of_item, is_word};
+use crate::code::{end_of_item, is_word};
+use crate::source::{SourceFile, Tree, Violation};
 
 /// Of a file's own code, and again of its unit tests.
 const FILE_LINES_MAX: usize = 500;

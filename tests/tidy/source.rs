@@ -4,6 +4,8 @@ use std::fmt;
 use std::ops::Range;
 use std::path::Path;
 
+use crate::code::{closing, end_of_item, find_words, is_word, without_comments_and_strings};
+
 /// A broken rule: where, and one sentence.
 #[derive(Debug)]
 pub struct Violation {
@@ -44,7 +46,27 @@ impl Tree {
             }
         }
         tree.rust.sort_by(|a, b| a.path.cmp(&b.path));
+        tree.mark_files_of_tests();
         tree
+    }
+
+    /// A file is for tests when all that declare it say so; those below it are then, too.
+    fn mark_files_of_tests(&mut self) {
+        let mut marked = true;
+        while marked {
+            marked = false;
+            let of_tests: Vec<String> = self
+                .rust
+                .iter()
+                .flat_map(|file| file.files_of_children(true))
+                .collect();
+            for file in &mut self.rust {
+                if !file.is_of_tests && of_tests.contains(&file.path) {
+                    file.is_of_tests = true;
+                    marked = true;
+                }
+            }
+        }
     }
 
     fn visit(&mut self, root: &Path, path: String) {
@@ -87,6 +109,7 @@ impl Tree {
             tree.paths.extend(slashes.map(|at| path[..at].to_owned()));
             tree.paths.push((*path).to_owned());
         }
+        tree.mark_files_of_tests();
         tree
     }
 
@@ -106,18 +129,21 @@ impl Tree {
 pub struct SourceFile {
     pub path: String,
     pub text: String,
-    /// The text with every byte of comments and of what stands in quotes replaced by a space;
-    /// offsets and lines are those of the text.
+    /// The text without comments and strings, as [`without_comments_and_strings`] leaves it.
     pub code: String,
     /// Every `mod name`.
     pub modules: Vec<Module>,
     test_code: Vec<Range<usize>>,
+    /// From end to end.
+    is_of_tests: bool,
 }
 
 /// A `mod name;` or `mod name { … }`.
 pub struct Module {
     pub name: String,
     pub offset: usize,
+    /// What `#[path = "…"]` says.
+    pub file: Option<String>,
     /// What stands between its braces, where it has them.
     pub body: Option<Range<usize>>,
 }
@@ -126,13 +152,14 @@ impl SourceFile {
     pub fn new(path: &str, text: &str) -> Self {
         let code = without_comments_and_strings(text);
         let test_code = test_code(&code);
-        let modules = modules(&code);
+        let modules = modules(text, &code);
         Self {
             path: path.to_owned(),
             text: text.to_owned(),
             code,
             modules,
             test_code,
+            is_of_tests: !path.starts_with("src/"),
         }
     }
 
@@ -144,13 +171,32 @@ impl SourceFile {
             .map(|module| &*module.name)
     }
 
-    /// Whether the code there is compiled for tests only. Files below `tests/` and `benches/`, and
-    /// those of a `#[cfg(test)] mod tests;`, are so from end to end.
+    /// Where the modules that this file declares may live; of those that are for tests only, or
+    /// of all.
+    pub fn files_of_children(&self, for_tests: bool) -> Vec<String> {
+        let stem = self.path.trim_end_matches(".rs");
+        let folder = stem.rsplit_once('/').map_or("", |(folder, _)| folder);
+        let is_top = ["/mod", "/main", "/lib"]
+            .iter()
+            .any(|name| stem.ends_with(name))
+            || !stem.starts_with("src/") && stem.matches('/').count() == 1;
+        let below = if is_top { folder } else { stem };
+        let children = self.modules.iter().filter(|module| module.body.is_none());
+        children
+            .filter(|module| !for_tests || self.is_test(module.offset))
+            .flat_map(|module| match &module.file {
+                Some(file) => vec![format!("{folder}/{file}")],
+                None => vec![
+                    format!("{below}/{}.rs", module.name),
+                    format!("{below}/{}/mod.rs", module.name),
+                ],
+            })
+            .collect()
+    }
+
+    /// Whether the code there is compiled for tests only, as is all below `tests/` and `benches/`.
     pub fn is_test(&self, offset: usize) -> bool {
-        !self.path.starts_with("src/")
-            || self.path.ends_with("/tests.rs")
-            || self.path.contains("/tests/")
-            || self.test_code.iter().any(|range| range.contains(&offset))
+        self.is_of_tests || self.test_code.iter().any(|range| range.contains(&offset))
     }
 
     /// Counted from 1.
@@ -175,57 +221,7 @@ impl SourceFile {
     }
 }
 
-pub fn is_word(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || byte == b'_'
-}
-
-/// Offsets at which `wanted` stands in `text` and is not a part of a longer word.
-pub fn find_words(text: &str, wanted: &str) -> Vec<usize> {
-    let bytes = text.as_bytes();
-    let (first, last) = (wanted.as_bytes()[0], wanted.as_bytes()[wanted.len() - 1]);
-    text.match_indices(wanted)
-        .map(|(at, _)| at)
-        .filter(|at| {
-            let before = at.checked_sub(1).map_or(b' ', |before| bytes[before]);
-            let after = bytes.get(at + wanted.len()).copied().unwrap_or(b' ');
-            !(is_word(first) && is_word(before)) && !(is_word(last) && is_word(after))
-        })
-        .collect()
-}
-
-/// The offset of the bracket that closes the one at `open`; the end of the code if none does.
-pub fn closing(code: &str, open: usize) -> usize {
-    let mut depth = 0usize;
-    for (at, byte) in code.bytes().enumerate().skip(open) {
-        match byte {
-            b'(' | b'[' | b'{' => depth += 1,
-            b')' | b']' | b'}' => depth = depth.saturating_sub(1),
-            _ => continue,
-        }
-        if depth == 0 {
-            return at;
-        }
-    }
-    code.len()
-}
-
-/// The end of the item that begins at or after `start`: past its body, or its semicolon.
-pub fn end_of_item(code: &str, start: usize) -> usize {
-    let bytes = code.as_bytes();
-    let mut at = start;
-    let is_use = code[start..].trim_start().starts_with("use ");
-    while let Some(byte) = bytes.get(at) {
-        match byte {
-            b';' => return at + 1,
-            b'{' if !is_use => return closing(code, at) + 1,
-            b'(' | b'[' | b'{' => at = closing(code, at) + 1,
-            _ => at += 1,
-        }
-    }
-    bytes.len()
-}
-
-fn modules(code: &str) -> Vec<Module> {
+fn modules(text: &str, code: &str) -> Vec<Module> {
     let named = find_words(code, "mod").into_iter().filter_map(|offset| {
         let rest = code[offset + 3..].strip_prefix(' ')?;
         let length = rest.bytes().take_while(|byte| is_word(*byte)).count();
@@ -234,9 +230,16 @@ fn modules(code: &str) -> Vec<Module> {
         let body = code[open..]
             .starts_with('{')
             .then(|| open..closing(code, open));
+        // Its attributes lie between the end of the item before it and its name.
+        let before = code[..offset].rfind([';', '}']).map_or(0, |end| end + 1);
+        let path = text[before..offset]
+            .split_once("#[path = \"")
+            .map(|(_, path)| path);
+        let file = path.and_then(|path| path.split('"').next()).map(Into::into);
         Some(Module {
             name: name.to_owned(),
             offset,
+            file,
             body,
         })
     });
@@ -261,97 +264,6 @@ fn test_code(code: &str) -> Vec<Range<usize>> {
         .collect()
 }
 
-fn without_comments_and_strings(text: &str) -> String {
-    let bytes = text.as_bytes();
-    let mut code = bytes.to_vec();
-    let mut at = 0;
-    while at < bytes.len() {
-        let Some(silence) = silence(text, at) else {
-            at += 1;
-            continue;
-        };
-        let is_quoted = silence.start > at;
-        at = silence.end + usize::from(is_quoted);
-        for byte in &mut code[silence] {
-            if *byte != b'\n' {
-                *byte = b' ';
-            }
-        }
-    }
-    String::from_utf8(code).expect("whole characters were replaced")
-}
-
-/// If a comment, a string or a character begins at `at`: what of it is to be blanked. Quotes stay.
-fn silence(text: &str, at: usize) -> Option<Range<usize>> {
-    let rest = &text.as_bytes()[at..];
-    let find = |what: &str, from: usize| text[from..].find(what).map_or(text.len(), |n| from + n);
-    match rest {
-        [b'/', b'/', ..] => Some(at..find("\n", at)),
-        [b'/', b'*', ..] => Some(at..end_of_block_comment(text.as_bytes(), at)),
-        [b'"', ..] => {
-            let raw_prefix = text[..at].trim_end_matches('#');
-            let hashes = at - raw_prefix.len();
-            if raw_prefix.ends_with('r') && is_raw(raw_prefix) {
-                let end = find(&format!("\"{}", "#".repeat(hashes)), at + 1);
-                return Some(at + 1..end);
-            }
-            let mut end = at + 1;
-            while let Some(byte) = text.as_bytes().get(end) {
-                match byte {
-                    b'"' => break,
-                    b'\\' => end += 2,
-                    _ => end += 1,
-                }
-            }
-            Some(at + 1..end.min(text.len()))
-        }
-        [b'\'', b'\\', ..] => Some(at + 1..find("'", at + 3)),
-        [b'\'', ..] => {
-            // A character and a quote, or else a lifetime.
-            let character = text[at + 1..].chars().next()?;
-            let end = at + 1 + character.len_utf8();
-            text[end..].starts_with('\'').then_some(at + 1..end)
-        }
-        _ => None,
-    }
-}
-
-/// Whether the `r` at the end is a prefix (`r`, `br`, `cr`) and not the end of a longer word.
-fn is_raw(prefix: &str) -> bool {
-    let before = prefix.trim_end_matches('r').trim_end_matches(['b', 'c']);
-    prefix.len() - before.len() <= 2 && !before.bytes().next_back().is_some_and(is_word)
-}
-
-fn end_of_block_comment(bytes: &[u8], start: usize) -> usize {
-    let mut depth = 0usize;
-    let mut at = start;
-    while at < bytes.len() {
-        match &bytes[at..] {
-            [b'/', b'*', ..] => (depth, at) = (depth + 1, at + 2),
-            [b'*', b'/', ..] if depth == 1 => return at + 2,
-            [b'*', b'/', ..] => (depth, at) = (depth - 1, at + 2),
-            _ => at += 1,
-        }
-    }
-    bytes.len()
-}
-
-#[test]
-fn comments_and_strings_are_no_code() {
-    let text = r##"a // b
-/* c /* d */ e */"b" f("g\"h", 'i', '\'', "j{") r#"k"l"# br"m" <'n> 'ö' o"##;
-    let code = SourceFile::new("src/x.rs", text).code;
-    for silent in [
-        "b", "c", "d", "e", "g", "h", "i", "j", "{", "k", "l", "m", "ö",
-    ] {
-        assert!(find_words(&code, silent).is_empty(), "{silent} in {code}");
-    }
-    for word in ["a", "f", "n", "o"] {
-        assert_eq!(find_words(&code, word).len(), 1, "{word} in {code}");
-    }
-    assert_eq!(code.len(), text.len());
-}
-
 #[test]
 fn test_code_is_told_from_the_rest() {
     let text = "fn a() {}\n#[cfg(test)]\n#[allow(x)]\nmod tests { fn b() {} }\nfn c() {}\n\
@@ -360,4 +272,28 @@ fn test_code_is_told_from_the_rest() {
     let is_test = |word: &str| file.is_test(file.find(word)[0]);
     assert!(is_test("b") && is_test("d"));
     assert!(!is_test("a") && !is_test("c") && !is_test("e") && !is_test("f"));
+}
+
+#[test]
+fn files_of_tests_are_told_from_the_rest() {
+    let tree = Tree::planted(&[
+        ("src/store/mod.rs", "mod local;"),
+        (
+            "src/store/local.rs",
+            "struct A;\n#[cfg(test)]\n#[path = \"local_tests.rs\"]\nmod tests;\nmod b;",
+        ),
+        ("src/store/local_tests.rs", "mod c;"),
+        ("src/store/local_tests/c.rs", ""),
+        ("src/store/local/b.rs", ""),
+    ]);
+    let of_tests = tree
+        .rust
+        .iter()
+        .filter(|file| file.is_test(0))
+        .map(|file| &*file.path);
+    let of_tests: Vec<&str> = of_tests.collect();
+    assert_eq!(
+        of_tests,
+        ["src/store/local_tests.rs", "src/store/local_tests/c.rs"]
+    );
 }

@@ -2,8 +2,9 @@
 //!
 //! Some are put together here from halves, so that this file does not break the rule it holds.
 
+use crate::code::find_words;
 use crate::paths::{macros, written};
-use crate::source::{Tree, Violation, find_words};
+use crate::source::{Tree, Violation};
 
 pub fn nothing_unfinished(tree: &Tree) -> Vec<Violation> {
     let mut violations = Vec::new();
@@ -62,7 +63,10 @@ pub fn no_catch_all_errors(tree: &Tree) -> Vec<Violation> {
     let mut violations = Vec::new();
     for catch_all in ["anyhow", "eyre", "color_eyre", "failure"] {
         for file in tree.source() {
-            let found = file.find(catch_all).into_iter();
+            let used = written(file)
+                .into_iter()
+                .filter(|path| path.segments[0] == catch_all);
+            let found = used.map(|path| path.offset);
             violations.extend(found.map(|at| {
                 file.violation(at, format!("`{catch_all}`: each folder has its own error"))
             }));
