@@ -1,8 +1,20 @@
 //! Floor 1: where objects live. [`Store`] is the contract; `local`, `s3` and `memory` keep
-//! objects; `retry`, `recording` and `faulty` wrap another store.
+//! objects; `retry`, `throttle`, `recording` and `faulty` wrap another store; `open` makes one
+//! from a URL; `contract` is the suite that all of them pass.
 //!
 //! A store knows nothing of what it keeps: it is a stranger to the format and to keys.
 //! The trait is synchronous; async code lives in `s3/` alone.
+
+pub mod contract;
+pub mod faulty;
+pub mod local;
+pub mod memory;
+mod name;
+pub mod open;
+pub mod recording;
+pub mod retry;
+pub mod s3;
+pub mod throttle;
 
 use std::fmt;
 
@@ -26,14 +38,16 @@ pub struct ObjectInfo {
 pub enum Window {
     /// All of it; an object larger than `bytes_max` is refused before memory is spent on it.
     Whole { bytes_max: u64 },
-    /// `bytes` bytes from offset `start`; exactly that many, or it is an error.
+    /// `bytes` bytes from offset `start`; exactly that many, or it is an error. Of no bytes at all
+    /// the answer is empty, and nobody is asked whether the object exists.
     Range { start: u64, bytes: u64 },
 }
 
 /// Objects under one prefix or in one folder.
 ///
 /// Names are `/`-separated, of lower-case letters, digits and `_`, never empty, never with an
-/// empty part. What holds for every store, and is checked for each by `store::contract`:
+/// empty part. Other names are not promised to work everywhere; those that could leave the folder
+/// (`..`), that no listing could show (`tmp/…`) or that are over 900 bytes are `Invalid`. What holds for every store, and is checked for each by `store::contract`:
 ///
 /// - After `put` returned, `get`, `head` and `list` see the object, whole.
 /// - Nobody ever sees a part of an object under its name, whatever crashes.
@@ -42,6 +56,7 @@ pub enum Window {
 /// - `list` gives every object whose name starts with the prefix, in byte order of names, each
 ///   once, and none of the store's own temporary files.
 /// - Times are the store's own, and comparable to each other.
+/// - It can be called from several threads at once, and again from within `visit`.
 pub trait Store: Send + Sync {
     /// Where this is, for messages: never holds a secret.
     fn url(&self) -> String;
@@ -62,8 +77,8 @@ pub trait Store: Send + Sync {
     /// Fetches an object or a part of it.
     ///
     /// # Errors
-    /// `NotFound`; `TooLarge` beyond `bytes_max`; `Incomplete` when fewer bytes came than the
-    /// window asked for or the store promised.
+    /// `NotFound`; `TooLarge` beyond `bytes_max`; `Incomplete` when the object ends before the
+    /// window does, or fewer bytes came than the store promised.
     fn get(&self, name: &str, window: Window) -> Result<Bytes>;
 
     /// Visits objects by prefix (`""` for all). An error from `visit` ends the listing and is
@@ -73,8 +88,10 @@ pub trait Store: Send + Sync {
     /// As the store answers. An empty or absent prefix is an empty list, not `NotFound`.
     fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()>;
 
+    /// Length and time of one object.
+    ///
     /// # Errors
-    /// `NotFound`.
+    /// `NotFound`; of S3, where a HEAD has no words, also when the bucket is not there.
     fn head(&self, name: &str) -> Result<ObjectInfo>;
 
     /// Removes an object; one that is not there is no error.
@@ -140,7 +157,13 @@ pub struct StoreError {
 
 impl StoreError {
     pub fn new(kind: ErrorKind, operation: &'static str, name: &str) -> Self {
-        Self { kind, operation, name: name.to_owned(), detail: String::new(), source: None }
+        Self {
+            kind,
+            operation,
+            name: name.to_owned(),
+            detail: String::new(),
+            source: None,
+        }
     }
 
     pub fn because(mut self, detail: impl Into<String>) -> Self {
@@ -167,8 +190,14 @@ impl StoreError {
 
 impl fmt::Display for StoreError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { operation, name, .. } = self;
-        let what = if name.is_empty() { "the repository" } else { name.as_str() };
+        let Self {
+            operation, name, ..
+        } = self;
+        let what = if name.is_empty() {
+            "the repository"
+        } else {
+            name.as_str()
+        };
         write!(f, "could not {operation} {what}: ")?;
         let reason = match self.kind {
             ErrorKind::NotFound => "it is not there",

@@ -1,0 +1,253 @@
+//! Wraps a store and tries again what may go through next time: with exponentially growing waits
+//! of random length (full jitter, so that many writers do not come back in step), for a bounded
+//! time, and with fewer calls at once when the store asks for patience (`gate`).
+//!
+//! A put may be sent again freely: its name is the hash of its bytes.
+
+mod gate;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{ErrorKind, ObjectInfo, Result, Store, StoreError, Window};
+use crate::progress::Progress;
+use crate::seams::{Seams, Timestamp};
+use gate::Gate;
+
+/// How often and how long to try.
+#[derive(Clone)]
+pub struct RetryOptions {
+    /// Time from the first failure of a call after which it is not tried again.
+    pub budget: Duration,
+    /// Attempts of one call at most, the first included.
+    pub attempts_max: u32,
+    /// Attempts that are made even if the budget is spent: on a slow line a single attempt can
+    /// take longer than the budget.
+    pub attempts_min: u32,
+    /// Upper bound of the wait after the first failure; doubles with each.
+    pub delay_first: Duration,
+    /// Upper bound of any wait.
+    pub delay_max: Duration,
+    /// Calls under way at once.
+    pub calls_max: NonZeroUsize,
+    /// Is told when a call has to be tried again.
+    pub progress: Option<Arc<dyn Progress>>,
+}
+
+impl Default for RetryOptions {
+    fn default() -> Self {
+        Self {
+            budget: Duration::from_secs(10 * 60),
+            attempts_max: 60,
+            attempts_min: 3,
+            delay_first: Duration::from_millis(500),
+            delay_max: Duration::from_secs(30),
+            calls_max: NonZeroUsize::MIN.saturating_add(15),
+            progress: None,
+        }
+    }
+}
+
+/// Tries again what is worth it.
+pub struct Retry {
+    inner: Arc<dyn Store>,
+    seams: Seams,
+    options: RetryOptions,
+    gate: Gate,
+}
+
+/// An object that is cut short stays short: a second look tells it from a line that broke.
+const INCOMPLETE_ATTEMPTS_MAX: u32 = 3;
+
+/// The failures of one call so far.
+#[derive(Default)]
+struct Failures {
+    count: u32,
+    incomplete: u32,
+    /// Time since boot of the first.
+    since: Option<Duration>,
+}
+
+impl Retry {
+    pub fn new(inner: Arc<dyn Store>, seams: Seams, options: RetryOptions) -> Self {
+        let gate = Gate::new(options.calls_max);
+        Self {
+            inner,
+            seams,
+            options,
+            gate,
+        }
+    }
+
+    /// Calls allowed at once now: fewer than `calls_max` after the store asked for patience.
+    pub fn calls_allowed(&self) -> usize {
+        self.gate.allowed()
+    }
+
+    fn attempt<T>(&self, mut call: impl FnMut() -> Result<T>) -> Result<T> {
+        let mut failures = Failures::default();
+        loop {
+            let result = {
+                let _pass = self.gate.enter();
+                let result = call();
+                self.tell_gate(&result);
+                result
+            };
+            match result {
+                Ok(value) => return Ok(value),
+                Err(error) => self.wait_or_give_up(&mut failures, error)?,
+            }
+        }
+    }
+
+    fn tell_gate<T>(&self, result: &Result<T>) {
+        match result {
+            Ok(_) => self.gate.went_well(),
+            Err(error) if error.kind == ErrorKind::Throttled => {
+                self.gate.was_throttled(self.seams.clock.since_boot());
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Waits until the next attempt may start, or returns the error as the last word.
+    fn wait_or_give_up(&self, failures: &mut Failures, error: StoreError) -> Result<()> {
+        if !error.is_worth_a_retry() {
+            return Err(error);
+        }
+        let now = self.seams.clock.since_boot();
+        let elapsed = now.saturating_sub(*failures.since.get_or_insert(now));
+        failures.count += 1;
+        if error.kind == ErrorKind::Incomplete {
+            failures.incomplete += 1;
+        }
+        let is_over = failures.count >= self.options.attempts_max
+            || failures.incomplete >= INCOMPLETE_ATTEMPTS_MAX
+            || elapsed >= self.options.budget && failures.count >= self.options.attempts_min;
+        if is_over {
+            return Err(given_up(error, failures.count, elapsed));
+        }
+        let delay = self.delay(failures.count);
+        if let Some(progress) = &self.options.progress {
+            progress.notice(&format!(
+                "{error}; trying again in {:.1} s",
+                delay.as_secs_f64()
+            ));
+        }
+        self.seams.clock.sleep(delay);
+        Ok(())
+    }
+
+    /// Anything from nothing to the bound, which doubles with each failure.
+    fn delay(&self, failures: u32) -> Duration {
+        let factor = 1_u32.checked_shl(failures - 1).unwrap_or(u32::MAX);
+        let bound = self
+            .options
+            .delay_first
+            .saturating_mul(factor)
+            .min(self.options.delay_max);
+        let mut random = [0; 4];
+        match self.seams.random.fill(&mut random) {
+            Ok(()) => bound.mul_f64(f64::from(u32::from_le_bytes(random)) / f64::from(u32::MAX)),
+            Err(_) => bound,
+        }
+    }
+
+    /// Whether the object that is there is the one that was to be put.
+    fn is_ours(&self, name: &str, body: &Bytes) -> bool {
+        let bytes_max = body.len() as u64;
+        let found = self.attempt(|| self.inner.get(name, Window::Whole { bytes_max }));
+        found.is_ok_and(|found| found == *body)
+    }
+}
+
+fn given_up(mut error: StoreError, attempts: u32, elapsed: Duration) -> StoreError {
+    if attempts > 1 {
+        let separator = if error.detail.is_empty() { "" } else { "; " };
+        let seconds = elapsed.as_secs();
+        error.detail += &format!("{separator}tried {attempts} times in {seconds} s");
+    }
+    error
+}
+
+impl Store for Retry {
+    fn url(&self) -> String {
+        self.inner.url()
+    }
+
+    fn put(&self, name: &str, body: Bytes) -> Result<()> {
+        self.attempt(|| self.inner.put(name, body.clone()))
+    }
+
+    /// Where an attempt failed, it may have been done: if the object that then exists holds the
+    /// very bytes, it is ours.
+    fn put_if_absent(&self, name: &str, body: Bytes) -> Result<()> {
+        let mut attempts = 0;
+        let result = self.attempt(|| {
+            attempts += 1;
+            self.inner.put_if_absent(name, body.clone())
+        });
+        match result {
+            Err(error)
+                if error.kind == ErrorKind::AlreadyExists
+                    && attempts > 1
+                    && self.is_ours(name, &body) =>
+            {
+                Ok(())
+            }
+            result => result,
+        }
+    }
+
+    fn get(&self, name: &str, window: Window) -> Result<Bytes> {
+        self.attempt(|| self.inner.get(name, window))
+    }
+
+    /// Starts again from the beginning and passes over what was visited; names come in order. It
+    /// does not pass the gate, for the visitor may make calls of its own.
+    fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
+        let mut failures = Failures::default();
+        let mut last: Option<String> = None;
+        loop {
+            let mut is_visitors_error = false;
+            let mut has_advanced = false;
+            let result = self.inner.list(prefix, &mut |object| {
+                if last.as_ref().is_some_and(|last| object.name <= *last) {
+                    return Ok(());
+                }
+                has_advanced = true;
+                last = Some(object.name.clone());
+                visit(object).inspect_err(|_| is_visitors_error = true)
+            });
+            if is_visitors_error {
+                return result;
+            }
+            self.tell_gate(&result);
+            if has_advanced {
+                failures = Failures::default();
+            }
+            match result {
+                Ok(()) => return Ok(()),
+                Err(error) => self.wait_or_give_up(&mut failures, error)?,
+            }
+        }
+    }
+
+    fn head(&self, name: &str) -> Result<ObjectInfo> {
+        self.attempt(|| self.inner.head(name))
+    }
+
+    fn delete(&self, name: &str) -> Result<()> {
+        self.attempt(|| self.inner.delete(name))
+    }
+
+    fn now(&self) -> Result<Timestamp> {
+        self.attempt(|| self.inner.now())
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,416 @@
+//! The requests: one each for PUT, GET, LIST, HEAD and DELETE.
+//!
+//! **Signing of bodies.** Over plain http a body is hashed with SHA-256 and signed: the only thing
+//! that shows a bit flipped, or changed by somebody, on the way. Over TLS that hash would do what
+//! TLS does already and cost, so the payload is declared unsigned there. Which of the two it
+//! is, is read off the exchanges themselves; until one was seen, bodies are signed.
+//!
+//! **Checksums.** None is sent unless the store demands one, as Amazon does for buckets with a
+//! default retention; then the request is repeated once with a CRC-32, and from then on all have
+//! it. Stores that know no `x-amz-checksum-…` refuse it, so it cannot be sent to all.
+
+use std::sync::atomic::Ordering;
+
+use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::Object;
+use bytes::Bytes;
+
+use super::S3;
+use super::errors::{Failure, failure, innermost};
+use super::exchange::{Exchange, Stalled};
+use crate::seams::Timestamp;
+use crate::store::{ErrorKind, ObjectInfo, Result, Window};
+
+/// A page of 1,000 names of 1,024 bytes, of which each could be escaped sixfold, with room.
+const PAGE_BYTES_MAX: u64 = 8 << 20;
+
+/// Answers that carry no object: a few lines of XML.
+const ANSWER_BYTES_MAX: u64 = 1 << 20;
+
+/// Memory taken for an answer before its bytes arrive: the largest pack.
+const CAPACITY_BYTES_MAX: u64 = 64 << 20;
+
+/// Pages in a row without an object (a store may skip over deleted ones) before it is an error.
+const EMPTY_PAGES_MAX: u32 = 100;
+
+/// The name whose HEAD asks for the time. It need not exist: every answer has a date.
+const TIME_NAME: &str = "now";
+
+/// What to do when there is an object of that name.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum IfTaken {
+    Replace,
+    Refuse,
+}
+
+/// One page of a listing, and where the next begins.
+#[derive(Debug, Default)]
+pub(super) struct Page {
+    pub(super) objects: Vec<ObjectInfo>,
+    next: Option<String>,
+    /// The last name so far.
+    last: Option<String>,
+    empty_pages: u32,
+}
+
+impl Page {
+    pub(super) fn is_last(&self) -> bool {
+        self.next.is_none()
+    }
+}
+
+impl S3 {
+    pub(super) async fn put_object(
+        &self,
+        name: &str,
+        body: Bytes,
+        if_taken: IfTaken,
+    ) -> Result<()> {
+        let failed = |failure: Failure| failure.of("store", name);
+        // At most one repetition for each of the two things that are learnt of a store.
+        for _ in 0..2 {
+            let error = match self.put_once(name, body.clone(), if_taken).await {
+                Ok(()) => return Ok(()),
+                Err(error) => error,
+            };
+            if demands_checksum(&error) && !self.wants_checksum.swap(true, Ordering::Relaxed) {
+                continue;
+            }
+            let lacks_conditions = if_taken == IfTaken::Refuse
+                && error.kind == ErrorKind::Other
+                && (error.detail.contains("NotImplemented") || error.detail.contains("501"));
+            if lacks_conditions && !self.lacks_conditions.swap(true, Ordering::Relaxed) {
+                continue;
+            }
+            return Err(failed(put_failure(error, if_taken)));
+        }
+        let last = self.put_once(name, body, if_taken).await;
+        last.map_err(|error| failed(put_failure(error, if_taken)))
+    }
+
+    async fn put_once(&self, name: &str, body: Bytes, if_taken: IfTaken) -> Result<(), Failure> {
+        let bytes = body.len() as u64;
+        let mut request = self
+            .client
+            .put_object()
+            .bucket(&self.bucket)
+            .key(self.key(name));
+        if if_taken == IfTaken::Refuse && !self.lacks_conditions.load(Ordering::Relaxed) {
+            request = request.if_none_match("*");
+        }
+        if self.wants_checksum.load(Ordering::Relaxed) {
+            request = request.checksum_crc32(crc32(&body));
+        }
+        let exchange = self.exchange(body.clone(), ANSWER_BYTES_MAX);
+        let mut request = request
+            .body(ByteStream::from(body))
+            .customize()
+            .interceptor(exchange.clone());
+        if self.is_tls.load(Ordering::Relaxed) {
+            request = request.disable_payload_signing();
+        }
+        match exchange.watch(bytes, request.send()).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(error)) => Err(self.explain(failure(&error), &exchange)),
+            Err(Stalled) => Err(stalled()),
+        }
+    }
+
+    pub(super) async fn get_object(&self, name: &str, window: Window) -> Result<Bytes> {
+        let bytes_max = match window {
+            Window::Whole { bytes_max } => bytes_max,
+            Window::Range { bytes, .. } => bytes,
+        };
+        // The bound of the exchange is for hostile answers; an object that is merely too large is
+        // recognised by `receive`, so it must be let through that far.
+        let exchange = self.exchange(Bytes::new(), bytes_max.saturating_add(ANSWER_BYTES_MAX));
+        let fetched = exchange
+            .watch(bytes_max, self.fetch(name, window, &exchange))
+            .await;
+        fetched
+            .unwrap_or_else(|Stalled| Err(stalled()))
+            .map_err(|failure| failure.of("fetch", name))
+    }
+
+    async fn fetch(
+        &self,
+        name: &str,
+        window: Window,
+        exchange: &Exchange,
+    ) -> Result<Bytes, Failure> {
+        let mut request = self
+            .client
+            .get_object()
+            .bucket(&self.bucket)
+            .key(self.key(name));
+        if let Window::Range { start, bytes } = window {
+            let last = start
+                .checked_add(bytes)
+                .and_then(|end| end.checked_sub(1))
+                .ok_or_else(|| Failure::new(ErrorKind::Invalid, "the range has no end"))?;
+            request = request.range(format!("bytes={start}-{last}"));
+        }
+        let sent = request
+            .customize()
+            .interceptor(exchange.clone())
+            .send()
+            .await;
+        let answer = sent.map_err(|error| self.explain(failure(&error), exchange))?;
+        let promised = answer
+            .content_length()
+            .and_then(|bytes| u64::try_from(bytes).ok());
+        match window {
+            Window::Whole { bytes_max } => receive(answer.body, promised, bytes_max).await,
+            Window::Range { start, bytes } => {
+                check_range(answer.content_range(), promised, start, bytes)?;
+                let body = receive(answer.body, promised, bytes).await?;
+                match body.len() as u64 == bytes {
+                    true => Ok(body),
+                    false => Err(Failure::new(ErrorKind::Incomplete, "")),
+                }
+            }
+        }
+    }
+
+    pub(super) async fn head_object(&self, name: &str) -> Result<ObjectInfo> {
+        let exchange = self.exchange(Bytes::new(), ANSWER_BYTES_MAX);
+        let request = self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(self.key(name));
+        let sent = request.customize().interceptor(exchange.clone()).send();
+        let failed = |failure: Failure| failure.of("look at", name);
+        match exchange.watch(0, sent).await {
+            Ok(Ok(answer)) => {
+                info(name, answer.content_length(), answer.last_modified()).map_err(failed)
+            }
+            Ok(Err(error)) => Err(failed(self.explain(failure(&error), &exchange))),
+            Err(Stalled) => Err(failed(stalled())),
+        }
+    }
+
+    pub(super) async fn delete_object(&self, name: &str) -> Result<()> {
+        let exchange = self.exchange(Bytes::new(), ANSWER_BYTES_MAX);
+        let request = self
+            .client
+            .delete_object()
+            .bucket(&self.bucket)
+            .key(self.key(name));
+        let sent = request.customize().interceptor(exchange.clone()).send();
+        let failure = match exchange.watch(0, sent).await {
+            Ok(Ok(_)) => return Ok(()),
+            Ok(Err(error)) => self.explain(failure(&error), &exchange),
+            Err(Stalled) => stalled(),
+        };
+        match failure.kind {
+            ErrorKind::NotFound => Ok(()),
+            _ => Err(failure.of("delete", name)),
+        }
+    }
+
+    /// The date of a HEAD, the cheapest request there is. It serves whether the object exists, is
+    /// absent or may not be looked at: in each case the store itself answered.
+    pub(super) async fn ask_time(&self) -> Result<Timestamp> {
+        let exchange = self.exchange(Bytes::new(), ANSWER_BYTES_MAX);
+        let request = self
+            .client
+            .head_object()
+            .bucket(&self.bucket)
+            .key(self.key(TIME_NAME));
+        let sent = request.customize().interceptor(exchange.clone()).send();
+        let failed = |failure: Failure| failure.of("ask the time of", "");
+        match exchange.watch(0, sent).await {
+            Ok(Ok(_)) => {}
+            Ok(Err(error)) => {
+                let failure = failure(&error);
+                if !matches!(failure.kind, ErrorKind::NotFound | ErrorKind::Denied) {
+                    return Err(failed(self.explain(failure, &exchange)));
+                }
+            }
+            Err(Stalled) => return Err(failed(stalled())),
+        }
+        let no_date = || failed(Failure::new(ErrorKind::Other, "the answer has no date"));
+        exchange.date().ok_or_else(no_date)
+    }
+
+    /// The page after `before`; the first after a page that is empty.
+    pub(super) async fn list_page(&self, prefix: &str, before: Page) -> Result<Page> {
+        let failed = |failure: Failure| failure.of("list", prefix);
+        let exchange = self.exchange(Bytes::new(), PAGE_BYTES_MAX);
+        let request = self
+            .client
+            .list_objects_v2()
+            .bucket(&self.bucket)
+            .prefix(self.key(prefix))
+            .set_continuation_token(before.next.clone());
+        let sent = request.customize().interceptor(exchange.clone()).send();
+        let answer = match exchange.watch(PAGE_BYTES_MAX, sent).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(error)) => return Err(failed(self.explain(failure(&error), &exchange))),
+            Err(Stalled) => return Err(failed(stalled())),
+        };
+        let odd = |reason: &str| failed(Failure::new(ErrorKind::Other, reason));
+        let mut page = Page {
+            last: before.last,
+            ..Page::default()
+        };
+        for object in answer.contents() {
+            if let Some(object) = self.listed(object, prefix).map_err(failed)? {
+                if page.last.as_ref().is_some_and(|last| *last >= object.name) {
+                    return Err(odd("the listing is out of order or repeats itself"));
+                }
+                page.last = Some(object.name.clone());
+                page.objects.push(object);
+            }
+        }
+        if answer.is_truncated() == Some(true) {
+            let next = answer.next_continuation_token().map(str::to_owned);
+            let next = next.ok_or_else(|| odd("the listing breaks off without a next page"))?;
+            if before.next.as_ref() == Some(&next) {
+                return Err(odd("the listing goes round in circles"));
+            }
+            page.next = Some(next);
+            if page.objects.is_empty() {
+                page.empty_pages = before.empty_pages + 1;
+            }
+            if page.empty_pages > EMPTY_PAGES_MAX {
+                return Err(odd("the listing does not advance"));
+            }
+        }
+        Ok(page)
+    }
+
+    /// A listed key as an object; `None` for the mark of the repository's own folder, which some
+    /// consoles make when a person clicks "new folder".
+    fn listed(&self, object: &Object, prefix: &str) -> Result<Option<ObjectInfo>, Failure> {
+        let key = object.key().unwrap_or_default();
+        let name = key.strip_prefix(&self.key("")).unwrap_or_default();
+        if name.is_empty() && key == self.key("") {
+            return Ok(None);
+        }
+        if name.is_empty() || !name.starts_with(prefix) {
+            let reason = "the listing shows what was not asked for";
+            return Err(Failure::new(ErrorKind::Other, reason));
+        }
+        info(name, object.size(), object.last_modified()).map(Some)
+    }
+
+    fn exchange(&self, body: Bytes, answer_bytes_max: u64) -> Exchange {
+        Exchange::new(body, answer_bytes_max, self.is_tls.clone())
+    }
+
+    fn explain(&self, failure: Failure, exchange: &Exchange) -> Failure {
+        failure.with_clocks(self.clock.now(), exchange.date())
+    }
+}
+
+fn stalled() -> Failure {
+    Failure::new(ErrorKind::Transient, "no more bytes came or went")
+}
+
+/// `AlreadyExists` is an answer to a condition only.
+fn put_failure(failure: Failure, if_taken: IfTaken) -> Failure {
+    match (failure.kind, if_taken) {
+        (ErrorKind::AlreadyExists, IfTaken::Replace) => Failure {
+            kind: ErrorKind::Other,
+            ..failure
+        },
+        // A 404 to a PUT can only mean the bucket.
+        (ErrorKind::NotFound, _) => Failure {
+            kind: ErrorKind::NoContainer,
+            ..failure
+        },
+        _ => failure,
+    }
+}
+
+/// "Content-MD5 OR x-amz-checksum- HTTP header is required for Put Object requests with Object
+/// Lock parameters", as Amazon and those who copy it put it.
+fn demands_checksum(failure: &Failure) -> bool {
+    failure.detail.contains("Content-MD5") && failure.detail.contains("required")
+}
+
+fn crc32(body: &[u8]) -> String {
+    let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, body);
+    // A CRC-32 stands in the low half of what is returned for CRCs of every width.
+    aws_smithy_types::base64::encode((crc as u32).to_be_bytes())
+}
+
+fn info(
+    name: &str,
+    bytes: Option<i64>,
+    modified: Option<&DateTime>,
+) -> Result<ObjectInfo, Failure> {
+    let bytes = bytes.and_then(|bytes| u64::try_from(bytes).ok());
+    let modified = modified.and_then(|time| i64::try_from(time.as_nanos()).ok());
+    match (bytes, modified) {
+        (Some(bytes), Some(modified)) => Ok(ObjectInfo {
+            name: name.to_owned(),
+            bytes,
+            modified: Timestamp::from_nanoseconds(modified),
+        }),
+        _ => Err(Failure::new(
+            ErrorKind::Other,
+            "the answer lacks the length or the time",
+        )),
+    }
+}
+
+/// A store that ignores ranges, or answers another one, must not pass for one that obeyed.
+fn check_range(
+    answered: Option<&str>,
+    promised: Option<u64>,
+    start: u64,
+    bytes: u64,
+) -> Result<(), Failure> {
+    let other = |reason| Err(Failure::new(ErrorKind::Other, reason));
+    match (answered, promised) {
+        (None, promised) if start > 0 || promised != Some(bytes) => {
+            return other("the store ignores ranges");
+        }
+        (Some(range), _) if !range.starts_with(&format!("bytes {start}-")) => {
+            return other("the store answered another range");
+        }
+        _ => {}
+    }
+    match promised {
+        Some(promised) if promised < bytes => Err(Failure::new(
+            ErrorKind::Incomplete,
+            "the object ends before the range does",
+        )),
+        Some(promised) if promised > bytes => other("the store answered a longer range"),
+        _ => Ok(()),
+    }
+}
+
+/// Reads a body of at most `bytes_max` bytes, and of exactly as many as were promised.
+async fn receive(
+    mut body: ByteStream,
+    promised: Option<u64>,
+    bytes_max: u64,
+) -> Result<Bytes, Failure> {
+    let too_large = || {
+        Failure::new(
+            ErrorKind::TooLarge,
+            format!("the limit is {bytes_max} bytes"),
+        )
+    };
+    if promised.is_some_and(|promised| promised > bytes_max) {
+        return Err(too_large());
+    }
+    // A promise is not yet a reason to set a fortune aside.
+    let capacity = promised.unwrap_or(0).min(CAPACITY_BYTES_MAX);
+    let mut received = Vec::with_capacity(usize::try_from(capacity).unwrap_or(0));
+    while let Some(piece) = body.next().await {
+        let piece = piece.map_err(|error| Failure::new(ErrorKind::Transient, innermost(&error)))?;
+        if received.len() as u64 + piece.len() as u64 > bytes_max {
+            return Err(too_large());
+        }
+        received.extend_from_slice(&piece);
+    }
+    if promised.is_some_and(|promised| promised != received.len() as u64) {
+        return Err(Failure::new(ErrorKind::Incomplete, ""));
+    }
+    Ok(Bytes::from(received))
+}

@@ -1,0 +1,131 @@
+//! Wraps a store and keeps transfers within a rate, for `--upload-limit` and `--download-limit`.
+//!
+//! Each transfer books its bytes on a line of that rate, one after the other, and waits for its
+//! turn. An object goes out in one piece at full speed and the next one waits: the limit holds over
+//! seconds, not within one object.
+
+use std::num::NonZeroU64;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::{ObjectInfo, Result, Store, Window};
+use crate::seams::{Clock, Timestamp};
+
+/// Most bytes a second; `None` is without limit.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Limits {
+    pub upload: Option<NonZeroU64>,
+    pub download: Option<NonZeroU64>,
+}
+
+impl Limits {
+    pub fn is_any(&self) -> bool {
+        self.upload.is_some() || self.download.is_some()
+    }
+}
+
+/// Passes everything on, not faster than allowed.
+pub struct Throttle {
+    inner: Arc<dyn Store>,
+    clock: Arc<dyn Clock>,
+    upload: Option<Line>,
+    download: Option<Line>,
+}
+
+/// A line of a fixed rate, shared by all threads.
+struct Line {
+    bytes_per_second: NonZeroU64,
+    /// When it is free again, as time since boot.
+    free_at: Mutex<Duration>,
+}
+
+impl Line {
+    fn new(bytes_per_second: NonZeroU64) -> Self {
+        Self {
+            bytes_per_second,
+            free_at: Mutex::default(),
+        }
+    }
+
+    /// Books the line and returns when these bytes may start.
+    fn book(&self, now: Duration, bytes: u64) -> Duration {
+        let nanoseconds =
+            u128::from(bytes) * 1_000_000_000 / u128::from(self.bytes_per_second.get());
+        let takes = Duration::from_nanos(u64::try_from(nanoseconds).unwrap_or(u64::MAX));
+        let mut free_at = self.free_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let start = now.max(*free_at);
+        *free_at = start.saturating_add(takes);
+        start
+    }
+}
+
+impl Throttle {
+    pub fn new(inner: Arc<dyn Store>, clock: Arc<dyn Clock>, limits: Limits) -> Self {
+        Self {
+            inner,
+            clock,
+            upload: limits.upload.map(Line::new),
+            download: limits.download.map(Line::new),
+        }
+    }
+
+    fn wait(&self, line: Option<&Line>, bytes: u64) {
+        let Some(line) = line else {
+            return;
+        };
+        let now = self.clock.since_boot();
+        let wait = line.book(now, bytes).saturating_sub(now);
+        if !wait.is_zero() {
+            self.clock.sleep(wait);
+        }
+    }
+}
+
+impl Store for Throttle {
+    fn url(&self) -> String {
+        self.inner.url()
+    }
+
+    fn put(&self, name: &str, body: Bytes) -> Result<()> {
+        self.wait(self.upload.as_ref(), body.len() as u64);
+        self.inner.put(name, body)
+    }
+
+    fn put_if_absent(&self, name: &str, body: Bytes) -> Result<()> {
+        self.wait(self.upload.as_ref(), body.len() as u64);
+        self.inner.put_if_absent(name, body)
+    }
+
+    fn get(&self, name: &str, window: Window) -> Result<Bytes> {
+        if let Window::Range { bytes, .. } = window {
+            self.wait(self.download.as_ref(), bytes);
+            return self.inner.get(name, window);
+        }
+        // How much a whole object is shows when it is there: it waits for those before it, and
+        // those after it wait for it.
+        self.wait(self.download.as_ref(), 0);
+        let body = self.inner.get(name, window)?;
+        if let Some(line) = &self.download {
+            line.book(self.clock.since_boot(), body.len() as u64);
+        }
+        Ok(body)
+    }
+
+    fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
+        self.inner.list(prefix, visit)
+    }
+
+    fn head(&self, name: &str) -> Result<ObjectInfo> {
+        self.inner.head(name)
+    }
+
+    fn delete(&self, name: &str) -> Result<()> {
+        self.inner.delete(name)
+    }
+
+    fn now(&self) -> Result<Timestamp> {
+        self.inner.now()
+    }
+}
