@@ -16,10 +16,11 @@ mod wording;
 
 use source::{Tree, Violation};
 
-/// Fails with every violation that `rule` finds in the tree, one a line.
-fn enforce(rule: fn(&Tree) -> Vec<Violation>) {
-    let violations = rule(&Tree::of_this_project());
-    let lines: Vec<String> = violations.iter().map(Violation::to_string).collect();
+/// Fails with every violation that the rules find in the tree, one a line.
+fn enforce(rules: &[fn(&Tree) -> Vec<Violation>]) {
+    let tree = Tree::of_this_project();
+    let violations = rules.iter().flat_map(|rule| rule(&tree));
+    let lines: Vec<String> = violations.map(|violation| violation.to_string()).collect();
     assert!(
         lines.is_empty(),
         "the house rules are broken:\n{}\n",
@@ -40,47 +41,51 @@ fn the_tree_is_read() {
 
 #[test]
 fn imports_go_down() {
-    enforce(floors::imports_go_down);
+    enforce(&[floors::imports_go_down]);
 }
 
 #[test]
 fn files_of_a_folder_do_not_import_in_a_circle() {
-    enforce(cycles::no_circles);
+    enforce(&[cycles::no_circles]);
 }
 
 #[test]
 fn files_and_functions_fit() {
-    enforce(sizes::files_fit);
-    enforce(sizes::functions_fit);
+    enforce(&[sizes::files_fit, sizes::functions_fit]);
 }
 
 #[test]
 fn things_stand_where_they_belong() {
-    enforce(places::async_stays_in_its_place);
-    enforce(places::only_the_command_line_prints);
-    enforce(places::only_the_command_line_reads_the_environment);
-    enforce(places::time_and_chance_come_through_the_seams);
-    enforce(places::format_and_crypto_touch_no_files);
+    enforce(&[
+        places::async_stays_in_its_place,
+        places::only_the_command_line_prints,
+        places::only_the_command_line_reads_the_environment,
+        places::time_and_chance_come_through_the_seams,
+        places::format_and_crypto_touch_no_files,
+    ]);
 }
 
 #[test]
 fn nothing_is_left_over_or_left_to_luck() {
-    enforce(wording::nothing_unfinished);
-    enforce(wording::nothing_unwraps);
-    enforce(wording::no_globs_over_the_crate);
-    enforce(wording::no_catch_all_errors);
-    enforce(wording::no_assertion_on_the_wall_clock);
+    enforce(&[
+        wording::nothing_unfinished,
+        wording::nothing_unwraps,
+        wording::no_globs_over_the_crate,
+        wording::no_catch_all_errors,
+        wording::no_assertion_on_the_wall_clock,
+    ]);
 }
 
 #[test]
 fn modules_are_named_declared_and_placed() {
-    enforce(modules::names_say_what);
-    enforce(modules::every_file_is_declared);
-    enforce(modules::every_file_places_itself);
+    enforce(&[
+        modules::names_say_what,
+        modules::every_file_is_declared,
+        modules::every_file_places_itself,
+    ]);
 }
 
 #[test]
 fn documents_name_files_that_exist() {
-    enforce(documents::paths_exist);
-    enforce(documents::links_lead_somewhere);
+    enforce(&[documents::paths_exist, documents::links_lead_somewhere]);
 }
