@@ -59,11 +59,7 @@ where
             let status = answer.raw().status().as_u16();
             of_answer(status, error.code(), error.message())
         }
-        SdkError::ResponseError(answer) => match answer.raw().status().as_u16() {
-            // An answer of success that cannot be read: cut short, or not from an S3 server.
-            200..=299 => Failure::new(ErrorKind::Incomplete, "the answer could not be read"),
-            status => of_answer(status, None, None),
-        },
+        SdkError::ResponseError(answer) => of_answer(answer.raw().status().as_u16(), None, None),
         SdkError::TimeoutError(_) => Failure::new(ErrorKind::Transient, "it took too long"),
         SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
             Some(error) => of_connector(error),
@@ -77,6 +73,9 @@ fn of_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Failure 
     let (code, message) = (code.unwrap_or(""), message.unwrap_or(""));
     let kind = of_code(code, message).unwrap_or_else(|| of_status(status));
     let detail = match (code, message) {
+        _ if kind == ErrorKind::Incomplete && status < 300 => {
+            "the answer could not be read".to_owned()
+        }
         ("", "") => format!("HTTP status {status}"),
         // The words are left out: some servers repeat what they were sent.
         (code, _) if kind == ErrorKind::Credentials && !code.is_empty() => code.to_owned(),
@@ -158,6 +157,8 @@ fn is_about_a_lock(message: &str) -> bool {
 
 fn of_status(status: u16) -> ErrorKind {
     match status {
+        // An answer of success that cannot be read: cut short, or not from an S3 server.
+        200..=299 => ErrorKind::Incomplete,
         401 => ErrorKind::Credentials,
         403 | 405 => ErrorKind::Denied,
         404 => ErrorKind::NotFound,
