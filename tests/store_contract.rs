@@ -277,3 +277,37 @@ fn requests_are_counted() {
     assert_eq!(bytes, [3, 2, 0]);
     assert!(store.calls().is_empty());
 }
+
+/// Environment variables of a process are its tests' common property: so in one of its own.
+#[test]
+fn without_credentials_anywhere_it_says_so() {
+    const CHILD: &str = "OFFSITE_TEST_WITHOUT_CREDENTIALS";
+    if let Ok(endpoint) = std::env::var(CHILD) {
+        let options = S3Options {
+            bucket: "any".to_owned(),
+            endpoint: Some(endpoint),
+            ..S3Options::default()
+        };
+        let store = S3::open(&options, &Seams::real()).unwrap();
+        let error = store.head("a").unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Credentials, "{error}");
+        assert!(
+            error.to_string().contains("no credentials were found"),
+            "{error}"
+        );
+        return;
+    }
+    let child = std::process::Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "without_credentials_anywhere_it_says_so"])
+        .env_clear()
+        .env("HOME", "/nonexistent")
+        .env("AWS_EC2_METADATA_DISABLED", "true")
+        .env(CHILD, SeaweedFs::shared().endpoint())
+        .output()
+        .unwrap();
+    let output = String::from_utf8_lossy(&child.stdout);
+    assert!(
+        child.status.success() && output.contains("1 passed"),
+        "{output}"
+    );
+}

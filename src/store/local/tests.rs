@@ -117,6 +117,65 @@ fn whichever_step_of_a_put_fails_the_object_is_whole() {
     }
 }
 
+/// Notes what is done to which kind of place.
+#[derive(Default)]
+struct Log(std::sync::Mutex<Vec<String>>);
+
+impl Disk for Log {
+    fn before(&self, operation: DiskOperation, path: &Path) -> io::Result<()> {
+        let parent = path.parent().and_then(Path::file_name);
+        let place = match parent.is_some_and(|parent| parent == "tmp") {
+            true => "a temporary file".into(),
+            false => path.file_name().unwrap_or_default().to_string_lossy(),
+        };
+        self.0
+            .lock()
+            .unwrap()
+            .push(format!("{operation:?} {place}"));
+        Ok(())
+    }
+}
+
+#[test]
+fn bytes_are_on_disk_before_the_name_and_the_name_before_the_answer() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path().join("root");
+    fs::create_dir_all(root.join("tmp")).unwrap();
+    let log = Arc::new(Log::default());
+    let seams = Seams {
+        disk: log.clone(),
+        ..Seams::real()
+    };
+    let store = Local::open(&root, seams).unwrap();
+    let put = |name: &str| {
+        store.put(name, BODY).unwrap();
+        std::mem::take(&mut *log.0.lock().unwrap())
+    };
+    let written = ["Create", "Write", "Sync"].map(|step| format!("{step} a temporary file"));
+    let folders = [
+        "CreateFolder packs",
+        "Sync root",
+        "CreateFolder 3f",
+        "Sync packs",
+    ];
+    let placed = |name: &str| [format!("Rename {name}"), "Sync 3f".to_owned()];
+    let first = put("packs/3f/a");
+    assert_eq!(first[..3], written);
+    assert_eq!(
+        first[3..7],
+        folders,
+        "a new folder is on disk before what it holds"
+    );
+    assert_eq!(first[7..], placed("a"));
+    let second = put("packs/3f/b");
+    assert_eq!(second[..3], written);
+    assert_eq!(
+        second[3..],
+        placed("b"),
+        "known folders are not synced again"
+    );
+}
+
 #[test]
 fn errors_of_the_system_mean_what_they_mean() {
     for (errno, expected) in [

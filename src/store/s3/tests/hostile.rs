@@ -81,7 +81,8 @@ fn an_answer_that_breaks_off_is_no_object() {
 
 #[test]
 fn silence_is_not_waited_for_for_ever() {
-    let (_, store) = scene(|_, _| std::thread::sleep(Duration::from_secs(30)));
+    let (_, mut store) = scene(|_, _| std::thread::sleep(Duration::from_secs(30)));
+    store.answer_time = Duration::from_millis(500);
     let begin = Instant::now();
     assert_eq!(kind(store.head("a")), ErrorKind::Transient);
     assert_eq!(kind(store.put("a", BODY)), ErrorKind::Transient);
@@ -90,16 +91,17 @@ fn silence_is_not_waited_for_for_ever() {
 
 #[test]
 fn a_slow_answer_that_moves_is_waited_for() {
-    let (_, store) = scene(|_, stream| {
+    let (_, mut store) = scene(|_, stream| {
         let head = b"HTTP/1.1 200 OK\r\nContent-Length: 8\r\n\r\n";
         stream.write_all(head).unwrap();
         for byte in b"slowbody" {
             // Each wait is shorter than the patience, all together are longer.
-            std::thread::sleep(Duration::from_millis(150));
+            std::thread::sleep(Duration::from_millis(300));
             stream.write_all(&[*byte]).unwrap();
         }
     });
-    let whole = Window::Whole { bytes_max: 1 << 20 };
+    store.answer_time = Duration::from_millis(1500);
+    let whole = Window::Whole { bytes_max: 100 };
     assert_eq!(store.get("a", whole).unwrap(), "slowbody");
 }
 

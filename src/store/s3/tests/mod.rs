@@ -27,8 +27,7 @@ fn scene(act: impl Fn(&Request, &mut TcpStream) + Send + Sync + 'static) -> (Wir
         }),
         ..S3Options::default()
     };
-    let mut store = S3::open(&options, &Seams::real()).unwrap();
-    store.answer_time = Duration::from_millis(500);
+    let store = S3::open(&options, &Seams::real()).unwrap();
     (wire, store)
 }
 
