@@ -80,7 +80,9 @@ identity!(
 );
 
 fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseIdError> {
-    let error = ParseIdError { expected_digits: 2 * N };
+    let error = ParseIdError {
+        expected_digits: 2 * N,
+    };
     let digits = text.as_bytes();
     if digits.len() != 2 * N {
         return Err(error);
@@ -108,14 +110,20 @@ mod tests {
 
     #[test]
     fn hex_goes_there_and_back() {
-        let id = SessionId::new([0, 1, 0x7f, 0x80, 0xff, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15]);
+        let id = SessionId::new([
+            0, 1, 0x7f, 0x80, 0xff, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15,
+        ]);
         assert_eq!(id.to_string().parse::<SessionId>(), Ok(id));
         assert_eq!(id.to_string(), "00017f80ff05060708090a0b0c0d0e0f");
     }
 
     #[test]
     fn upper_case_and_wrong_lengths_are_refused() {
-        assert!("00017F80FF05060708090A0B0C0D0E0F".parse::<SessionId>().is_err());
+        assert!(
+            "00017F80FF05060708090A0B0C0D0E0F"
+                .parse::<SessionId>()
+                .is_err()
+        );
         assert!("00".parse::<ChunkId>().is_err());
         assert!("".parse::<ObjectId>().is_err());
         assert!(ChunkId::from_slice(&[0; 31]).is_none());

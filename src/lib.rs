@@ -5,7 +5,15 @@
 //! then `repository` and `source`; then `ops`, one file a verb; on top `cli`.
 //! `docs/architecture.md` tells the whole story.
 
+pub mod chunker;
+pub mod compress;
+pub mod crypto;
+pub mod format;
 pub mod id;
+pub mod index;
 pub mod progress;
+pub mod repository;
 pub mod seams;
+pub mod source;
 pub mod store;
+pub mod cli;

@@ -38,11 +38,17 @@ impl Timestamp {
     }
 
     pub fn plus(self, time: Duration) -> Self {
-        Self(self.0.saturating_add(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_add(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)),
+        )
     }
 
     pub fn minus(self, time: Duration) -> Self {
-        Self(self.0.saturating_sub(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)))
+        Self(
+            self.0
+                .saturating_sub(i64::try_from(time.as_nanos()).unwrap_or(i64::MAX)),
+        )
     }
 }
 
@@ -96,13 +102,19 @@ pub struct Threads {
 }
 
 impl Threads {
-    pub const SINGLE: Self = Self { workers: None, transfers: NonZeroUsize::MIN };
+    pub const SINGLE: Self = Self {
+        workers: None,
+        transfers: NonZeroUsize::MIN,
+    };
 
     /// As many workers as processors (at most 8), four transfers.
     pub fn of_this_machine() -> Self {
         let processors = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
         let workers = processors.min(NonZeroUsize::MIN.saturating_add(7));
-        Self { workers: Some(workers), transfers: NonZeroUsize::MIN.saturating_add(3) }
+        Self {
+            workers: Some(workers),
+            transfers: NonZeroUsize::MIN.saturating_add(3),
+        }
     }
 }
 
@@ -129,7 +141,9 @@ impl Seams {
 
 impl fmt::Debug for Seams {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Seams").field("threads", &self.threads).finish_non_exhaustive()
+        f.debug_struct("Seams")
+            .field("threads", &self.threads)
+            .finish_non_exhaustive()
     }
 }
 

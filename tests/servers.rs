@@ -4,6 +4,7 @@ mod harness;
 
 use std::time::Duration;
 
+use harness::postgres::Postgres;
 use harness::seaweedfs::{SeaweedFs, wait_for};
 use harness::server::{Ending, ServerProcess};
 
@@ -78,4 +79,42 @@ fn a_server_that_ends_by_itself_is_reported_with_its_last_words() {
         .wait_until(Duration::from_secs(10), || false)
         .unwrap_err();
     assert!(reason.contains("the port is taken"), "{reason}");
+}
+
+#[test]
+fn a_dump_with_the_extensions_of_a_photo_library_goes_from_one_database_to_another() {
+    let server = Postgres::start();
+    server.create_database("immich");
+    server.psql(
+        "immich",
+        r#"
+        CREATE EXTENSION cube; CREATE EXTENSION earthdistance; CREATE EXTENSION pg_trgm;
+        CREATE EXTENSION unaccent; CREATE EXTENSION "uuid-ossp";
+        CREATE TABLE asset (id uuid PRIMARY KEY DEFAULT uuid_generate_v4(), "originalPath" text);
+        INSERT INTO asset ("originalPath") VALUES ('upload/a.jpg'), ('upload/ü|b.jpg');
+        "#,
+    );
+    let dump = server.command("pg_dump").arg("immich").output().unwrap();
+    assert!(
+        dump.status.success(),
+        "{}",
+        String::from_utf8_lossy(&dump.stderr)
+    );
+
+    server.create_database("restored");
+    server.psql("restored", &String::from_utf8(dump.stdout).unwrap());
+    let paths = server.psql("restored", r#"SELECT "originalPath" FROM asset ORDER BY 1"#);
+    assert_eq!(paths, "upload/a.jpg\nupload/ü|b.jpg");
+
+    // The URL leads to the same server, and a mistake in SQL is a mistake here.
+    let by_url = server
+        .command("psql")
+        .args(["-Atc", "SELECT 1", &server.url("immich")])
+        .output();
+    assert_eq!(by_url.unwrap().stdout, b"1\n");
+    assert!(
+        server
+            .try_psql("immich", "SELECT * FROM nothing; SELECT 1")
+            .is_err()
+    );
 }

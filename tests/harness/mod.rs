@@ -6,5 +6,6 @@
 // Each test binary includes this module whole and uses a part of it.
 #![allow(dead_code)]
 
+pub mod postgres;
 pub mod seaweedfs;
 pub mod server;

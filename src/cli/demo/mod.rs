@@ -1,0 +1,12 @@
+//! A made-up photo library to try things on.
+
+mod catalogue;
+mod dice;
+pub mod dump;
+pub mod library;
+pub mod month;
+mod originals;
+mod photo;
+mod plan;
+mod surroundings;
+mod tables;

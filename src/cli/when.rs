@@ -1,0 +1,231 @@
+//! The TIME of `--at` and its like: how a person says which moment is meant.
+//!
+//! | text | moment |
+//! |---|---|
+//! | `2026-11-01T03:00:00+01:00`, `2026-11-01 02:00Z` | exactly that (RFC 3339) |
+//! | `2026-11-01 03:00`, `2026-11-01 03:00:30` | local time |
+//! | `2026-11-01`, `today`, `yesterday` | the END of that day in local time |
+//! | `3 days ago`, `2 hours ago`, `a month ago`, `now` | counted back from now by the calendar |
+//!
+//! Who asks for "as of 2026-11-01" means that day included, so a bare date is its last nanosecond,
+//! not its midnight.
+
+use jiff::civil::{Date, DateTime};
+use jiff::tz::TimeZone;
+use jiff::{Span, Zoned};
+
+use crate::seams::Timestamp;
+
+/// Text that names no moment.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum WhenError {
+    #[error(
+        "{0:?} is not a time; write it as 2026-11-01, 2026-11-01 03:00, 2026-11-01T03:00:00Z or 3 days ago"
+    )]
+    NotATime(String),
+    #[error("{0:?} lies outside the years 1678 to 2261")]
+    TooFar(String),
+}
+
+/// The moment that `text` names, in the time zone of this machine.
+///
+/// # Errors
+/// [`WhenError`] with the forms that are understood.
+pub fn parse(text: &str, now: Timestamp) -> Result<Timestamp, WhenError> {
+    parse_in(text, now, &TimeZone::system())
+}
+
+/// Like [`parse`], in a given time zone. A local time that a change of clocks skips is taken as the
+/// later one, one that happens twice as the first of the two.
+///
+/// # Errors
+/// [`WhenError`] with the forms that are understood.
+pub fn parse_in(text: &str, now: Timestamp, zone: &TimeZone) -> Result<Timestamp, WhenError> {
+    let words = text.trim();
+    let not_a_time = || WhenError::NotATime(text.to_owned());
+    let too_far = || WhenError::TooFar(text.to_owned());
+    let now = moment(now).ok_or_else(too_far)?.to_zoned(zone.clone());
+    if let Some(span) = ago(words) {
+        let then = span
+            .and_then(|span| now.checked_sub(span).ok())
+            .ok_or_else(too_far)?;
+        return timestamp(then.timestamp()).ok_or_else(too_far);
+    }
+    let exact = match words.to_ascii_lowercase().as_str() {
+        "now" => Some(now.timestamp()),
+        "today" => Some(end_of_day(now.date(), zone).ok_or_else(too_far)?),
+        "yesterday" => {
+            let date = now.date().yesterday().map_err(|_| too_far())?;
+            Some(end_of_day(date, zone).ok_or_else(too_far)?)
+        }
+        _ => None,
+    };
+    let found = match exact {
+        Some(found) => found,
+        None => written(words, zone).ok_or_else(not_a_time)?,
+    };
+    timestamp(found).ok_or_else(too_far)
+}
+
+/// A date, or a date and a time, with or without an offset.
+fn written(words: &str, zone: &TimeZone) -> Option<jiff::Timestamp> {
+    // jiff accepts more than is promised here, such as week dates; what is promised begins
+    // with a four-digit year, which also keeps "11-01" and the like from being guessed at.
+    let (year, rest) = words.split_once('-')?;
+    if year.len() != 4 || !year.bytes().all(|byte| byte.is_ascii_digit()) || words.contains('[') {
+        return None;
+    }
+    match rest.len() {
+        5 => end_of_day(words.parse::<Date>().ok()?, zone),
+        _ => match words.parse::<jiff::Timestamp>() {
+            Ok(exact) => Some(exact),
+            Err(_) if has_offset(words) => None,
+            Err(_) if !words.contains(':') => None,
+            Err(_) => {
+                let local = words
+                    .parse::<DateTime>()
+                    .ok()?
+                    .to_zoned(zone.clone())
+                    .ok()?;
+                Some(local.timestamp())
+            }
+        },
+    }
+}
+
+/// Whether a time of day is followed by `Z` or an offset: then it must not be read as local time.
+fn has_offset(words: &str) -> bool {
+    words
+        .get(10..)
+        .is_some_and(|time| time.contains(['Z', 'z', '+', '-']))
+}
+
+fn end_of_day(date: Date, zone: &TimeZone) -> Option<jiff::Timestamp> {
+    let start: Zoned = date.to_zoned(zone.clone()).ok()?;
+    Some(start.end_of_day().ok()?.timestamp())
+}
+
+/// The span of "N units ago"; `Some(None)` when it has that form but no calendar goes that far.
+fn ago(words: &str) -> Option<Option<Span>> {
+    let mut parts = words.split_ascii_whitespace();
+    let (number, unit, ago) = (parts.next()?, parts.next()?, parts.next()?);
+    if !ago.eq_ignore_ascii_case("ago") || parts.next().is_some() {
+        return None;
+    }
+    let number = match number.to_ascii_lowercase().as_str() {
+        "a" | "an" | "one" => 1,
+        digits if digits.bytes().all(|byte| byte.is_ascii_digit()) => {
+            digits.parse().unwrap_or(i64::MAX)
+        }
+        _ => return None,
+    };
+    let span = Span::new();
+    let span = match unit.to_ascii_lowercase().as_str() {
+        "second" | "seconds" => span.try_seconds(number),
+        "minute" | "minutes" => span.try_minutes(number),
+        "hour" | "hours" => span.try_hours(number),
+        "day" | "days" => span.try_days(number),
+        "week" | "weeks" => span.try_weeks(number),
+        "month" | "months" => span.try_months(number),
+        "year" | "years" => span.try_years(number),
+        _ => return None,
+    };
+    Some(span.ok())
+}
+
+fn moment(time: Timestamp) -> Option<jiff::Timestamp> {
+    jiff::Timestamp::from_nanosecond(i128::from(time.nanoseconds())).ok()
+}
+
+fn timestamp(time: jiff::Timestamp) -> Option<Timestamp> {
+    i64::try_from(time.as_nanosecond())
+        .ok()
+        .map(Timestamp::from_nanoseconds)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::cli::show::rfc3339;
+
+    /// Berlin on the morning after the clocks went back: 09:30 local time on 2026-10-26.
+    fn parsed(text: &str) -> String {
+        let now = Timestamp::from_seconds(1_793_003_400);
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        parse_in(text, now, &zone).map_or_else(|error| error.to_string(), rfc3339)
+    }
+
+    #[test]
+    fn exact_times_mean_what_they_say() {
+        assert_eq!(parsed("2026-11-01T03:00:00+01:00"), "2026-11-01T02:00:00Z");
+        assert_eq!(parsed("2026-11-01T03:00:00.25Z"), "2026-11-01T03:00:00.25Z");
+        assert_eq!(parsed("2026-11-01 03:00Z"), "2026-11-01T03:00:00Z");
+        assert_eq!(parsed(" 2026-11-01 03:00 "), "2026-11-01T02:00:00Z");
+        assert_eq!(parsed("2026-07-01T03:00:30"), "2026-07-01T01:00:30Z");
+    }
+
+    #[test]
+    fn a_bare_date_includes_the_whole_day() {
+        assert_eq!(parsed("2026-11-01"), "2026-11-01T22:59:59.999999999Z");
+        assert_eq!(parsed("2026-10-25"), "2026-10-25T22:59:59.999999999Z");
+        assert_eq!(parsed("yesterday"), "2026-10-25T22:59:59.999999999Z");
+        assert_eq!(parsed("today"), "2026-10-26T22:59:59.999999999Z");
+    }
+
+    #[test]
+    fn counting_back_follows_the_calendar_across_a_change_of_clocks() {
+        assert_eq!(parsed("now"), "2026-10-26T08:30:00Z");
+        assert_eq!(parsed("2 hours ago"), "2026-10-26T06:30:00Z");
+        // The same time of day on the wall, 49 hours earlier.
+        assert_eq!(parsed("2 days ago"), "2026-10-24T07:30:00Z");
+        assert_eq!(parsed("A  week ago"), "2026-10-19T07:30:00Z");
+        assert_eq!(parsed("1 month ago"), "2026-09-26T07:30:00Z");
+    }
+
+    #[test]
+    fn what_is_no_time_is_refused_with_the_forms_that_are() {
+        let wrong = [
+            "",
+            "latest",
+            "11-01",
+            "2026",
+            "2026-13-01",
+            "2026-02-30",
+            "2026-11-01 25:00",
+            "3 days",
+            "-3 days ago",
+            "three days ago",
+            "3 fortnights ago",
+            "2026-W44-1",
+            "2026-11-01 03:00 CET",
+            "2026-11-01T03:00+99:00",
+            "01.11.2026",
+            "20261101",
+            "2026-11-01T03",
+            "2026-11-01T03:00[Europe/Rome]",
+            "2026-11-01\u{1b}[2J",
+        ];
+        for text in wrong {
+            let shown = parsed(text);
+            assert!(shown.contains("is not a time"), "{text}: {shown}");
+            assert!(!shown.contains('\u{1b}'));
+        }
+    }
+
+    #[test]
+    fn moments_that_no_timestamp_holds_are_refused() {
+        for text in [
+            "0001-01-01",
+            "9998-12-31",
+            "999999999999 years ago",
+            "9000 years ago",
+        ] {
+            assert!(
+                parsed(text).contains("lies outside"),
+                "{text}: {}",
+                parsed(text)
+            );
+        }
+        assert!(parsed("99999999999999999999 days ago").contains("lies outside"));
+    }
+}

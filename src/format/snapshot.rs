@@ -1,0 +1,133 @@
+//! The snapshot record (format.md §6): its arrival in the store is the commit.
+
+use minicbor::{Decode, Encode};
+
+use super::cbor::{Counts, Joined};
+use crate::id::{ChunkId, ObjectId, SessionId};
+use crate::seams::Timestamp;
+
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Snapshot {
+    /// When its dump began; without a dump, when it began.
+    #[n(0)]
+    pub time: Timestamp,
+    /// Begin and end, by the host's clock.
+    #[n(1)]
+    pub started: Timestamp,
+    #[n(2)]
+    pub finished: Timestamp,
+    /// Begin, by the clock of the first reachable store.
+    #[n(3)]
+    pub store_time: Option<Timestamp>,
+    #[n(4)]
+    pub host: String,
+    #[cbor(n(5), default, skip_if = "Vec::is_empty")]
+    pub tags: Vec<String>,
+    /// `immich`, or empty.
+    #[cbor(n(6), default, skip_if = "String::is_empty")]
+    pub profile: String,
+    /// What wrote it, with version.
+    #[n(7)]
+    pub tool: String,
+    #[n(8)]
+    pub roots: Vec<Root>,
+    #[n(9)]
+    pub session: SessionId,
+    #[cbor(n(10), default, skip_if = "Joined::is_empty")]
+    pub continues: Joined<SessionId>,
+    #[n(11)]
+    pub parent: Option<ObjectId>,
+    /// Level and id of the topmost chunk of the listing.
+    #[n(12)]
+    pub listing: (u8, ChunkId),
+    #[n(13)]
+    pub database: Option<Database>,
+    #[n(14)]
+    pub statistics: Statistics,
+    /// How many rows got each verdict.
+    #[cbor(n(15), default, skip_if = "Counts::is_empty")]
+    pub audit: Counts,
+    #[n(16)]
+    pub problems: Option<Problems>,
+    /// Why it must not be taken for a replacement of older ones.
+    #[n(17)]
+    pub suspect: Option<String>,
+}
+
+/// One of the things that were backed up.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Root {
+    #[n(0)]
+    pub number: u32,
+    /// `database`, `immich` or `path`.
+    #[n(1)]
+    pub kind: String,
+    /// A path on the host; for the database in words.
+    #[cbor(n(2), with = "minicbor::bytes")]
+    pub source: Vec<u8>,
+}
+
+/// The dump that the snapshot holds.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Database {
+    /// `pg_dump` or `pg_dumpall`.
+    #[n(0)]
+    pub kind: String,
+    #[n(1)]
+    pub server_version: Option<String>,
+    #[n(2)]
+    pub immich_version: Option<String>,
+    /// Plain bytes.
+    #[n(3)]
+    pub bytes: u64,
+    #[n(4)]
+    pub began: Timestamp,
+    #[n(5)]
+    pub ended: Timestamp,
+    /// Rows of each table.
+    #[cbor(n(6), default, skip_if = "Counts::is_empty")]
+    pub rows: Counts,
+}
+
+/// Figures of a run, in bytes and counts.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Statistics {
+    #[n(0)]
+    pub files: u64,
+    #[n(1)]
+    pub folders: u64,
+    #[n(2)]
+    pub links: u64,
+    /// All contents, the dump included.
+    #[n(3)]
+    pub bytes: u64,
+    #[n(4)]
+    pub files_new: u64,
+    #[n(5)]
+    pub files_changed: u64,
+    #[n(6)]
+    pub files_unmodified: u64,
+    #[n(7)]
+    pub bytes_read: u64,
+    /// After deduplication.
+    #[n(8)]
+    pub bytes_added: u64,
+    /// After compression.
+    #[n(9)]
+    pub bytes_stored: u64,
+}
+
+/// What could not be read.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Problems {
+    #[n(0)]
+    pub count: u64,
+    /// Problem lists; not all problems of a very bad day are kept.
+    #[cbor(n(1), default, skip_if = "Joined::is_empty")]
+    pub chunks: Joined<ChunkId>,
+}

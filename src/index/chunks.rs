@@ -1,0 +1,240 @@
+//! Where chunks lie. Many-valued: every claimed place is kept, and restore tries each.
+
+use rusqlite::{Transaction, params};
+
+use super::{Index, Result};
+use crate::id::{ChunkId, ObjectId};
+
+/// A chunk of a pack that is being added.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ChunkRow {
+    pub id: ChunkId,
+    /// Offset of the frame in the pack.
+    pub start: u64,
+    /// Bytes of the frame.
+    pub stored: u32,
+    /// Bytes of the content.
+    pub plain: u32,
+    pub position: u32,
+    /// Wire number of the codec.
+    pub codec: u8,
+}
+
+/// One claimed place of a chunk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Place {
+    pub pack: ObjectId,
+    pub pack_bytes: u64,
+    /// Wire number of the pack's class.
+    pub class: u8,
+    /// The pack's header.
+    pub header: Vec<u8>,
+    /// Whether the store showed the pack at the last look.
+    pub live: bool,
+    pub chunk: ChunkRow,
+}
+
+impl Index {
+    /// Whether the chunk has a live place: then it need not be stored again.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn is_stored(&self, id: &ChunkId) -> Result<bool> {
+        self.are_stored(std::slice::from_ref(id))
+    }
+
+    /// Whether every one of the chunks has a live place.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn are_stored(&self, ids: &[ChunkId]) -> Result<bool> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT 1 FROM chunks JOIN packs ON packs.number = chunks.pack
+                 WHERE chunks.id = ? AND packs.live",
+            )?;
+            for id in ids {
+                if !statement.exists([id.as_bytes().as_slice()])? {
+                    return Ok(false);
+                }
+            }
+            Ok(true)
+        })
+    }
+
+    /// All claimed places of a chunk, live ones first.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn places(&self, id: &ChunkId) -> Result<Vec<Place>> {
+        self.with(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT packs.id, packs.bytes, packs.class, packs.header, packs.live,
+                        start, stored, plain, position, codec
+                 FROM chunks JOIN packs ON packs.number = chunks.pack
+                 WHERE chunks.id = ? ORDER BY packs.live DESC, packs.number",
+            )?;
+            let rows = statement.query_map([id.as_bytes().as_slice()], |row| {
+                Ok(Place {
+                    pack: ObjectId::new(row.get(0)?),
+                    pack_bytes: row.get(1)?,
+                    class: row.get(2)?,
+                    header: row.get(3)?,
+                    live: row.get(4)?,
+                    chunk: ChunkRow {
+                        id: *id,
+                        start: row.get(5)?,
+                        stored: row.get(6)?,
+                        plain: row.get(7)?,
+                        position: row.get(8)?,
+                        codec: row.get(9)?,
+                    },
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// The chunks of a pack, in the order of their frames.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn chunks_of(&self, pack: &ObjectId) -> Result<Vec<ChunkRow>> {
+        self.with(|connection| {
+            // No index leads from packs to chunks: it would cost as much as the table, and only
+            // the rare run that follows an interrupted one asks.
+            let mut statement = connection.prepare_cached(
+                "SELECT chunks.id, start, stored, plain, position, codec FROM chunks
+                 WHERE pack = (SELECT number FROM packs WHERE packs.id = ?) ORDER BY start",
+            )?;
+            let rows = statement.query_map([pack.as_bytes().as_slice()], |row| {
+                Ok(ChunkRow {
+                    id: ChunkId::new(row.get(0)?),
+                    start: row.get(1)?,
+                    stored: row.get(2)?,
+                    plain: row.get(3)?,
+                    position: row.get(4)?,
+                    codec: row.get(5)?,
+                })
+            })?;
+            rows.collect()
+        })
+    }
+
+    /// How many places of chunks are known.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn count_chunks(&self) -> Result<u64> {
+        self.with(|connection| {
+            connection.query_row("SELECT count(*) FROM chunks", [], |row| row.get(0))
+        })
+    }
+}
+
+pub(super) fn insert_chunks(
+    transaction: &Transaction<'_>,
+    pack: i64,
+    chunks: &[ChunkRow],
+) -> rusqlite::Result<()> {
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO chunks (id, pack, start, stored, plain, position, codec)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT DO NOTHING",
+    )?;
+    for chunk in chunks {
+        insert.execute(params![
+            chunk.id.as_bytes(),
+            pack,
+            chunk.start,
+            chunk.stored,
+            chunk.plain,
+            chunk.position,
+            chunk.codec
+        ])?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::IndexedPack;
+    use super::*;
+
+    pub(in super::super) fn chunk(number: u8) -> ChunkRow {
+        let id = ChunkId::new([number; 32]);
+        ChunkRow {
+            id,
+            start: 212,
+            stored: 50,
+            plain: 34,
+            position: 0,
+            codec: 0,
+        }
+    }
+
+    pub(in super::super) fn pack(number: u8, chunks: &[ChunkRow]) -> IndexedPack {
+        IndexedPack {
+            id: ObjectId::new([number; 32]),
+            bytes: 100,
+            class: 0,
+            crc: u64::MAX - 1,
+            header: vec![1, 2, 3],
+            chunks: chunks.to_vec(),
+        }
+    }
+
+    #[test]
+    fn every_place_is_kept_and_live_ones_come_first() {
+        let index = Index::in_memory().unwrap();
+        index
+            .add_segment(
+                &ObjectId::new([7; 32]),
+                &crate::id::SessionId::new([0; 16]),
+                &[pack(1, &[chunk(5)])],
+                false,
+            )
+            .unwrap();
+        index
+            .add_pack(&pack(
+                2,
+                &[
+                    chunk(5),
+                    ChunkRow {
+                        start: 262,
+                        ..chunk(6)
+                    },
+                ],
+            ))
+            .unwrap();
+        let places = index.places(&chunk(5).id).unwrap();
+        assert_eq!(places.len(), 2);
+        assert!(places[0].live && places[0].pack == ObjectId::new([2; 32]) && !places[1].live);
+        assert_eq!(places[0].chunk, chunk(5));
+        assert_eq!(index.chunks_of(&ObjectId::new([2; 32])).unwrap().len(), 2);
+        assert!(index.places(&ChunkId::new([9; 32])).unwrap().is_empty());
+        assert!(
+            !index
+                .are_stored(&[chunk(5).id, ChunkId::new([9; 32])])
+                .unwrap()
+        );
+        assert_eq!(
+            index.pack(&ObjectId::new([1; 32])).unwrap().unwrap().crc,
+            u64::MAX - 1
+        );
+    }
+
+    #[test]
+    fn a_damaged_or_foreign_index_is_replaced() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("cache.sqlite");
+        std::fs::write(
+            &path,
+            b"this is no database, however long it may look".repeat(100),
+        )
+        .unwrap();
+        let index = Index::open(&path).unwrap();
+        index.add_pack(&pack(1, &[chunk(1)])).unwrap();
+        drop(index);
+        assert_eq!(Index::open(&path).unwrap().count_chunks().unwrap(), 1);
+    }
+}

@@ -1,0 +1,134 @@
+//! What a file held when it was last read: so that an unchanged file is not read again.
+
+use rusqlite::{OptionalExtension, params};
+
+use super::{Index, IndexError, Result};
+use crate::id::ChunkId;
+use crate::seams::Timestamp;
+
+/// How a file looked. Two equal stamps: the file was not written to in between.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct FileStamp {
+    pub size: u64,
+    pub modified: Timestamp,
+    pub changed: Timestamp,
+    pub inode: u64,
+}
+
+/// What it held.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedContent {
+    pub sha1: [u8; 20],
+    pub chunks: Vec<ChunkId>,
+}
+
+/// A row to be remembered.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CachedFile {
+    /// Absolute path on this host.
+    pub path: Vec<u8>,
+    pub stamp: FileStamp,
+    pub content: CachedContent,
+}
+
+impl Index {
+    /// What is known of the file at `path`: how it looked, and what it held then.
+    ///
+    /// # Errors
+    /// `Sqlite`, `Damaged`.
+    pub fn file(&self, path: &[u8]) -> Result<Option<(FileStamp, CachedContent)>> {
+        let row = self.with(|connection| {
+            let mut statement = connection.prepare_cached(
+                "SELECT size, modified, changed, inode, sha1, chunks FROM files WHERE path = ?",
+            )?;
+            statement
+                .query_row([path], |row| {
+                    let stamp = FileStamp {
+                        size: row.get(0)?,
+                        modified: Timestamp::from_nanoseconds(row.get(1)?),
+                        changed: Timestamp::from_nanoseconds(row.get(2)?),
+                        inode: row.get::<_, i64>(3)?.cast_unsigned(),
+                    };
+                    Ok((stamp, row.get::<_, [u8; 20]>(4)?, row.get::<_, Vec<u8>>(5)?))
+                })
+                .optional()
+        })?;
+        let Some((stamp, sha1, joined)) = row else {
+            return Ok(None);
+        };
+        let chunks: Option<Vec<_>> = joined
+            .chunks(ChunkId::LEN)
+            .map(ChunkId::from_slice)
+            .collect();
+        let chunks = chunks.ok_or(IndexError::Damaged)?;
+        Ok(Some((stamp, CachedContent { sha1, chunks })))
+    }
+
+    /// Remembers files in one transaction; what was known of them is replaced.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn remember_files(&self, files: &[CachedFile]) -> Result<()> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            {
+                let mut insert = transaction.prepare_cached(
+                    "INSERT OR REPLACE INTO files (path, size, modified, changed, inode, sha1, chunks)
+                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
+                )?;
+                for CachedFile { path, stamp, content } in files {
+                    let joined: Vec<u8> =
+                        content.chunks.iter().flat_map(|id| id.as_bytes()).copied().collect();
+                    insert.execute(params![
+                        path,
+                        stamp.size,
+                        stamp.modified.nanoseconds(),
+                        stamp.changed.nanoseconds(),
+                        stamp.inode.cast_signed(),
+                        content.sha1,
+                        joined
+                    ])?;
+                }
+            }
+            transaction.commit()
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn files_are_remembered_and_replaced() {
+        let index = Index::in_memory().unwrap();
+        let stamp = FileStamp {
+            size: 3,
+            modified: Timestamp::from_nanoseconds(-5),
+            changed: Timestamp::from_nanoseconds(7),
+            inode: u64::MAX,
+        };
+        let content = CachedContent {
+            sha1: [1; 20],
+            chunks: vec![ChunkId::new([2; 32])],
+        };
+        let file = CachedFile {
+            path: b"/photos/\xff".to_vec(),
+            stamp,
+            content: content.clone(),
+        };
+        index.remember_files(std::slice::from_ref(&file)).unwrap();
+        assert_eq!(index.file(&file.path).unwrap(), Some((stamp, content)));
+        assert_eq!(index.file(b"/photos").unwrap(), None);
+        let empty = CachedContent {
+            sha1: [0; 20],
+            chunks: vec![],
+        };
+        let newer = CachedFile {
+            content: empty.clone(),
+            ..file.clone()
+        };
+        index.remember_files(&[newer]).unwrap();
+        assert_eq!(index.file(&file.path).unwrap(), Some((stamp, empty)));
+    }
+}

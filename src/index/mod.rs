@@ -1,0 +1,123 @@
+//! Floor 2: the local index, an SQLite database. All SQL of the project is in this folder.
+//!
+//! It answers two questions: where does a chunk lie (`chunks`, `packs`), and what did a file hold
+//! when it was last read (`files`). It is a cache: deleting it costs time, never data.
+
+mod chunks;
+mod files;
+mod packs;
+mod records;
+mod schema;
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use rusqlite::Connection;
+
+pub use chunks::{ChunkRow, Place};
+pub use files::{CachedContent, CachedFile, FileStamp};
+pub use packs::{IndexedPack, KnownPack};
+
+/// The cache of one repository. Shared by threads; each call is one short transaction.
+pub struct Index {
+    connection: Mutex<Connection>,
+    path: Option<PathBuf>,
+}
+
+/// A failure of the local database: its disk is full, read-only or damaged.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    #[error("the local index {path} could not be used")]
+    Sqlite {
+        path: String,
+        #[source]
+        source: rusqlite::Error,
+    },
+    #[error("the local index holds a value that it cannot have written")]
+    Damaged,
+}
+
+type Result<T> = std::result::Result<T, IndexError>;
+
+impl Index {
+    /// Opens or makes the index. One of another schema is replaced, as is one that is no database.
+    ///
+    /// # Errors
+    /// `Sqlite` when the folder cannot be written or the disk is full.
+    pub fn open(path: &Path) -> Result<Self> {
+        let attempt = Connection::open(path).and_then(schema::prepare);
+        let connection = match attempt {
+            Ok(connection) => Ok(connection),
+            Err(error) if schema::is_worth_a_fresh_start(&error) => {
+                Self::remove(path);
+                Connection::open(path).and_then(schema::prepare)
+            }
+            Err(error) => Err(error),
+        };
+        let path = path.to_path_buf();
+        match connection {
+            Ok(connection) => Ok(Self {
+                connection: Mutex::new(connection),
+                path: Some(path),
+            }),
+            Err(source) => Err(IndexError::Sqlite {
+                path: path.display().to_string(),
+                source,
+            }),
+        }
+    }
+
+    /// An index that lives as long as the process.
+    ///
+    /// # Errors
+    /// `Sqlite` when there is no memory.
+    pub fn in_memory() -> Result<Self> {
+        let connection = Connection::open_in_memory().and_then(schema::prepare);
+        let connection = connection.map_err(|source| IndexError::Sqlite {
+            path: "in memory".to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+            path: None,
+        })
+    }
+
+    /// Deletes the files of an index; what is not there is no error.
+    pub fn remove(path: &Path) {
+        for suffix in ["", "-wal", "-shm"] {
+            let mut name = path.as_os_str().to_owned();
+            name.push(suffix);
+            let _ = std::fs::remove_file(PathBuf::from(name));
+        }
+    }
+
+    /// Forgets everything about packs, chunks and segments; what files held stays known.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn clear_packs(&self) -> Result<()> {
+        self.with(|connection| {
+            connection.execute_batch("DELETE FROM chunks; DELETE FROM packs; DELETE FROM segments;")
+        })
+    }
+
+    fn with<T>(&self, work: impl FnOnce(&mut Connection) -> rusqlite::Result<T>) -> Result<T> {
+        work(&mut self.lock()).map_err(|source| self.error(source))
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Connection> {
+        // A panic elsewhere leaves no half-done state here: SQLite rolls back.
+        self.connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn error(&self, source: rusqlite::Error) -> IndexError {
+        let path = self.path.as_deref().unwrap_or(Path::new("in memory"));
+        IndexError::Sqlite {
+            path: path.display().to_string(),
+            source,
+        }
+    }
+}

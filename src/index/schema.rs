@@ -1,0 +1,90 @@
+//! The tables, and how the database is opened.
+
+use rusqlite::{Connection, ErrorCode};
+
+/// Raised with every change of the tables; an index of another number is thrown away.
+const SCHEMA_VERSION: i32 = 1;
+
+const SCHEMA: &str = "
+-- Index segments that were read in. `listed`: the store showed it at the last look.
+CREATE TABLE segments (
+    number  INTEGER PRIMARY KEY,
+    id      BLOB NOT NULL UNIQUE,
+    session BLOB NOT NULL
+);
+-- Packs. `live`: the store showed it with its right size at the last look, and no plan condemns
+-- it. `segment`: one that carries it and is listed; NULL: unpublished.
+CREATE TABLE packs (
+    number  INTEGER PRIMARY KEY,
+    id      BLOB NOT NULL UNIQUE,
+    bytes   INTEGER NOT NULL,
+    class   INTEGER NOT NULL,
+    crc     INTEGER NOT NULL,
+    header  BLOB NOT NULL,
+    live    INTEGER NOT NULL,
+    segment INTEGER
+);
+CREATE INDEX packs_by_segment ON packs (segment);
+-- Every claimed place of a chunk: the index is many-valued.
+CREATE TABLE chunks (
+    id       BLOB NOT NULL,
+    pack     INTEGER NOT NULL,
+    start    INTEGER NOT NULL,
+    stored   INTEGER NOT NULL,
+    plain    INTEGER NOT NULL,
+    position INTEGER NOT NULL,
+    codec    INTEGER NOT NULL,
+    PRIMARY KEY (id, pack, start)
+) WITHOUT ROWID;
+-- What a file held when it was read, by its path on this host.
+CREATE TABLE files (
+    path     BLOB PRIMARY KEY,
+    size     INTEGER NOT NULL,
+    modified INTEGER NOT NULL,
+    changed  INTEGER NOT NULL,
+    inode    INTEGER NOT NULL,
+    sha1     BLOB NOT NULL,
+    chunks   BLOB NOT NULL
+) WITHOUT ROWID;
+-- Snapshot records that were opened and found right: immutable, so never stale.
+CREATE TABLE records (
+    id      BLOB PRIMARY KEY,
+    payload BLOB NOT NULL
+) WITHOUT ROWID;
+";
+
+/// Sets the connection up and makes the tables if there are none.
+pub(super) fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
+    connection.busy_timeout(std::time::Duration::from_secs(30))?;
+    // WAL with NORMAL: a lost tail after a power cut is a cache that is a little behind.
+    connection.execute_batch(
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;
+         PRAGMA temp_store = FILE; PRAGMA wal_autocheckpoint = 4000;",
+    )?;
+    connection.set_prepared_statement_cache_capacity(64);
+    let version: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
+    let tables: i64 =
+        connection.query_row("SELECT count(*) FROM sqlite_master", [], |row| row.get(0))?;
+    if tables == 0 {
+        connection.execute_batch(&format!(
+            "BEGIN; {SCHEMA} PRAGMA user_version = {SCHEMA_VERSION}; COMMIT;"
+        ))?;
+    } else if version != SCHEMA_VERSION {
+        return Err(rusqlite::Error::InvalidQuery);
+    }
+    Ok(connection)
+}
+
+/// Whether a new, empty index would help: it is of another schema, or not a sound database.
+pub(super) fn is_worth_a_fresh_start(error: &rusqlite::Error) -> bool {
+    match error {
+        rusqlite::Error::InvalidQuery => true,
+        rusqlite::Error::SqliteFailure(failure, _) => {
+            matches!(
+                failure.code,
+                ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt
+            )
+        }
+        _ => false,
+    }
+}

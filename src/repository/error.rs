@@ -1,0 +1,102 @@
+//! What can be wrong with a repository.
+
+use crate::chunker::ChunkSizesError;
+use crate::compress::CompressError;
+use crate::crypto::CryptoError;
+use crate::format::FormatError;
+use crate::id::{ChunkId, ObjectId};
+use crate::index::IndexError;
+use crate::store::StoreError;
+
+pub type Result<T, E = RepositoryError> = std::result::Result<T, E>;
+
+/// Why an object cannot be used.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+pub enum ObjectProblem {
+    #[error("its bytes do not hash to its name, so they were altered or cut short")]
+    WrongName,
+    #[error("it is missing")]
+    Missing,
+    #[error("it has {found} bytes, not {expected}")]
+    WrongSize { expected: u64, found: u64 },
+    #[error(transparent)]
+    Format(#[from] FormatError),
+    #[error(transparent)]
+    Crypto(#[from] CryptoError),
+    #[error(transparent)]
+    Compress(#[from] CompressError),
+    #[error("a chunk in it is not the one it claims to be")]
+    WrongChunk,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RepositoryError {
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    Index(#[from] IndexError),
+    #[error("a key could not be used")]
+    Crypto(#[from] CryptoError),
+    #[error(transparent)]
+    ChunkSizes(#[from] ChunkSizesError),
+    #[error("there is no repository at {url}")]
+    NoRepository { url: String },
+    #[error("{url} is not empty: it holds {example}")]
+    NotEmpty { url: String, example: String },
+    #[error("the passphrase opens none of the {slots} key slots")]
+    WrongPassphrase { slots: usize },
+    #[error("the repository has no key slot")]
+    NoSlots,
+    #[error("this key is not the key of the repository at {url}")]
+    OtherRepository { url: String },
+    #[error("the read key is needed {what}")]
+    ReadKeyNeeded { what: &'static str },
+    #[error("the object {name} cannot be used")]
+    Object {
+        name: String,
+        #[source]
+        problem: ObjectProblem,
+    },
+    #[error("the chunk {id} is nowhere in the repository")]
+    ChunkMissing { id: ChunkId },
+    #[error("the chunk {id} is damaged wherever it lies")]
+    ChunkDamaged {
+        id: ChunkId,
+        /// The pack that was tried last.
+        pack: ObjectId,
+        #[source]
+        problem: ObjectProblem,
+    },
+    #[error("a metadata chunk of the listing cannot be used")]
+    Listing(#[from] FormatError),
+    #[error("no snapshot is called {name}")]
+    NoSuchSnapshot { name: String },
+    #[error("{name} is the beginning of several snapshots' names")]
+    AmbiguousSnapshot { name: String },
+    #[error("the repository holds no snapshot yet")]
+    NoSnapshots,
+}
+
+impl RepositoryError {
+    /// The error of an object that was fetched under `name`.
+    pub fn object(name: &str, problem: impl Into<ObjectProblem>) -> Self {
+        Self::Object {
+            name: name.to_owned(),
+            problem: problem.into(),
+        }
+    }
+
+    /// Whether it says that stored data is damaged or missing, as opposed to out of reach.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::ChunkMissing { .. } | Self::ChunkDamaged { .. } | Self::Listing(_) => true,
+            Self::Object { problem, .. } => !matches!(
+                problem,
+                ObjectProblem::Format(
+                    FormatError::UnsupportedVersion { .. } | FormatError::Unsupported { .. }
+                )
+            ),
+            _ => false,
+        }
+    }
+}

@@ -1,0 +1,199 @@
+//! Reads a listing in order, one chunk a level in memory, and goes down only where it must.
+
+use super::{ChunkReader, Result};
+use crate::format::FormatError;
+use crate::format::entry::{Entry, is_beneath, key_order, path_order};
+use crate::format::listing::{Child, LEVEL_MAX, check_order, decode_leaf, decode_node};
+use crate::id::ChunkId;
+
+/// Says whether anything with a key from `first` up to `next` (exclusive, if any) is wanted; chunks
+/// of which nothing is wanted are not fetched.
+pub type SubtreeFilter<'f> = dyn FnMut((u32, &[u8]), Option<(u32, &[u8])>, &ChunkId) -> bool + 'f;
+
+/// The listing of one snapshot.
+#[derive(Clone, Copy)]
+pub struct ListingReader<'r> {
+    chunks: &'r ChunkReader<'r>,
+    top: (u8, ChunkId),
+}
+
+impl<'r> ListingReader<'r> {
+    /// `top`: level and id of the topmost chunk, from the snapshot record.
+    pub fn new(chunks: &'r ChunkReader<'r>, top: (u8, ChunkId)) -> Self {
+        Self { chunks, top }
+    }
+
+    /// All entries.
+    pub fn entries(&self) -> Entries<'r, 'static> {
+        self.filtered(Box::new(|_, _, _| true))
+    }
+
+    /// Entries of all chunks that the filter lets through, which may be more than are wanted.
+    pub fn filtered<'f>(&self, filter: Box<SubtreeFilter<'f>>) -> Entries<'r, 'f> {
+        let (level, id) = self.top;
+        let start = Pending {
+            level,
+            id,
+            first: None,
+            next: None,
+        };
+        Entries {
+            chunks: self.chunks,
+            filter,
+            pending: vec![start],
+            leaf: Vec::new().into_iter(),
+            last: None,
+            failed: false,
+        }
+    }
+
+    /// The entry at `path` under any root, and all beneath it; everything for the empty path.
+    pub fn beneath<'f>(&self, path: &'f [u8]) -> impl Iterator<Item = Result<Entry>> + use<'r, 'f> {
+        let filter = move |first: (u32, &[u8]), next: Option<(u32, &[u8])>, _: &ChunkId| {
+            may_hold(path, first, next)
+        };
+        let wanted = move |entry: &Result<Entry>| {
+            entry
+                .as_ref()
+                .map_or(true, |entry| is_beneath(&entry.path, path))
+        };
+        self.filtered(Box::new(filter)).filter(wanted)
+    }
+
+    /// The entry with exactly this path, under the lowest root that has one.
+    ///
+    /// # Errors
+    /// As reading the listing.
+    pub fn find(&self, path: &[u8]) -> Result<Option<Entry>> {
+        for entry in self.beneath(path) {
+            let entry = entry?;
+            if entry.path == path {
+                return Ok(Some(entry));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// Whether keys from `first` up to `next` can hold `path` or something beneath it.
+fn may_hold(path: &[u8], first: (u32, &[u8]), next: Option<(u32, &[u8])>) -> bool {
+    let same_root = next.is_some_and(|next| next.0 == first.0);
+    let ends_before = same_root && next.is_some_and(|next| path_order(next.1, path).is_le());
+    // With several roots beneath one node, nothing can be said of the first key.
+    let begins_after = same_root && path_order(first.1, path).is_gt() && !is_beneath(first.1, path);
+    !(ends_before || begins_after)
+}
+
+struct Pending {
+    level: u8,
+    id: ChunkId,
+    /// What the parent says is the first key; `None` for the topmost chunk.
+    first: Option<(u32, Vec<u8>)>,
+    /// The key at which the next sibling begins.
+    next: Option<(u32, Vec<u8>)>,
+}
+
+/// Entries in order. After an error it ends.
+pub struct Entries<'r, 'f> {
+    chunks: &'r ChunkReader<'r>,
+    filter: Box<SubtreeFilter<'f>>,
+    /// What is still to be visited, the next last.
+    pending: Vec<Pending>,
+    leaf: std::vec::IntoIter<Entry>,
+    last: Option<(u32, Vec<u8>)>,
+    failed: bool,
+}
+
+impl Iterator for Entries<'_, '_> {
+    type Item = Result<Entry>;
+
+    fn next(&mut self) -> Option<Result<Entry>> {
+        loop {
+            if self.failed {
+                return None;
+            }
+            if let Some(entry) = self.leaf.next() {
+                return Some(Ok(entry));
+            }
+            let pending = self.pending.pop()?;
+            if let Err(error) = self.descend(pending) {
+                self.failed = true;
+                return Some(Err(error));
+            }
+        }
+    }
+}
+
+impl Entries<'_, '_> {
+    fn descend(&mut self, pending: Pending) -> Result<()> {
+        if pending.level > LEVEL_MAX {
+            let what = "the depth of a listing";
+            return Err(FormatError::Contradiction { what }.into());
+        }
+        let bytes = self.chunks.metadata(&pending.id)?;
+        if pending.level == 0 {
+            let entries = decode_leaf(&bytes)?;
+            let keys = entries
+                .iter()
+                .map(|entry| (entry.root, entry.path.as_slice()));
+            self.check_bounds(&pending, keys)?;
+            self.leaf = entries.into_iter();
+            return Ok(());
+        }
+        let children = decode_node(&bytes, pending.level)?;
+        self.check_bounds(&pending, children.iter().map(Child::key))?;
+        let mut next = pending.next;
+        for child in children.into_iter().rev() {
+            let upto = next.as_ref().map(|(root, path)| (*root, path.as_slice()));
+            let key = (child.root, child.path.clone());
+            if (self.filter)(child.key(), upto, &child.id) {
+                let Child { root, path, id } = child;
+                let level = pending.level - 1;
+                self.pending.push(Pending {
+                    level,
+                    id,
+                    first: Some((root, path)),
+                    next,
+                });
+            }
+            next = Some(key);
+        }
+        Ok(())
+    }
+
+    /// Everything beneath a node lies where the node says, and after all that came before.
+    fn check_bounds<'k>(
+        &mut self,
+        pending: &Pending,
+        mut keys: impl Iterator<Item = (u32, &'k [u8])>,
+    ) -> Result<(), FormatError> {
+        let Some(first) = keys.next() else {
+            // An empty leaf is right only as the whole listing.
+            return if pending.first.is_none() {
+                Ok(())
+            } else {
+                Err(FormatError::OutOfOrder)
+            };
+        };
+        let promised = pending
+            .first
+            .as_ref()
+            .map(|(root, path)| (*root, path.as_slice()));
+        if promised.is_some_and(|promised| key_order(promised, first).is_ne()) {
+            return Err(FormatError::OutOfOrder);
+        }
+        let last = keys.last().unwrap_or(first);
+        if let Some((root, path)) = &pending.next {
+            check_order(Some(last), (*root, path))?;
+        }
+        if pending.level == 0 {
+            let before = self
+                .last
+                .as_ref()
+                .map(|(root, path)| (*root, path.as_slice()));
+            check_order(before, first)?;
+            self.last = Some((last.0, last.1.to_vec()));
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,71 @@
+//! Floor 3: a repository = store + keys + index (format.md read as actions).
+//!
+//! Writing: `pack_builder` (one pack) < `pack_writer` (the open packs of a run) and
+//! `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader` (footers),
+//! `chunk_reader` (chunks from wherever they lie), `listing_reader`. `record` seals and opens the
+//! small objects, `slots` the key slots; `catalog` brings the index level with the store.
+
+mod catalog;
+mod chunk_reader;
+mod content;
+mod error;
+mod listing_reader;
+mod listing_writer;
+mod open;
+mod pack_builder;
+mod pack_reader;
+mod pack_writer;
+mod record;
+mod segment_writer;
+mod slots;
+mod snapshots;
+
+use std::sync::Arc;
+
+pub use catalog::{CatalogFacts, load as load_catalog, salvage};
+pub use chunk_reader::{ChunkReader, Fetch};
+pub use content::{read_ids, store_ids};
+pub use error::{ObjectProblem, RepositoryError, Result};
+pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
+pub use listing_writer::ListingWriter;
+pub use open::{Creation, create, identify, open};
+pub use pack_builder::FinishedPack;
+pub use pack_reader::{PackContents, check_whole_pack, chunk_rows, open_frame, read_contents};
+pub use pack_writer::{PackWriter, Plaintext};
+pub use record::{open_record, seal_record};
+pub use segment_writer::SegmentWriter;
+pub use slots::{add_slot, unlock};
+pub use snapshots::{SnapshotFilter, StoredSnapshot, load_snapshots, resolve};
+
+use crate::crypto::{ReadKey, WriterKey};
+use crate::format::parameters::Parameters;
+use crate::id::RepositoryId;
+use crate::seams::Seams;
+use crate::store::Store;
+
+/// An opened repository. Cheap to clone.
+#[derive(Clone)]
+pub struct Repository {
+    pub store: Arc<dyn Store>,
+    pub seams: Seams,
+    pub parameters: Parameters,
+    pub writer: WriterKey,
+    /// Present when passphrase or words were given: then contents can be read.
+    pub reader: Option<ReadKey>,
+}
+
+impl Repository {
+    pub fn id(&self) -> RepositoryId {
+        self.writer.repository()
+    }
+
+    /// The read key, for `what` ("to restore files").
+    ///
+    /// # Errors
+    /// `ReadKeyNeeded`.
+    pub fn read_key(&self, what: &'static str) -> Result<&ReadKey> {
+        self.reader
+            .as_ref()
+            .ok_or(RepositoryError::ReadKeyNeeded { what })
+    }
+}

@@ -1,0 +1,168 @@
+//! Making and opening a repository.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::{
+    ObjectProblem, Repository, RepositoryError, Result, add_slot, open_record, seal_record,
+};
+use crate::chunker::ChunkSizes;
+use crate::crypto::{KdfCost, ReadKey, WriterKey};
+use crate::format::header::Header;
+use crate::format::name::REPOSITORY;
+use crate::format::parameters::Parameters;
+use crate::format::slot::Label;
+use crate::format::{Kind, cbor};
+use crate::id::RepositoryId;
+use crate::seams::Seams;
+use crate::store::{ErrorKind, Store, Window};
+
+/// The `repository` object is at most this long.
+const REPOSITORY_BYTES_MAX: u64 = 1024;
+
+/// What a new repository is made of.
+pub struct Creation<'a> {
+    pub key: &'a ReadKey,
+    pub passphrase: &'a str,
+    pub cost: KdfCost,
+    pub label: Label,
+    pub pack_bytes: u32,
+}
+
+/// Makes a repository: the key slot first, then `repository`, so that there is never a repository
+/// which nobody can open. Also gives the bytes of `repository`, for the recovery kit.
+///
+/// # Errors
+/// `NotEmpty` unless nothing at all lies there; `Store`, `Crypto`.
+pub fn create(
+    store: Arc<dyn Store>,
+    seams: Seams,
+    creation: &Creation<'_>,
+) -> Result<(Repository, Bytes)> {
+    let mut found = None;
+    store.list("", &mut |info| {
+        found.get_or_insert(info.name);
+        Ok(())
+    })?;
+    if let Some(example) = found {
+        return Err(RepositoryError::NotEmpty {
+            url: store.url(),
+            example,
+        });
+    }
+    let sizes = |ChunkSizes {
+                     minimum,
+                     average,
+                     maximum,
+                 }| (minimum, average, maximum);
+    let parameters = Parameters {
+        created: seams.clock.now(),
+        files: sizes(ChunkSizes::FILES),
+        dumps: sizes(ChunkSizes::DUMPS),
+        pack_bytes: creation.pack_bytes.min(Parameters::PACK_BYTES_MAX),
+    };
+    let writer = creation.key.writer().clone();
+    let random = seams.random.as_ref();
+    let object = seal_record(
+        &writer,
+        random,
+        Kind::Repository,
+        &cbor::encode(&parameters),
+    )
+    .map_err(|problem| RepositoryError::object(REPOSITORY, problem))?;
+    let Creation {
+        key,
+        passphrase,
+        cost,
+        label,
+        ..
+    } = creation;
+    add_slot(store.as_ref(), random, key, passphrase, *cost, label)?;
+    put_repository(store.as_ref(), object.bytes.clone())?;
+    let reader = Some(creation.key.clone());
+    Ok((
+        Repository {
+            store,
+            seams,
+            parameters,
+            writer,
+            reader,
+        },
+        object.bytes,
+    ))
+}
+
+/// An answer may be lost and the call be made again: what lies there is ours if it is the same
+/// bytes, which carry our random salt.
+fn put_repository(store: &dyn Store, bytes: Bytes) -> Result<()> {
+    match store.put_if_absent(REPOSITORY, bytes.clone()) {
+        Ok(()) => Ok(()),
+        Err(error) if error.kind == ErrorKind::AlreadyExists => {
+            let window = Window::Whole {
+                bytes_max: REPOSITORY_BYTES_MAX,
+            };
+            if store.get(REPOSITORY, window)? == bytes {
+                return Ok(());
+            }
+            Err(RepositoryError::NotEmpty {
+                url: store.url(),
+                example: REPOSITORY.to_owned(),
+            })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Whose repository lies in the store, as its `repository` object says in the clear.
+///
+/// # Errors
+/// `NoRepository`, `Store`, `Object`.
+pub fn identify(store: &dyn Store) -> Result<RepositoryId> {
+    let bytes = fetch(store)?;
+    let header = Header::decode(&bytes, Kind::Repository, None);
+    header
+        .map(|header| header.repository)
+        .map_err(|problem| RepositoryError::object(REPOSITORY, problem))
+}
+
+fn fetch(store: &dyn Store) -> Result<Bytes> {
+    let window = Window::Whole {
+        bytes_max: REPOSITORY_BYTES_MAX,
+    };
+    store
+        .get(REPOSITORY, window)
+        .map_err(|error| match error.kind {
+            ErrorKind::NotFound | ErrorKind::NoContainer => {
+                RepositoryError::NoRepository { url: store.url() }
+            }
+            _ => error.into(),
+        })
+}
+
+/// Opens a repository with a key that must be its own.
+///
+/// # Errors
+/// `NoRepository`, `OtherRepository`, `Store`, `Object`.
+pub fn open(
+    store: Arc<dyn Store>,
+    seams: Seams,
+    writer: WriterKey,
+    reader: Option<ReadKey>,
+) -> Result<Repository> {
+    let bytes = fetch(store.as_ref())?;
+    let damaged = |problem: ObjectProblem| RepositoryError::object(REPOSITORY, problem);
+    let header = Header::decode(&bytes, Kind::Repository, None).map_err(|e| damaged(e.into()))?;
+    if header.repository != writer.repository() {
+        return Err(RepositoryError::OtherRepository { url: store.url() });
+    }
+    let payload = open_record(&writer, Kind::Repository, &bytes).map_err(damaged)?;
+    let parameters = cbor::decode(&payload).map_err(|error| damaged(error.into()))?;
+    Ok(Repository {
+        store,
+        seams,
+        parameters,
+        writer,
+        reader,
+    })
+}

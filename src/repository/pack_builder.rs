@@ -1,0 +1,286 @@
+//! One pack in the making (format.md §5): frames come in sealed, the end is sealed here.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+
+use super::ObjectProblem;
+use super::record::SealedObject;
+use crate::crypto::{CryptoError, ObjectKey, Position, Positions, Purpose, Secret, WriterKey};
+use crate::format::frame::{Role, Shape};
+use crate::format::header::{Header, PACK_HEADER_BYTES};
+use crate::format::pack::{
+    Class, ENTRY_BYTES, FooterEntry, PACK_END_BYTES, TRAILER_BYTES, Trailer, encode_entries,
+};
+use crate::format::segment::PackRow;
+use crate::format::{Kind, PACK_CHUNKS_MAX, TAG_BYTES, padme};
+use crate::id::ObjectId;
+use crate::index::{ChunkRow, IndexedPack};
+use crate::seams::Random;
+
+/// The keys of one pack; shared by the threads that seal into it.
+pub struct PackKeys {
+    kind: Kind,
+    body: ObjectKey,
+    tail: ObjectKey,
+    header: Vec<u8>,
+}
+
+impl PackKeys {
+    /// Draws a salt and derives the keys. `session` is the session key, `extension` its sealed
+    /// form as the header carries it.
+    pub fn new(
+        writer: &WriterKey,
+        random: &dyn Random,
+        class: Class,
+        session: &Secret,
+        extension: &[u8; 84],
+    ) -> Result<Self, CryptoError> {
+        let kind = class.kind();
+        let mut salt = [0; 32];
+        random
+            .fill(&mut salt)
+            .map_err(|_| CryptoError::NoRandomness)?;
+        let mut header = Header::unfinished(kind, writer.repository(), salt, extension);
+        let subkey = writer.subkey(kind.number());
+        let body_secret = if kind == Kind::DataPack {
+            session
+        } else {
+            &subkey
+        };
+        let (body, body_commitment) = ObjectKey::derive(Purpose::Body, body_secret, &header);
+        let (tail, tail_commitment) = ObjectKey::derive(Purpose::Tail, &subkey, &header);
+        header.extend_from_slice(&body_commitment);
+        header.extend_from_slice(&tail_commitment);
+        Ok(Self {
+            kind,
+            body,
+            tail,
+            header,
+        })
+    }
+
+    /// Seals one chunk's content (compressed or not) as a frame, appended to `out`.
+    pub fn seal_chunk(
+        &self,
+        position: Position,
+        shape: Shape,
+        content: &[u8],
+        out: &mut Vec<u8>,
+    ) -> Result<(), CryptoError> {
+        let additional = shape.additional(self.kind, Role::Chunk, position.number());
+        let start = out.len();
+        out.reserve(content.len() + TAG_BYTES as usize);
+        out.extend_from_slice(content);
+        self.body.seal(position, &additional, out, start)
+    }
+
+    fn open_chunk(&self, entry: &FooterEntry, frame: &mut Vec<u8>) -> Result<(), CryptoError> {
+        let additional = entry
+            .shape
+            .additional(self.kind, Role::Chunk, entry.position);
+        self.body.open(entry.position, &additional, frame)
+    }
+}
+
+/// A pack that still takes chunks.
+pub struct PackBuilder {
+    class: Class,
+    keys: Arc<PackKeys>,
+    positions: Positions,
+    bytes: Vec<u8>,
+    entries: Vec<FooterEntry>,
+}
+
+impl PackBuilder {
+    pub fn new(class: Class, keys: PackKeys, expected_bytes: usize) -> Self {
+        let mut bytes = Vec::with_capacity(expected_bytes);
+        bytes.extend_from_slice(&keys.header);
+        let positions = Positions::up_to(PACK_CHUNKS_MAX);
+        Self {
+            class,
+            keys: Arc::new(keys),
+            positions,
+            bytes,
+            entries: Vec::new(),
+        }
+    }
+
+    pub fn keys(&self) -> Arc<PackKeys> {
+        Arc::clone(&self.keys)
+    }
+
+    /// Hands out the next position, once.
+    pub fn take_position(&mut self) -> Result<Position, CryptoError> {
+        self.positions.take()
+    }
+
+    pub fn positions_left(&self) -> u32 {
+        self.positions.left()
+    }
+
+    pub fn append(&mut self, entry: FooterEntry, frame: &[u8]) {
+        debug_assert_eq!(
+            frame.len(),
+            entry.shape.stored as usize,
+            "a frame has its length"
+        );
+        self.bytes.extend_from_slice(frame);
+        self.entries.push(entry);
+    }
+
+    /// Bytes of all frames so far.
+    pub fn body_bytes(&self) -> usize {
+        self.bytes.len() - PACK_HEADER_BYTES
+    }
+
+    pub fn is_empty(&self) -> bool {
+        self.entries.is_empty()
+    }
+
+    /// Moves all chunks of `other` here, sealed anew at positions of this pack.
+    ///
+    /// # Errors
+    /// `PositionsUsedUp`; then some chunks lie in both, which is no harm.
+    pub fn absorb(&mut self, other: &Self) -> Result<(), CryptoError> {
+        let mut start = PACK_HEADER_BYTES;
+        for entry in &other.entries {
+            let end = start + entry.shape.stored as usize;
+            let mut content = other.bytes.get(start..end).unwrap_or_default().to_vec();
+            start = end;
+            other.keys.open_chunk(entry, &mut content)?;
+            let position = self.take_position()?;
+            let entry = FooterEntry {
+                position: position.number(),
+                ..*entry
+            };
+            self.keys
+                .seal_chunk(position, entry.shape, &content, &mut self.bytes)?;
+            self.entries.push(entry);
+        }
+        Ok(())
+    }
+
+    /// Whether all of `other` fits in without passing `target_bytes`.
+    pub fn has_room_for(&self, other: &Self, target_bytes: usize) -> bool {
+        self.body_bytes() + other.body_bytes() <= target_bytes
+            && other.entries.len() <= self.positions_left() as usize
+    }
+
+    /// Seals pad, footer and trailer, and names the pack.
+    pub fn finish(self) -> Result<FinishedPack, ObjectProblem> {
+        let Self {
+            class,
+            keys,
+            mut bytes,
+            entries,
+            ..
+        } = self;
+        let body_bytes = (bytes.len() - PACK_HEADER_BYTES) as u64;
+        // At most `PACK_CHUNKS_MAX` entries, so that the footer has at most 720,896 bytes.
+        let footer_plain = (entries.len() * ENTRY_BYTES) as u32;
+        let footer_shape = Shape::plain(footer_plain);
+        let least = bytes.len() as u64
+            + u64::from(TAG_BYTES)
+            + u64::from(footer_shape.stored)
+            + PACK_END_BYTES as u64;
+        let total = padme::padded(least, keys.kind.padded_bytes_min().unwrap_or(0));
+        let trailer = Trailer {
+            body_bytes,
+            footer_stored: footer_shape.stored,
+            chunks: entries.len() as u32,
+            class,
+        };
+        // Padding adds at most an eighth of a pack.
+        let pad = (total - least) as u32;
+        bytes.reserve_exact((total - bytes.len() as u64) as usize);
+        let seal = |bytes: &mut Vec<u8>, role: Role, shape: Shape, plain: &[u8]| {
+            let position = Position::fixed(role.fixed_position());
+            let additional = shape.additional(keys.kind, role, position.number());
+            let start = bytes.len();
+            bytes.extend_from_slice(plain);
+            keys.tail.seal(position, &additional, bytes, start)
+        };
+        seal(
+            &mut bytes,
+            Role::PackPad,
+            Shape::plain(pad),
+            &vec![0; pad as usize],
+        )?;
+        seal(
+            &mut bytes,
+            Role::Footer,
+            footer_shape,
+            &encode_entries(&entries),
+        )?;
+        bytes.extend_from_slice(&keys.header);
+        seal(
+            &mut bytes,
+            Role::Trailer,
+            Shape::plain(TRAILER_BYTES),
+            &trailer.encode(),
+        )?;
+        debug_assert_eq!(bytes.len() as u64, total, "a pack has its padded length");
+        Ok(FinishedPack::new(
+            class,
+            keys.header.clone(),
+            bytes,
+            entries,
+        ))
+    }
+}
+
+/// A pack that is ready to be stored.
+pub struct FinishedPack {
+    pub object: SealedObject,
+    pub class: Class,
+    pub crc: u64,
+    pub entries: Vec<FooterEntry>,
+    header: Vec<u8>,
+}
+
+impl FinishedPack {
+    fn new(class: Class, header: Vec<u8>, bytes: Vec<u8>, entries: Vec<FooterEntry>) -> Self {
+        let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &bytes);
+        Self {
+            object: SealedObject::new(class.kind(), bytes),
+            class,
+            crc,
+            entries,
+            header,
+        }
+    }
+
+    pub fn id(&self) -> ObjectId {
+        self.object.id
+    }
+
+    pub fn bytes(&self) -> &Bytes {
+        &self.object.bytes
+    }
+
+    /// What an index segment says of it.
+    pub fn row(&self) -> PackRow {
+        let bytes = self.object.bytes.len() as u64;
+        PackRow::new(
+            self.id(),
+            bytes,
+            self.class,
+            self.crc,
+            self.header.clone(),
+            &self.entries,
+        )
+    }
+
+    /// What the local index says of it.
+    pub fn indexed(&self) -> IndexedPack {
+        IndexedPack {
+            id: self.id(),
+            bytes: self.object.bytes.len() as u64,
+            class: self.class as u8,
+            crc: self.crc,
+            header: self.header.clone(),
+            chunks: super::pack_reader::chunk_rows(&self.entries).collect::<Vec<ChunkRow>>(),
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Reading packs: what is in one (by its own footer), one frame of it, and all of it at once.
+
+use std::ops::Range;
+
+use super::{ObjectProblem, RepositoryError, Result};
+use crate::compress::decompress;
+use crate::crypto::{ObjectKey, Purpose, ReadKey, Secret, WriterKey};
+use crate::format::frame::{Codec, Role, Shape};
+use crate::format::header::{Header, PACK_HEADER_BYTES, sealed_session};
+use crate::format::pack::{
+    Class, FooterEntry, PACK_END_BYTES, TRAILER_BYTES, Trailer, decode_entries,
+};
+use crate::format::{FormatError, Kind, PACK_BYTES_MAX, TAG_BYTES, name};
+use crate::id::{ChunkId, ObjectId};
+use crate::index::{ChunkRow, IndexedPack};
+use crate::store::{Store, Window};
+
+/// Footer, header copy and trailer lie in so many bytes at the end of a pack.
+const PACK_END_WINDOW: u64 = 1024 * 1024;
+
+/// What a pack holds, by its own word.
+#[derive(Debug, Clone)]
+pub struct PackContents {
+    pub header: Header,
+    pub class: Class,
+    pub entries: Vec<FooterEntry>,
+}
+
+impl PackContents {
+    /// As the index takes it; `crc` is 0 where only the end of the pack was read.
+    pub fn indexed(&self, id: ObjectId, bytes: u64, crc: u64) -> IndexedPack {
+        IndexedPack {
+            id,
+            bytes,
+            class: self.class as u8,
+            crc,
+            header: self.header.bytes().to_vec(),
+            chunks: chunk_rows(&self.entries).collect(),
+        }
+    }
+}
+
+/// Index rows of footer entries: offsets are running sums.
+pub fn chunk_rows(entries: &[FooterEntry]) -> impl Iterator<Item = ChunkRow> + '_ {
+    entries
+        .iter()
+        .scan(PACK_HEADER_BYTES as u64, |next, entry| {
+            let start = *next;
+            *next += u64::from(entry.shape.stored);
+            Some(ChunkRow {
+                id: entry.id,
+                start,
+                stored: entry.shape.stored,
+                plain: entry.shape.plain,
+                position: entry.position,
+                codec: entry.shape.codec as u8,
+            })
+        })
+}
+
+/// Reads what a stored pack holds, from its last MiB alone.
+///
+/// # Errors
+/// `Store`; `Object` when the end of the pack is not what it should be.
+pub fn read_contents(
+    store: &dyn Store,
+    writer: &WriterKey,
+    kind: Kind,
+    id: &ObjectId,
+    pack_bytes: u64,
+) -> Result<PackContents> {
+    let name = name::of(kind, id);
+    let damaged = |problem: ObjectProblem| RepositoryError::object(&name, problem);
+    if pack_bytes > PACK_BYTES_MAX {
+        return Err(damaged(
+            FormatError::Contradiction {
+                what: "the size of a pack",
+            }
+            .into(),
+        ));
+    }
+    let bytes = pack_bytes.min(PACK_END_WINDOW);
+    let end = store.get(
+        &name,
+        Window::Range {
+            start: pack_bytes - bytes,
+            bytes,
+        },
+    )?;
+    contents_of_end(writer, kind, &end, pack_bytes).map_err(damaged)
+}
+
+/// Reads footer and trailer from the last bytes of a pack.
+fn contents_of_end(
+    writer: &WriterKey,
+    kind: Kind,
+    end: &[u8],
+    pack_bytes: u64,
+) -> Result<PackContents, ObjectProblem> {
+    let header_start = end
+        .len()
+        .checked_sub(PACK_END_BYTES)
+        .ok_or(FormatError::TooShort)?;
+    let (before, last) = end.split_at(header_start);
+    let (header, trailer) = last.split_at(PACK_HEADER_BYTES);
+    let header = Header::decode(header, kind, Some(writer.repository()))?;
+    let tail = ObjectKey::opening(
+        Purpose::Tail,
+        &writer.subkey(kind.number()),
+        header.before_commitments(),
+        &header.tail_commitment(),
+    )?;
+    let open = |role: Role, frame: &[u8]| -> Result<Vec<u8>, ObjectProblem> {
+        let plain = (frame.len() as u32)
+            .checked_sub(TAG_BYTES)
+            .ok_or(FormatError::TooShort)?;
+        let mut bytes = frame.to_vec();
+        let additional = Shape::plain(plain).additional(kind, role, role.fixed_position());
+        tail.open(role.fixed_position(), &additional, &mut bytes)?;
+        Ok(bytes)
+    };
+    debug_assert_eq!(
+        trailer.len(),
+        (TRAILER_BYTES + TAG_BYTES) as usize,
+        "the rest is the trailer"
+    );
+    let trailer = Trailer::decode(&open(Role::Trailer, trailer)?, pack_bytes)?;
+    let footer_start = before.len().checked_sub(trailer.footer_stored as usize);
+    let footer = before
+        .get(footer_start.ok_or(FormatError::TooShort)?..)
+        .unwrap_or_default();
+    let entries = decode_entries(&open(Role::Footer, footer)?)?;
+    let body: u64 = entries
+        .iter()
+        .map(|entry| u64::from(entry.shape.stored))
+        .sum();
+    if body != trailer.body_bytes || trailer.class.kind() != kind {
+        return Err(FormatError::Contradiction {
+            what: "footer and trailer of a pack",
+        }
+        .into());
+    }
+    Ok(PackContents {
+        header,
+        class: trailer.class,
+        entries,
+    })
+}
+
+/// Checks all that the writer key can check of a whole pack: name, header twice, pad, footer,
+/// trailer.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn check_whole_pack(
+    writer: &WriterKey,
+    kind: Kind,
+    id: &ObjectId,
+    pack: &[u8],
+) -> Result<PackContents, ObjectProblem> {
+    if blake3::hash(pack).as_bytes() != id.as_bytes() {
+        return Err(ObjectProblem::WrongName);
+    }
+    let contents = contents_of_end(writer, kind, pack, pack.len() as u64)?;
+    if !pack.starts_with(contents.header.bytes()) {
+        return Err(FormatError::Contradiction {
+            what: "the two headers of a pack",
+        }
+        .into());
+    }
+    let body: usize = contents
+        .entries
+        .iter()
+        .map(|entry| entry.shape.stored as usize)
+        .sum();
+    let footer = Shape::plain((contents.entries.len() * crate::format::pack::ENTRY_BYTES) as u32);
+    let pad_start = PACK_HEADER_BYTES + body;
+    let pad_end = pack.len() - PACK_END_BYTES - footer.stored as usize;
+    let mut pad = pack
+        .get(pad_start..pad_end)
+        .ok_or(FormatError::TooShort)?
+        .to_vec();
+    let plain = (pad.len() as u32)
+        .checked_sub(TAG_BYTES)
+        .ok_or(FormatError::TooShort)?;
+    let tail = ObjectKey::opening(
+        Purpose::Tail,
+        &writer.subkey(kind.number()),
+        contents.header.before_commitments(),
+        &contents.header.tail_commitment(),
+    )?;
+    let position = Role::PackPad.fixed_position();
+    tail.open(
+        position,
+        &Shape::plain(plain).additional(kind, Role::PackPad, position),
+        &mut pad,
+    )?;
+    Ok(contents)
+}
+
+/// The key of a pack's body: from the session key (data) or the metadata key (listings).
+///
+/// # Errors
+/// `Crypto`, `Format`.
+pub(super) fn body_key(
+    writer: &WriterKey,
+    header: &Header,
+    session: Option<&Secret>,
+) -> Result<ObjectKey, ObjectProblem> {
+    let subkey = writer.subkey(header.kind.number());
+    let secret = match header.kind {
+        Kind::DataPack => session.ok_or(crate::crypto::CryptoError::WrongKey)?,
+        _ => &subkey,
+    };
+    let commitment = header.body_commitment();
+    Ok(ObjectKey::opening(
+        Purpose::Body,
+        secret,
+        header.before_commitments(),
+        &commitment,
+    )?)
+}
+
+/// The session key that a data pack's header carries.
+pub(super) fn session_of(reader: &ReadKey, header: &Header) -> Result<Secret, ObjectProblem> {
+    let sealed = sealed_session(header.extension()).ok_or(FormatError::TooShort)?;
+    Ok(reader.open_session(&sealed)?)
+}
+
+/// Opens the frame of a chunk: authenticates, decompresses, and re-checks the id.
+///
+/// # Errors
+/// `Crypto`, `Compress`, `Format`, `WrongChunk`.
+pub fn open_frame(
+    writer: &WriterKey,
+    kind: Kind,
+    key: &ObjectKey,
+    chunk: &ChunkRow,
+    frame: &[u8],
+) -> Result<Vec<u8>, ObjectProblem> {
+    let codec = Codec::from_number(chunk.codec)?;
+    let shape = Shape {
+        stored: chunk.stored,
+        plain: chunk.plain,
+        codec,
+    };
+    let shape = shape.check(crate::format::CHUNK_PLAIN_BYTES_MAX)?;
+    let mut bytes = frame.to_vec();
+    let additional = shape.additional(kind, Role::Chunk, chunk.position);
+    key.open(chunk.position, &additional, &mut bytes)?;
+    let plain = match codec {
+        Codec::Plain => bytes,
+        Codec::Zstd => decompress(&bytes, shape.plain as usize)?,
+    };
+    if chunk_id(writer, kind, &plain) != chunk.id {
+        return Err(ObjectProblem::WrongChunk);
+    }
+    Ok(plain)
+}
+
+fn chunk_id(writer: &WriterKey, kind: Kind, plain: &[u8]) -> ChunkId {
+    match kind {
+        Kind::ListingPack => writer.metadata_id(plain),
+        _ => writer.content_id(plain),
+    }
+}
+
+/// Where a chunk's frame lies in the bytes of its pack.
+pub(super) fn frame_range(chunk: &ChunkRow) -> Range<u64> {
+    chunk.start..chunk.start.saturating_add(u64::from(chunk.stored))
+}

@@ -1,0 +1,198 @@
+//! The open packs of one run. Threads bring chunks; full packs come out.
+//!
+//! A chunk gets its pack and its position in one step under the lock, is sealed outside of it, and
+//! is appended under the lock again. A pack that is full takes no further chunk; whoever brings the
+//! last frame that was promised to it finishes it.
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use super::pack_builder::{FinishedPack, PackBuilder, PackKeys};
+use super::{ObjectProblem, Repository};
+use crate::crypto::{CryptoError, Secret, session_id};
+use crate::format::TAG_BYTES;
+use crate::format::frame::{Codec, Shape};
+use crate::format::header::pack_extension;
+use crate::format::pack::{Class, FooterEntry};
+use crate::id::{ChunkId, SessionId};
+
+/// So many packs of a class are open, and a chunk goes to a random one: the order of chunks is not
+/// to be read off the order of packs.
+const OPEN_PACKS: usize = 2;
+/// Listing packs are small: they are fetched to read a listing.
+const METADATA_PACK_BYTES: usize = 4 * 1024 * 1024;
+
+/// A chunk on its way into a pack.
+#[derive(Debug, Clone, Copy)]
+pub struct Plaintext<'a> {
+    pub id: ChunkId,
+    /// Bytes before compression.
+    pub plain_bytes: u32,
+    pub codec: Codec,
+    /// Compressed or not, as `codec` says.
+    pub content: &'a [u8],
+}
+
+/// Packs what a run stores. Shared by the threads of the run.
+pub struct PackWriter {
+    repository: Repository,
+    session: Secret,
+    extension: [u8; 84],
+    open: Mutex<[Vec<OpenPack>; 3]>,
+    data_pack_bytes: usize,
+}
+
+struct OpenPack {
+    number: u64,
+    builder: PackBuilder,
+    /// Bytes of frames that were promised, whether they arrived or not.
+    promised_bytes: usize,
+    /// Frames that were promised and did not arrive yet.
+    awaited: usize,
+    /// Takes no further chunk.
+    full: bool,
+}
+
+impl PackWriter {
+    /// Begins a session: draws its key and seals it.
+    ///
+    /// # Errors
+    /// `NoRandomness`, `SealSession`.
+    pub fn new(repository: &Repository) -> Result<Self, CryptoError> {
+        let random = repository.seams.random.as_ref();
+        let (session, sealed) = repository.writer.new_session(random)?;
+        Ok(Self {
+            session,
+            extension: pack_extension(&sealed),
+            open: Mutex::default(),
+            data_pack_bytes: repository.parameters.pack_bytes as usize,
+            repository: repository.clone(),
+        })
+    }
+
+    pub fn session(&self) -> SessionId {
+        session_id(&self.extension)
+    }
+
+    /// Seals a chunk into one of the open packs. Gives the pack if that finished it.
+    ///
+    /// # Errors
+    /// `Crypto`: no randomness.
+    pub fn add(
+        &self,
+        class: Class,
+        chunk: Plaintext<'_>,
+    ) -> Result<Option<FinishedPack>, ObjectProblem> {
+        // Chunks have at most 8 MiB.
+        let stored = chunk.content.len() as u32 + TAG_BYTES;
+        let shape = Shape {
+            stored,
+            plain: chunk.plain_bytes,
+            codec: chunk.codec,
+        };
+        let (number, position, keys) = {
+            let mut open = self.lock();
+            let pack = self.choose(class, of_class(&mut open, class))?;
+            pack.promised_bytes += stored as usize;
+            pack.awaited += 1;
+            let position = pack.builder.take_position()?;
+            pack.full = pack.promised_bytes >= self.target_bytes(class)
+                || pack.builder.positions_left() == 0;
+            (pack.number, position, pack.builder.keys())
+        };
+        let entry = FooterEntry {
+            id: chunk.id,
+            shape,
+            position: position.number(),
+        };
+        let mut frame = Vec::new();
+        keys.seal_chunk(position, shape, chunk.content, &mut frame)?;
+
+        let mut open = self.lock();
+        let packs = of_class(&mut open, class);
+        let place = packs.iter().position(|pack| pack.number == number);
+        let Some((place, pack)) = place.and_then(|place| Some((place, packs.get_mut(place)?)))
+        else {
+            unreachable!("a pack stays open while a frame is awaited");
+        };
+        pack.builder.append(entry, &frame);
+        pack.awaited -= 1;
+        if !pack.full || pack.awaited > 0 {
+            return Ok(None);
+        }
+        let finished = packs.swap_remove(place);
+        drop(open);
+        finished.builder.finish().map(Some)
+    }
+
+    /// Finishes what is open of a class, merged into as few packs as it fits in. The caller has
+    /// seen to it that no thread still adds chunks of that class.
+    ///
+    /// # Errors
+    /// `Crypto`.
+    pub fn finish(&self, class: Class) -> Result<Vec<FinishedPack>, ObjectProblem> {
+        let packs = std::mem::take(of_class(&mut self.lock(), class));
+        let mut merged: Vec<PackBuilder> = Vec::new();
+        let target = self.target_bytes(class);
+        for pack in packs.into_iter().filter(|pack| !pack.builder.is_empty()) {
+            let builder = pack.builder;
+            match merged
+                .iter_mut()
+                .find(|other| other.has_room_for(&builder, target))
+            {
+                Some(other) => other.absorb(&builder)?,
+                None => merged.push(builder),
+            }
+        }
+        merged.into_iter().map(PackBuilder::finish).collect()
+    }
+
+    /// A random open pack that is not full; makes one if there are too few.
+    fn choose<'a>(
+        &self,
+        class: Class,
+        packs: &'a mut Vec<OpenPack>,
+    ) -> Result<&'a mut OpenPack, CryptoError> {
+        let random = self.repository.seams.random.as_ref();
+        let mut byte = [0];
+        random
+            .fill(&mut byte)
+            .map_err(|_| CryptoError::NoRandomness)?;
+        let choice = usize::from(byte[0]) % OPEN_PACKS;
+        if packs.iter().filter(|pack| !pack.full).count() <= choice {
+            let writer = &self.repository.writer;
+            let keys = PackKeys::new(writer, random, class, &self.session, &self.extension)?;
+            // Address space, not memory: pages are taken as they are written to.
+            let expected = self.target_bytes(class) + self.target_bytes(class) / 2;
+            packs.push(OpenPack {
+                number: packs.iter().map(|pack| pack.number + 1).max().unwrap_or(0),
+                builder: PackBuilder::new(class, keys, expected),
+                promised_bytes: 0,
+                awaited: 0,
+                full: false,
+            });
+        }
+        let mut candidates = packs.iter_mut().filter(|pack| !pack.full);
+        // One was pushed just now if there were too few.
+        candidates.nth(choice).ok_or(CryptoError::PositionsUsedUp)
+    }
+
+    fn target_bytes(&self, class: Class) -> usize {
+        match class {
+            Class::Files | Class::Dump => self.data_pack_bytes,
+            Class::Metadata => METADATA_PACK_BYTES,
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, [Vec<OpenPack>; 3]> {
+        self.open.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn of_class(open: &mut [Vec<OpenPack>; 3], class: Class) -> &mut Vec<OpenPack> {
+    let [files, dump, metadata] = open;
+    match class {
+        Class::Files => files,
+        Class::Dump => dump,
+        Class::Metadata => metadata,
+    }
+}

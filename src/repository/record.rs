@@ -1,0 +1,223 @@
+//! Sealing and opening of records: everything but packs and key slots (format.md §6).
+
+use bytes::Bytes;
+
+use super::ObjectProblem;
+use crate::compress::{Compressor, decompress};
+use crate::crypto::{CryptoError, ObjectKey, Position, Purpose, WriterKey};
+use crate::format::frame::{Codec, PREFACE_BYTES, Role, Shape, decode_preface, encode_preface};
+use crate::format::header::Header;
+use crate::format::{FormatError, Kind, RECORD_PLAIN_BYTES_MAX, TAG_BYTES, name, padme};
+use crate::id::ObjectId;
+use crate::seams::Random;
+
+/// An object that is ready to be stored.
+#[derive(Debug, Clone)]
+pub struct SealedObject {
+    pub id: ObjectId,
+    pub name: String,
+    pub bytes: Bytes,
+}
+
+impl SealedObject {
+    pub(super) fn new(kind: Kind, bytes: Vec<u8>) -> Self {
+        let id = ObjectId::new(*blake3::hash(&bytes).as_bytes());
+        Self {
+            id,
+            name: name::of(kind, &id),
+            bytes: bytes.into(),
+        }
+    }
+}
+
+/// Seals a record with a salt of its own.
+///
+/// # Errors
+/// `Crypto`; `Format` for a payload over 32 MiB.
+pub fn seal_record(
+    writer: &WriterKey,
+    random: &dyn Random,
+    kind: Kind,
+    payload: &[u8],
+) -> Result<SealedObject, ObjectProblem> {
+    let too_large = FormatError::Contradiction {
+        what: "the size of a record",
+    };
+    let plain = u32::try_from(payload.len()).map_err(|_| too_large.clone())?;
+    if plain > RECORD_PLAIN_BYTES_MAX {
+        return Err(too_large.into());
+    }
+    let (mut object, key) = begin(writer, random, kind)?;
+    let mut compressor = Compressor::new()?;
+    let compressed = compressor.compress(payload);
+    let codec = if compressed.is_some() {
+        Codec::Zstd
+    } else {
+        Codec::Plain
+    };
+    let content = compressed.unwrap_or(payload);
+    // Compressed or not, it is no longer than the payload, which was checked.
+    let stored = u32::try_from(content.len()).map_err(|_| too_large)? + TAG_BYTES;
+    let shape = Shape {
+        stored,
+        plain,
+        codec,
+    };
+
+    let mut append = |role: Role, shape: Shape, bytes: &[u8]| {
+        let position = Position::fixed(role.fixed_position());
+        let additional = shape.additional(kind, role, position.number());
+        let start = object.len();
+        object.extend_from_slice(bytes);
+        key.seal(position, &additional, &mut object, start)
+            .map(|()| object.len())
+    };
+    append(
+        Role::Preface,
+        Shape::plain(PREFACE_BYTES),
+        &encode_preface(shape),
+    )?;
+    let length = append(Role::Payload, shape, content)?;
+    let pad = pad_bytes(kind, length);
+    append(Role::RecordPad, Shape::plain(pad), &vec![0; pad as usize])?;
+    Ok(SealedObject::new(kind, object))
+}
+
+/// Plain bytes of the pad frame that follows `length` bytes.
+fn pad_bytes(kind: Kind, length: usize) -> u32 {
+    let least = length as u64 + u64::from(TAG_BYTES);
+    let padded = kind
+        .padded_bytes_min()
+        .map_or(least, |minimum| padme::padded(least, minimum));
+    // At most an eighth of a record, or the minimum.
+    u32::try_from(padded - least).unwrap_or(0)
+}
+
+fn begin(
+    writer: &WriterKey,
+    random: &dyn Random,
+    kind: Kind,
+) -> Result<(Vec<u8>, ObjectKey), CryptoError> {
+    let mut salt = [0; 32];
+    random
+        .fill(&mut salt)
+        .map_err(|_| CryptoError::NoRandomness)?;
+    let mut header = Header::unfinished(kind, writer.repository(), salt, &[]);
+    let secret = writer.subkey(kind.number());
+    let (key, commitment) = ObjectKey::derive(Purpose::Body, &secret, &header);
+    header.extend_from_slice(&commitment);
+    Ok((header, key))
+}
+
+/// Opens a record whose bytes were fetched: checks header, commitment, every frame and the pad.
+/// That the bytes hash to the name is the caller's to check.
+///
+/// # Errors
+/// `Format`, `Crypto`, `Compress`.
+pub fn open_record(
+    writer: &WriterKey,
+    kind: Kind,
+    object: &[u8],
+) -> Result<Vec<u8>, ObjectProblem> {
+    let header = Header::decode(object, kind, Some(writer.repository()))?;
+    let secret = writer.subkey(kind.number());
+    let key = ObjectKey::opening(
+        Purpose::Body,
+        &secret,
+        header.before_commitments(),
+        &header.body_commitment(),
+    )?;
+    let rest = object.get(header.bytes().len()..).unwrap_or_default();
+    let mut frames = Frames { kind, key, rest };
+    let preface = frames.next(Role::Preface, Shape::plain(PREFACE_BYTES))?;
+    let shape = decode_preface(&preface, RECORD_PLAIN_BYTES_MAX)?;
+    let payload = frames.next(Role::Payload, shape)?;
+    let pad = u32::try_from(frames.rest.len())
+        .ok()
+        .and_then(|rest| rest.checked_sub(TAG_BYTES));
+    frames.next(
+        Role::RecordPad,
+        Shape::plain(pad.ok_or(FormatError::TooShort)?),
+    )?;
+    match shape.codec {
+        Codec::Plain => Ok(payload),
+        Codec::Zstd => Ok(decompress(&payload, shape.plain as usize)?),
+    }
+}
+
+struct Frames<'a> {
+    kind: Kind,
+    key: ObjectKey,
+    rest: &'a [u8],
+}
+
+impl Frames<'_> {
+    fn next(&mut self, role: Role, shape: Shape) -> Result<Vec<u8>, ObjectProblem> {
+        let split = self.rest.split_at_checked(shape.stored as usize);
+        let (frame, rest) = split.ok_or(FormatError::TooShort)?;
+        self.rest = rest;
+        let mut bytes = frame.to_vec();
+        let position = role.fixed_position();
+        let additional = shape.additional(self.kind, role, position);
+        self.key.open(position, &additional, &mut bytes)?;
+        Ok(bytes)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crypto::{ReadKey, Secret};
+    use crate::seams::SystemRandom;
+
+    fn writer(seed: u8) -> WriterKey {
+        ReadKey::from_master(Secret::new(&[seed; 32]))
+            .writer()
+            .clone()
+    }
+
+    #[test]
+    fn records_open_only_with_their_key_kind_and_bytes() {
+        let payload = b"photo library ".repeat(100);
+        let sealed = seal_record(&writer(1), &SystemRandom, Kind::Snapshot, &payload).unwrap();
+        assert_eq!(sealed.bytes.len(), 4096);
+        assert_eq!(
+            open_record(&writer(1), Kind::Snapshot, &sealed.bytes).unwrap(),
+            payload
+        );
+        assert!(open_record(&writer(2), Kind::Snapshot, &sealed.bytes).is_err());
+        assert!(open_record(&writer(1), Kind::Segment, &sealed.bytes).is_err());
+        for place in 0..sealed.bytes.len() {
+            let mut altered = sealed.bytes.to_vec();
+            altered[place] ^= 1;
+            assert!(
+                open_record(&writer(1), Kind::Snapshot, &altered).is_err(),
+                "byte {place}"
+            );
+        }
+        for length in [0, 95, 96, 127, 128, 4095] {
+            assert!(open_record(&writer(1), Kind::Snapshot, &sealed.bytes[..length]).is_err());
+        }
+        let longer = [sealed.bytes.as_ref(), b"x"].concat();
+        assert!(open_record(&writer(1), Kind::Snapshot, &longer).is_err());
+    }
+
+    #[test]
+    fn sizes_are_padded_and_no_two_sealings_are_alike() {
+        let mut noise = vec![0; 100_000];
+        blake3::Hasher::new().finalize_xof().fill(&mut noise);
+        let sealed = seal_record(&writer(1), &SystemRandom, Kind::Segment, &noise).unwrap();
+        assert_eq!(
+            sealed.bytes.len() as u64,
+            padme::padded(sealed.bytes.len() as u64, 4096)
+        );
+        assert_eq!(
+            open_record(&writer(1), Kind::Segment, &sealed.bytes).unwrap(),
+            noise
+        );
+        let again = seal_record(&writer(1), &SystemRandom, Kind::Segment, &noise).unwrap();
+        assert_ne!(again.id, sealed.id);
+        let small = seal_record(&writer(1), &SystemRandom, Kind::Repository, b"x").unwrap();
+        assert!(small.bytes.len() < 1024, "repository is not padded");
+    }
+}

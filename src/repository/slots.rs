@@ -1,0 +1,190 @@
+//! Key slots: the master secret, wrapped by a passphrase (format.md §7).
+
+use super::record::SealedObject;
+use super::{ObjectProblem, RepositoryError, Result};
+use crate::crypto::{CryptoError, KdfCost, ObjectKey, Position, Purpose, ReadKey, Secret, stretch};
+use crate::format::frame::{Role, Shape};
+use crate::format::header::Header;
+use crate::format::slot::{
+    Label, SECRET_FRAME_BYTES, SLOT_BYTES_MAX, SLOTS_MAX, decode_costs, encode_costs,
+};
+use crate::format::{FormatError, Kind, TAG_BYTES, cbor, name};
+use crate::id::RepositoryId;
+use crate::seams::Random;
+use crate::store::{Store, Window};
+
+const SECRET_SHAPE: Shape = Shape::plain(32);
+
+/// Wraps the key with a passphrase and stores the slot.
+///
+/// # Errors
+/// `Crypto`, `Store`.
+pub fn add_slot(
+    store: &dyn Store,
+    random: &dyn Random,
+    key: &ReadKey,
+    passphrase: &str,
+    cost: KdfCost,
+    label: &Label,
+) -> Result<SealedObject> {
+    let slot = seal_slot(random, key, passphrase, cost, label)?;
+    store.put(&slot.name, slot.bytes.clone())?;
+    Ok(slot)
+}
+
+fn seal_slot(
+    random: &dyn Random,
+    key: &ReadKey,
+    passphrase: &str,
+    cost: KdfCost,
+    label: &Label,
+) -> Result<SealedObject, CryptoError> {
+    let kind = Kind::KeySlot;
+    let mut salt = [0; 32];
+    random
+        .fill(&mut salt)
+        .map_err(|_| CryptoError::NoRandomness)?;
+    let costs = encode_costs(cost.memory_kib, cost.passes, cost.lanes);
+    let mut object = Header::unfinished(kind, key.writer().repository(), salt, &costs);
+    let stretched = stretch(passphrase, &salt, cost)?;
+    let (body, body_commitment) = ObjectKey::derive(Purpose::Body, &stretched, &object);
+    let subkey = key.writer().subkey(kind.number());
+    let (tail, tail_commitment) = ObjectKey::derive(Purpose::Tail, &subkey, &object);
+    object.extend_from_slice(&body_commitment);
+    object.extend_from_slice(&tail_commitment);
+
+    let label = cbor::encode(label);
+    let label_shape = Shape::plain(u32::try_from(label.len()).unwrap_or(u32::MAX));
+    for (key, role, shape, plain) in [
+        (
+            &body,
+            Role::SlotSecret,
+            SECRET_SHAPE,
+            key.master().expose().as_slice(),
+        ),
+        (&tail, Role::SlotLabel, label_shape, &label),
+    ] {
+        let position = Position::fixed(role.fixed_position());
+        let additional = shape.additional(kind, role, position.number());
+        let start = object.len();
+        // Room for the tag as well: growing would leave a copy of the secret behind.
+        object.reserve(plain.len() + TAG_BYTES as usize);
+        object.extend_from_slice(plain);
+        key.seal(position, &additional, &mut object, start)?;
+    }
+    Ok(SealedObject::new(kind, object))
+}
+
+/// Tries the passphrase on the slots of the repository.
+///
+/// # Errors
+/// `WrongPassphrase`, `NoSlots`, `Store`; `Object` when no slot can even be tried.
+pub fn unlock(store: &dyn Store, repository: RepositoryId, passphrase: &str) -> Result<ReadKey> {
+    let mut names = Vec::new();
+    store.list(name::prefix(Kind::KeySlot), &mut |info| {
+        if names.len() < SLOTS_MAX && info.bytes <= SLOT_BYTES_MAX {
+            names.push(info.name);
+        }
+        Ok(())
+    })?;
+    let (mut tried, mut unusable) = (0, None);
+    for name in names {
+        let bytes = store.get(
+            &name,
+            Window::Whole {
+                bytes_max: SLOT_BYTES_MAX,
+            },
+        )?;
+        match open_slot(&bytes, repository, passphrase) {
+            Ok(key) => return Ok(key),
+            Err(ObjectProblem::Crypto(CryptoError::WrongKey)) => tried += 1,
+            Err(ObjectProblem::Format(FormatError::OtherRepository)) => {}
+            Err(problem) => unusable = Some(RepositoryError::object(&name, problem)),
+        }
+    }
+    match (tried, unusable) {
+        (0, None) => Err(RepositoryError::NoSlots),
+        (0, Some(error)) => Err(error),
+        (slots, _) => Err(RepositoryError::WrongPassphrase { slots }),
+    }
+}
+
+fn open_slot(
+    object: &[u8],
+    repository: RepositoryId,
+    passphrase: &str,
+) -> Result<ReadKey, ObjectProblem> {
+    let header = Header::decode(object, Kind::KeySlot, Some(repository))?;
+    let (memory_kib, passes, lanes) = decode_costs(header.extension())?;
+    let cost = KdfCost {
+        memory_kib,
+        passes,
+        lanes,
+    };
+    let stretched = stretch(passphrase, &header.salt, cost)?;
+    let body = ObjectKey::opening(
+        Purpose::Body,
+        &stretched,
+        header.before_commitments(),
+        &header.body_commitment(),
+    )?;
+    let start = header.bytes().len();
+    let frame = object
+        .get(start..start + SECRET_FRAME_BYTES)
+        .ok_or(FormatError::TooShort)?;
+    let mut secret = zeroize::Zeroizing::new(frame.to_vec());
+    let additional = SECRET_SHAPE.additional(Kind::KeySlot, Role::SlotSecret, 0);
+    body.open(Role::SlotSecret.fixed_position(), &additional, &mut secret)?;
+    let master = secret
+        .as_slice()
+        .try_into()
+        .map_err(|_| FormatError::TooShort)?;
+    let key = ReadKey::from_master(Secret::new(master));
+    if key.writer().repository() != repository {
+        return Err(FormatError::OtherRepository.into());
+    }
+    Ok(key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::seams::{SystemRandom, Timestamp};
+
+    const QUICK: KdfCost = KdfCost {
+        memory_kib: 64,
+        passes: 1,
+        lanes: 1,
+    };
+
+    #[test]
+    fn a_slot_opens_with_its_passphrase_and_no_other() {
+        let key = ReadKey::from_master(Secret::new(&[4; 32]));
+        let label = Label {
+            label: "laptop".to_owned(),
+            created: Timestamp::default(),
+            host: "nas".to_owned(),
+        };
+        let slot = seal_slot(&SystemRandom, &key, "correct horse", QUICK, &label).unwrap();
+        let id = key.writer().repository();
+        let opened = open_slot(&slot.bytes, id, "correct horse").ok().unwrap();
+        assert_eq!(opened.master().expose(), key.master().expose());
+        let wrong = open_slot(&slot.bytes, id, "correct hors").err();
+        assert_eq!(wrong, Some(ObjectProblem::Crypto(CryptoError::WrongKey)));
+        let other = open_slot(&slot.bytes, RepositoryId::new([0; 16]), "correct horse").err();
+        assert_eq!(other, Some(FormatError::OtherRepository.into()));
+        // Every byte of header and secret matters; those of the label take nothing away.
+        for place in 0..144 - 32 + SECRET_FRAME_BYTES {
+            let mut altered = slot.bytes.to_vec();
+            let place = if place < 112 { place } else { place + 32 };
+            altered[place] ^= 1;
+            assert!(
+                open_slot(&altered, id, "correct horse").is_err(),
+                "byte {place}"
+            );
+        }
+        let mut relabelled = slot.bytes.to_vec();
+        *relabelled.last_mut().unwrap() ^= 1;
+        assert!(open_slot(&relabelled, id, "correct horse").is_ok());
+    }
+}

@@ -1,0 +1,132 @@
+//! Snapshot records: all of them, and the one that a person means.
+
+use super::catalog::fetch_record;
+use super::{ObjectProblem, Repository, RepositoryError, Result};
+use crate::format::snapshot::Snapshot;
+use crate::format::{Kind, cbor, name};
+use crate::id::ObjectId;
+use crate::index::Index;
+use crate::seams::Timestamp;
+
+/// A snapshot as the store holds it.
+#[derive(Debug, Clone)]
+pub struct StoredSnapshot {
+    pub id: ObjectId,
+    pub record: Snapshot,
+}
+
+/// Which snapshots are meant.
+#[derive(Debug, Clone, Default)]
+pub struct SnapshotFilter {
+    pub host: Option<String>,
+    pub tag: Option<String>,
+    /// Only those taken at or before.
+    pub at: Option<Timestamp>,
+}
+
+impl SnapshotFilter {
+    pub fn allows(&self, snapshot: &Snapshot) -> bool {
+        self.host.as_ref().is_none_or(|host| *host == snapshot.host)
+            && self
+                .tag
+                .as_ref()
+                .is_none_or(|tag| snapshot.tags.contains(tag))
+            && self.at.is_none_or(|at| snapshot.time <= at)
+    }
+}
+
+/// All snapshots, oldest first. Records are remembered in the index, so that only new ones are
+/// fetched. Damaged ones are given to `damaged`, and the rest is not held up by them.
+///
+/// # Errors
+/// `Store`, `Index`; `Object` for a record of a version that this program does not know.
+pub fn load_snapshots(
+    repository: &Repository,
+    index: &Index,
+    damaged: &mut dyn FnMut(&str, &ObjectProblem),
+) -> Result<Vec<StoredSnapshot>> {
+    let mut ids = Vec::new();
+    repository
+        .store
+        .list(name::prefix(Kind::Snapshot), &mut |info| {
+            if let Some((Kind::Snapshot, Some(id))) = name::parse(&info.name) {
+                ids.push(id);
+            }
+            Ok(())
+        })?;
+    let mut snapshots = Vec::with_capacity(ids.len());
+    for id in ids {
+        match load(repository, index, &id) {
+            Ok(record) => snapshots.push(StoredSnapshot { id, record }),
+            Err(RepositoryError::Object { name, problem }) => {
+                damaged(&name, &problem);
+                let error = RepositoryError::Object { name, problem };
+                if !error.is_damage() {
+                    return Err(error);
+                }
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    snapshots.sort_by_key(|snapshot| (snapshot.record.time, snapshot.id));
+    Ok(snapshots)
+}
+
+fn load(repository: &Repository, index: &Index, id: &ObjectId) -> Result<Snapshot> {
+    let known = index.record(id)?;
+    let payload = match known {
+        Some(payload) => payload,
+        None => {
+            let payload = fetch_record(repository, Kind::Snapshot, id)?;
+            index.remember_record(id, &payload)?;
+            payload
+        }
+    };
+    let name = name::of(Kind::Snapshot, id);
+    cbor::decode(&payload).map_err(|error| RepositoryError::object(&name, error))
+}
+
+/// The snapshot that `name` means: an id, a unique beginning of one, `latest`, or `latest~N`. With
+/// `filter.at`, `latest` is the newest at or before that time.
+///
+/// # Errors
+/// `NoSuchSnapshot`, `AmbiguousSnapshot`, `NoSnapshots`.
+pub fn resolve<'s>(
+    snapshots: &'s [StoredSnapshot],
+    name: &str,
+    filter: &SnapshotFilter,
+) -> Result<&'s StoredSnapshot> {
+    if snapshots.is_empty() {
+        return Err(RepositoryError::NoSnapshots);
+    }
+    let unknown = || RepositoryError::NoSuchSnapshot {
+        name: name.to_owned(),
+    };
+    if let Some(back) = steps_back(name) {
+        let mut matching = snapshots
+            .iter()
+            .rev()
+            .filter(|one| filter.allows(&one.record));
+        return matching.nth(back).ok_or_else(unknown);
+    }
+    let is_hex = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let lower = name.to_ascii_lowercase();
+    let mut matching = snapshots
+        .iter()
+        .filter(|one| one.id.to_string().starts_with(&lower));
+    match (is_hex, matching.next(), matching.next()) {
+        (true, Some(one), None) => Ok(one),
+        (true, Some(_), Some(_)) => Err(RepositoryError::AmbiguousSnapshot {
+            name: name.to_owned(),
+        }),
+        _ => Err(unknown()),
+    }
+}
+
+/// `latest` is 0, `latest~2` is 2.
+fn steps_back(name: &str) -> Option<usize> {
+    match name.strip_prefix("latest")? {
+        "" => Some(0),
+        rest => rest.strip_prefix('~')?.parse().ok(),
+    }
+}

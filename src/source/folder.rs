@@ -1,0 +1,62 @@
+//! One folder of the host, as the walk reads it.
+
+use std::os::fd::{BorrowedFd, OwnedFd};
+
+use rustix::fs::{Dir, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::metadata::unsigned;
+
+/// Opens a folder by its name in another, and nothing else that may stand in its place.
+pub(super) fn open_folder(at: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
+    let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+    rustix::fs::openat(at, path, flags, Mode::empty())
+}
+
+/// The sorted names in a folder, and the error that ended the reading early.
+pub(super) fn names_in(folder: &OwnedFd) -> (Vec<Box<[u8]>>, Option<Errno>) {
+    let mut names = Vec::new();
+    let mut error = None;
+    match Dir::read_from(folder) {
+        Ok(entries) => {
+            for entry in entries {
+                match entry.as_ref().map(|entry| entry.file_name().to_bytes()) {
+                    Ok(b"." | b"..") => {}
+                    Ok(name) => names.push(Box::from(name)),
+                    Err(errno) => {
+                        error = Some(*errno);
+                        break;
+                    }
+                }
+            }
+        }
+        Err(errno) => error = Some(errno),
+    }
+    names.sort_unstable();
+    (names, error)
+}
+
+/// Whether a folder is a window into the kernel, such as `/proc`, rather than one of files.
+#[cfg(target_os = "linux")]
+pub(super) fn is_kernel_folder(folder: &OwnedFd) -> bool {
+    /// proc, sysfs, cgroup 1 and 2, debugfs, tracefs, securityfs, devpts, bpf, pstore
+    /// (linux/magic.h).
+    const MAGICS: [u64; 10] = [
+        0x9fa0,
+        0x6265_6572,
+        0x0027_e0eb,
+        0x6367_7270,
+        0x6462_6720,
+        0x7472_6163,
+        0x7363_6673,
+        0x1cd1,
+        0xcafe_4a11,
+        0x6165_676c,
+    ];
+    rustix::fs::fstatfs(folder).is_ok_and(|system| MAGICS.contains(&unsigned(system.f_type)))
+}
+
+#[cfg(not(target_os = "linux"))]
+pub(super) fn is_kernel_folder(_folder: &OwnedFd) -> bool {
+    false
+}

@@ -1,0 +1,3 @@
+//! What is particular to Immich among the sources: where it keeps its originals.
+
+pub mod layout;
