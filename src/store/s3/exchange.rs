@@ -37,14 +37,14 @@ const TRICKLE_BYTES_PER_SECOND: u64 = 4 << 10;
 /// How long a working server may take for an answer: throttled ones take half a minute.
 pub(super) const ANSWER_TIME: Duration = Duration::from_secs(60);
 
-/// The longest standstill for a transfer of so many bytes: the time for an answer, and for what the
-/// kernel buffers of an upload 1 s per 32 KiB; at most 188 s.
+/// The longest standstill of an exchange that sends so many bytes: the time for an answer, and for
+/// what the kernel still holds of the body 1 s per 32 KiB; at most 188 s.
 fn patience(answer_time: Duration, bytes: u64) -> Duration {
     let in_kernel = bytes.min(KERNEL_BUFFER_BYTES);
     answer_time + Duration::from_secs(in_kernel / SLOWEST_BYTES_PER_SECOND)
 }
 
-/// The longest exchange for a transfer of so many bytes, standstills aside.
+/// The longest exchange that moves so many bytes, standstills aside.
 fn longest(bytes: u64) -> Duration {
     Duration::from_secs(bytes / TRICKLE_BYTES_PER_SECOND)
 }
@@ -91,14 +91,14 @@ impl Exchange {
         *self.0.date.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for `work` until bytes stop moving; `bytes`: how many are expected to.
+    /// Waits for `work` until bytes stop moving; `bytes`: how many are expected to, either way.
     pub(super) async fn watch<T>(
         &self,
         bytes: u64,
         work: impl Future<Output = T>,
     ) -> Result<T, Stalled> {
         let mut work = pin!(work);
-        let patience = patience(self.0.answer_time, bytes);
+        let patience = patience(self.0.answer_time, self.0.body.len() as u64);
         let end = Instant::now() + patience + longest(bytes);
         self.note_progress();
         loop {

@@ -59,10 +59,8 @@ fn an_answer_without_a_length_is_bounded_while_it_is_read() {
     let (_, store) = scene(|_, stream| {
         let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
         stream.write_all(head).unwrap();
-        while stream
-            .write_all(b"20\r\n01234567890123456789012345678901\r\n")
-            .is_ok()
-        {}
+        let piece = format!("8000\r\n{}\r\n", "x".repeat(0x8000));
+        while stream.write_all(piece.as_bytes()).is_ok() {}
     });
     assert_eq!(kind(store.get("a", LIMIT)), ErrorKind::TooLarge);
     // A listing has a bound as well.
@@ -101,7 +99,7 @@ fn a_slow_answer_that_moves_is_waited_for() {
         }
     });
     store.answer_time = Duration::from_millis(1500);
-    let whole = Window::Whole { bytes_max: 100 };
+    let whole = Window::Whole { bytes_max: 1 << 20 };
     assert_eq!(store.get("a", whole).unwrap(), "slowbody");
 }
 
