@@ -129,3 +129,60 @@ impl Store for Throttle {
         self.inner.now()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::memory::Memory;
+
+    /// Time passes only by sleeping.
+    #[derive(Default)]
+    struct Still(Mutex<Duration>);
+
+    impl Clock for Still {
+        fn now(&self) -> Timestamp {
+            Timestamp::default().plus(self.since_boot())
+        }
+        fn since_boot(&self) -> Duration {
+            *self.0.lock().unwrap()
+        }
+        fn sleep(&self, time: Duration) {
+            *self.0.lock().unwrap() += time;
+        }
+    }
+
+    #[test]
+    fn transfers_take_as_long_as_the_rate_says() {
+        let clock = Arc::new(Still::default());
+        let memory = Arc::new(Memory::new(clock.clone()));
+        let limits = Limits {
+            upload: NonZeroU64::new(1000),
+            download: NonZeroU64::new(500),
+        };
+        let store = Throttle::new(memory, clock.clone(), limits);
+        for _ in 0..11 {
+            store.put("a", Bytes::from(vec![0; 1000])).unwrap();
+        }
+        assert_eq!(
+            clock.since_boot(),
+            Duration::from_secs(10),
+            "the first need not wait"
+        );
+        let whole = Window::Whole { bytes_max: 1000 };
+        let half = Window::Range {
+            start: 0,
+            bytes: 500,
+        };
+        for window in [whole, half, whole, half] {
+            store.get("a", window).unwrap();
+        }
+        assert_eq!(clock.since_boot(), Duration::from_secs(10 + 2 + 1 + 2));
+        store.head("a").unwrap();
+        store.delete("a").unwrap();
+        assert_eq!(
+            clock.since_boot(),
+            Duration::from_secs(15),
+            "small calls are free"
+        );
+    }
+}

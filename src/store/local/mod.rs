@@ -256,3 +256,6 @@ fn kind_of(error: &io::Error) -> ErrorKind {
         _ => ErrorKind::Other,
     }
 }
+
+#[cfg(test)]
+mod tests;

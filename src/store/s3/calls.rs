@@ -1,9 +1,11 @@
-//! The requests: one each for PUT, GET, LIST, HEAD and DELETE.
+//! The requests on one object, one each for PUT, GET, HEAD and DELETE; `listing` has LIST.
 //!
 //! **Signing of bodies.** Over plain http a body is hashed with SHA-256 and signed: the only thing
 //! that shows a bit flipped, or changed by somebody, on the way. Over TLS that hash would do what
 //! TLS does already and cost, so the payload is declared unsigned there. Which of the two it
-//! is, is read off the exchanges themselves; until one was seen, bodies are signed.
+//! is, is read off the exchanges themselves; until one was seen, bodies are signed. Measured with
+//! 16 MiB bodies on loopback: 0.70 ms of CPU a MB signed over http, 0.45 unsigned over TLS with its
+//! encryption, on a processor that has instructions for SHA-256; many a NAS has none.
 //!
 //! **Checksums.** None is sent unless the store demands one, as Amazon does for buckets with a
 //! default retention; then the request is repeated once with a CRC-32, and from then on all have
@@ -12,7 +14,6 @@
 use std::sync::atomic::Ordering;
 
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::Object;
 use bytes::Bytes;
 
 use super::S3;
@@ -21,17 +22,11 @@ use super::exchange::{Exchange, Stalled};
 use crate::seams::Timestamp;
 use crate::store::{ErrorKind, ObjectInfo, Result, Window};
 
-/// A page of 1,000 names of 1,024 bytes, of which each could be escaped sixfold, with room.
-const PAGE_BYTES_MAX: u64 = 8 << 20;
-
 /// Answers that carry no object: a few lines of XML.
 const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// Memory taken for an answer before its bytes arrive: the largest pack.
 const CAPACITY_BYTES_MAX: u64 = 64 << 20;
-
-/// Pages in a row without an object (a store may skip over deleted ones) before it is an error.
-const EMPTY_PAGES_MAX: u32 = 100;
 
 /// The name whose HEAD asks for the time. It need not exist: every answer has a date.
 const TIME_NAME: &str = "now";
@@ -41,22 +36,6 @@ const TIME_NAME: &str = "now";
 pub(super) enum IfTaken {
     Replace,
     Refuse,
-}
-
-/// One page of a listing, and where the next begins.
-#[derive(Debug, Default)]
-pub(super) struct Page {
-    pub(super) objects: Vec<ObjectInfo>,
-    next: Option<String>,
-    /// The last name so far.
-    last: Option<String>,
-    empty_pages: u32,
-}
-
-impl Page {
-    pub(super) fn is_last(&self) -> bool {
-        self.next.is_none()
-    }
 }
 
 impl S3 {
@@ -234,78 +213,21 @@ impl S3 {
         exchange.date().ok_or_else(no_date)
     }
 
-    /// The page after `before`; the first after a page that is empty.
-    pub(super) async fn list_page(&self, prefix: &str, before: Page) -> Result<Page> {
-        let failed = |failure: Failure| failure.of("list", prefix);
-        let exchange = self.exchange(Bytes::new(), PAGE_BYTES_MAX);
-        let request = self
-            .client
-            .list_objects_v2()
-            .bucket(&self.bucket)
-            .prefix(self.key(prefix))
-            .set_continuation_token(before.next.clone());
-        let sent = request.customize().interceptor(exchange.clone()).send();
-        let answer = match exchange.watch(PAGE_BYTES_MAX, sent).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(failed(self.explain(failure(&error), &exchange))),
-            Err(Stalled) => return Err(failed(stalled())),
-        };
-        let odd = |reason: &str| failed(Failure::new(ErrorKind::Other, reason));
-        let mut page = Page {
-            last: before.last,
-            ..Page::default()
-        };
-        for object in answer.contents() {
-            if let Some(object) = self.listed(object, prefix).map_err(failed)? {
-                if page.last.as_ref().is_some_and(|last| *last >= object.name) {
-                    return Err(odd("the listing is out of order or repeats itself"));
-                }
-                page.last = Some(object.name.clone());
-                page.objects.push(object);
-            }
-        }
-        if answer.is_truncated() == Some(true) {
-            let next = answer.next_continuation_token().map(str::to_owned);
-            let next = next.ok_or_else(|| odd("the listing breaks off without a next page"))?;
-            if before.next.as_ref() == Some(&next) {
-                return Err(odd("the listing goes round in circles"));
-            }
-            page.next = Some(next);
-            if page.objects.is_empty() {
-                page.empty_pages = before.empty_pages + 1;
-            }
-            if page.empty_pages > EMPTY_PAGES_MAX {
-                return Err(odd("the listing does not advance"));
-            }
-        }
-        Ok(page)
+    pub(super) fn exchange(&self, body: Bytes, answer_bytes_max: u64) -> Exchange {
+        Exchange::new(
+            body,
+            answer_bytes_max,
+            self.answer_time,
+            self.is_tls.clone(),
+        )
     }
 
-    /// A listed key as an object; `None` for the mark of the repository's own folder, which some
-    /// consoles make when a person clicks "new folder".
-    fn listed(&self, object: &Object, prefix: &str) -> Result<Option<ObjectInfo>, Failure> {
-        let key = object.key().unwrap_or_default();
-        let name = key.strip_prefix(&self.key("")).unwrap_or_default();
-        if name.is_empty() && key == self.key("") {
-            return Ok(None);
-        }
-        if name.is_empty() || !name.starts_with(prefix) {
-            let reason = "the listing shows what was not asked for";
-            return Err(Failure::new(ErrorKind::Other, reason));
-        }
-        info(name, object.size(), object.last_modified()).map(Some)
-    }
-
-    fn exchange(&self, body: Bytes, answer_bytes_max: u64) -> Exchange {
-        Exchange::new(body, answer_bytes_max, self.is_tls.clone())
-    }
-
-    fn explain(&self, failure: Failure, exchange: &Exchange) -> Failure {
+    pub(super) fn explain(&self, failure: Failure, exchange: &Exchange) -> Failure {
         failure.with_clocks(self.clock.now(), exchange.date())
     }
 }
 
-fn stalled() -> Failure {
+pub(super) fn stalled() -> Failure {
     Failure::new(ErrorKind::Transient, "no more bytes came or went")
 }
 
@@ -337,7 +259,7 @@ fn crc32(body: &[u8]) -> String {
     aws_smithy_types::base64::encode((crc as u32).to_be_bytes())
 }
 
-fn info(
+pub(super) fn info(
     name: &str,
     bytes: Option<i64>,
     modified: Option<&DateTime>,

@@ -59,16 +59,8 @@ where
             let status = answer.raw().status().as_u16();
             of_answer(status, error.code(), error.message())
         }
-        SdkError::ResponseError(answer) => match answer.raw().status().as_u16() {
-            // An answer of success that cannot be read: cut short, or not from an S3 server.
-            200..=299 => Failure::new(ErrorKind::Incomplete, "the answer could not be read"),
-            status => of_answer(status, None, None),
-        },
+        SdkError::ResponseError(answer) => of_answer(answer.raw().status().as_u16(), None, None),
         SdkError::TimeoutError(_) => Failure::new(ErrorKind::Transient, "it took too long"),
-        SdkError::DispatchFailure(failure) => match failure.as_connector_error() {
-            Some(error) => of_connector(error),
-            None => of_sending(error),
-        },
         _ => of_sending(error),
     }
 }
@@ -77,6 +69,9 @@ fn of_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Failure 
     let (code, message) = (code.unwrap_or(""), message.unwrap_or(""));
     let kind = of_code(code, message).unwrap_or_else(|| of_status(status));
     let detail = match (code, message) {
+        _ if kind == ErrorKind::Incomplete && status < 300 => {
+            "the answer could not be read".to_owned()
+        }
         ("", "") => format!("HTTP status {status}"),
         // The words are left out: some servers repeat what they were sent.
         (code, _) if kind == ErrorKind::Credentials && !code.is_empty() => code.to_owned(),
@@ -158,6 +153,8 @@ fn is_about_a_lock(message: &str) -> bool {
 
 fn of_status(status: u16) -> ErrorKind {
     match status {
+        // An answer of success that cannot be read: cut short, or not from an S3 server.
+        200..=299 => ErrorKind::Incomplete,
         401 => ErrorKind::Credentials,
         403 | 405 => ErrorKind::Denied,
         404 => ErrorKind::NotFound,
@@ -173,37 +170,38 @@ fn of_status(status: u16) -> ErrorKind {
     }
 }
 
-fn of_connector(error: &ConnectorError) -> Failure {
+/// There is no answer: no credentials to ask with, or nobody who answers.
+fn of_sending(error: &(dyn Error + 'static)) -> Failure {
+    let chain = || std::iter::successors(Some(error), |&error| error.source());
+    if let Some(error) = chain().find_map(|error| error.downcast_ref::<CredentialsError>()) {
+        return of_credentials(error);
+    }
     let reason = innermost(error);
-    if error.is_user() {
-        return Failure::new(ErrorKind::Invalid, reason);
-    }
-    if reason.contains("certificate") {
+    let connector = chain().find_map(|error| error.downcast_ref::<ConnectorError>());
+    let kind = match connector {
         // Whoever answers is not who was meant, or its authority is unknown here: stays so.
-        return Failure::new(ErrorKind::Other, reason);
-    }
-    Failure::new(ErrorKind::Transient, reason)
+        Some(_) if reason.contains("certificate") => ErrorKind::Other,
+        Some(error) if error.is_user() => ErrorKind::Invalid,
+        Some(_) => ErrorKind::Transient,
+        None => ErrorKind::Other,
+    };
+    Failure::new(kind, reason)
 }
 
-/// The request was not sent: mostly for lack of credentials.
-fn of_sending(error: &(dyn Error + 'static)) -> Failure {
-    let mut next = Some(error);
-    while let Some(error) = next {
-        match error.downcast_ref::<CredentialsError>() {
-            Some(CredentialsError::ProviderTimedOut(_)) => {
-                return Failure::new(ErrorKind::Transient, "no source of credentials answered");
-            }
-            Some(CredentialsError::CredentialsNotLoaded(_)) => {
-                return Failure::new(ErrorKind::Credentials, "no credentials were found");
-            }
-            Some(_) => {
-                let reason = "the source of credentials failed";
-                return Failure::new(ErrorKind::Credentials, reason);
-            }
-            None => next = error.source(),
+/// In words of our own: those of a program that hands out credentials could hold some.
+fn of_credentials(error: &CredentialsError) -> Failure {
+    match error {
+        CredentialsError::CredentialsNotLoaded(_) => {
+            Failure::new(ErrorKind::Credentials, "no credentials were found")
+        }
+        CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_) => {
+            Failure::new(ErrorKind::Transient, "the source of the credentials failed")
+        }
+        _ => {
+            let reason = "the source of the credentials is not set up rightly";
+            Failure::new(ErrorKind::Credentials, reason)
         }
     }
-    Failure::new(ErrorKind::Other, innermost(error))
 }
 
 /// The last error of a chain says it in the fewest words: "Connection refused".

@@ -1,7 +1,7 @@
 //! Watches over one exchange with the server: whether bytes still move, what time the server says
 //! it is, and that an answer stays within its bound.
 //!
-//! Two limits end an exchange. **Standstill**: for [`patience`] no bytes moved, which is what a dead
+//! Two limits end an exchange. **Standstill**: for 60 s to 188 s no bytes moved, which is what a dead
 //! connection looks like; a slow line is not cut off, however slow. **Trickle**: the whole exchange
 //! takes longer than the body would at 4 KiB/s, so that a server which sends a byte a minute does
 //! not hold a backup for ever. A fixed timeout cannot do both: one long enough for 64 MiB over a
@@ -35,17 +35,18 @@ const SLOWEST_BYTES_PER_SECOND: u64 = 32 << 10;
 const TRICKLE_BYTES_PER_SECOND: u64 = 4 << 10;
 
 /// How long a working server may take for an answer: throttled ones take half a minute.
-const ANSWER_TIME: Duration = Duration::from_secs(60);
+pub(super) const ANSWER_TIME: Duration = Duration::from_secs(60);
 
-/// The longest standstill for a transfer of so many bytes: 60 s, and for what the kernel buffers
-/// of an upload 1 s per 32 KiB; at most 188 s.
-pub(super) fn patience(bytes: u64) -> Duration {
-    ANSWER_TIME + Duration::from_secs(bytes.min(KERNEL_BUFFER_BYTES) / SLOWEST_BYTES_PER_SECOND)
+/// The longest standstill of an exchange that sends so many bytes: the time for an answer, and for
+/// what the kernel still holds of the body 1 s per 32 KiB; at most 188 s.
+fn patience(answer_time: Duration, bytes: u64) -> Duration {
+    let in_kernel = bytes.min(KERNEL_BUFFER_BYTES);
+    answer_time + Duration::from_secs(in_kernel / SLOWEST_BYTES_PER_SECOND)
 }
 
-/// The longest exchange for a transfer of so many bytes.
+/// The longest exchange that moves so many bytes, standstills aside.
 fn longest(bytes: u64) -> Duration {
-    patience(bytes).saturating_add(Duration::from_secs(bytes / TRICKLE_BYTES_PER_SECOND))
+    Duration::from_secs(bytes / TRICKLE_BYTES_PER_SECOND)
 }
 
 /// No bytes moved for too long, or too few.
@@ -62,16 +63,23 @@ struct Shared {
     body: Bytes,
     /// Bytes of an answer; one that is longer is cut off with an error.
     answer_bytes_max: u64,
+    answer_time: Duration,
     moved: Mutex<Instant>,
     date: Mutex<Option<Timestamp>>,
     is_tls: Arc<AtomicBool>,
 }
 
 impl Exchange {
-    pub(super) fn new(body: Bytes, answer_bytes_max: u64, is_tls: Arc<AtomicBool>) -> Self {
+    pub(super) fn new(
+        body: Bytes,
+        answer_bytes_max: u64,
+        answer_time: Duration,
+        is_tls: Arc<AtomicBool>,
+    ) -> Self {
         Self(Arc::new(Shared {
             body,
             answer_bytes_max,
+            answer_time,
             moved: Mutex::new(Instant::now()),
             date: Mutex::default(),
             is_tls,
@@ -83,22 +91,23 @@ impl Exchange {
         *self.0.date.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Waits for `work` until bytes stop moving; `bytes`: how many are expected to.
+    /// Waits for `work` until bytes stop moving; `bytes`: how many are expected to, either way.
     pub(super) async fn watch<T>(
         &self,
         bytes: u64,
         work: impl Future<Output = T>,
     ) -> Result<T, Stalled> {
         let mut work = pin!(work);
-        let end = Instant::now() + longest(bytes);
+        let patience = patience(self.0.answer_time, self.0.body.len() as u64);
+        let end = Instant::now() + patience + longest(bytes);
         self.note_progress();
         loop {
-            let deadline = (self.moved() + patience(bytes)).min(end);
+            let deadline = (self.moved() + patience).min(end);
             if let Ok(done) = timeout_at(deadline, &mut work).await {
                 return Ok(done);
             }
             let now = Instant::now();
-            if now >= end || now >= self.moved() + patience(bytes) {
+            if now >= end || now >= self.moved() + patience {
                 return Err(Stalled);
             }
         }
@@ -237,9 +246,11 @@ mod tests {
 
     #[test]
     fn patience_grows_with_the_body_and_ends() {
-        assert_eq!(patience(0), Duration::from_secs(60));
-        assert_eq!(patience(16 << 20), Duration::from_secs(188));
-        assert_eq!(patience(u64::MAX), Duration::from_secs(188));
-        assert_eq!(longest(16 << 20), Duration::from_secs(188 + 4096));
+        let patience = |bytes| patience(ANSWER_TIME, bytes).as_secs();
+        assert_eq!(patience(0), 60);
+        assert_eq!(patience(1 << 20), 92);
+        assert_eq!(patience(16 << 20), 188);
+        assert_eq!(patience(u64::MAX), 188);
+        assert_eq!(longest(16 << 20).as_secs(), 4096);
     }
 }

@@ -1,7 +1,7 @@
 //! A store in a bucket that speaks the S3 protocol. The only place with async code: a small tokio
 //! runtime lives here, and every call of the synchronous trait blocks on it.
 //!
-//! `client` makes the SDK's client, `calls` makes one request each, `exchange` watches over one
+//! `client` makes the SDK's client, `calls` and `listing` make one request each, `exchange` watches over one
 //! exchange on the wire, `errors` says what an answer means. Nothing is tried again here: that is
 //! `store::retry`, which sees all stores alike.
 
@@ -9,9 +9,11 @@ mod calls;
 mod client;
 mod errors;
 mod exchange;
+mod listing;
 
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
+use std::time::Duration;
 
 use aws_sdk_s3::Client;
 use bytes::Bytes;
@@ -20,7 +22,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use super::{ErrorKind, ObjectInfo, Result, Store, StoreError, Window, name};
 use crate::seams::{Clock, Seams, Timestamp};
-use calls::Page;
+use listing::Page;
 
 /// Where the bucket is and how to reach it. What is `None` comes from the standard AWS variables
 /// and profiles.
@@ -60,6 +62,8 @@ pub struct S3 {
     wants_checksum: AtomicBool,
     /// The store was seen not to know conditional puts (`calls`).
     lacks_conditions: AtomicBool,
+    /// How long the server may take to say anything (`exchange`).
+    answer_time: Duration,
     /// `None` only while it is being dropped.
     runtime: Option<Runtime>,
 }
@@ -94,6 +98,7 @@ impl S3 {
             is_tls: Arc::default(),
             wants_checksum: AtomicBool::new(false),
             lacks_conditions: AtomicBool::new(false),
+            answer_time: exchange::ANSWER_TIME,
             runtime: Some(runtime),
         })
     }
@@ -161,6 +166,10 @@ impl Store for S3 {
     }
 
     fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
+        if prefix.split('/').rev().skip(1).any(str::is_empty) {
+            // No name begins like that; and some servers read `a//` as `a/`.
+            return Ok(());
+        }
         let mut page = Page::default();
         loop {
             page = self.block_on(self.list_page(prefix, page))?;
@@ -187,3 +196,6 @@ impl Store for S3 {
         self.block_on(self.ask_time())
     }
 }
+
+#[cfg(test)]
+mod tests;
