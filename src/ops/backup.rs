@@ -400,3 +400,9 @@ impl<'c, 'r> Crew<'c, 'r> {
         })
     }
 }
+
+/// Tells the source of a backup from others of the same host, for the lock.
+pub fn source_name(options: &BackupOptions) -> Vec<u8> {
+    let SourceChoice { immich, paths, .. } = &options.source;
+    format!("{:?} {immich:?} {paths:?}", options.current).into_bytes()
+}

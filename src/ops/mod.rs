@@ -23,7 +23,7 @@ mod uploads;
 //mod verify;
 mod worker;
 
-pub use backup::{BackupOptions, BackupReport, DatabaseReport, SourceChoice, backup};
+pub use backup::{BackupOptions, BackupReport, DatabaseReport, SourceChoice, backup, source_name};
 pub use error::{OpsError, Result};
 pub use init::{InitOptions, InitReport, init};
 pub use read::{Opened, cat, database, list_entries};
@@ -31,4 +31,5 @@ pub use rebuild::{RebuildReport, rebuild_index};
 pub use restore::{RestoreOptions, RestoreReport, restore};
 pub use sequence::SourceProblem;
 pub use state::{SourceLock, StateFolder};
+pub use uploads::CheckpointRule;
 //pub use verify::{Damage, VerifyOptions, VerifyReport, verify};
