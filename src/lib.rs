@@ -6,14 +6,15 @@
 //! `docs/architecture.md` tells the whole story.
 
 pub mod chunker;
+pub mod cli;
 pub mod compress;
 pub mod crypto;
 pub mod format;
 pub mod id;
 pub mod index;
+pub mod ops;
 pub mod progress;
 pub mod repository;
 pub mod seams;
 pub mod source;
 pub mod store;
-pub mod cli;

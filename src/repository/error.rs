@@ -69,6 +69,13 @@ pub enum RepositoryError {
     },
     #[error("a metadata chunk of the listing cannot be used")]
     Listing(#[from] FormatError),
+    #[error("a part of the listing, from {} on, cannot be read", shown(first))]
+    ListingLost {
+        /// The path of the first entry of that part; empty for the whole listing.
+        first: Vec<u8>,
+        #[source]
+        cause: Box<RepositoryError>,
+    },
     #[error("no snapshot is called {name}")]
     NoSuchSnapshot { name: String },
     #[error("{name} is the beginning of several snapshots' names")]
@@ -90,6 +97,7 @@ impl RepositoryError {
     pub fn is_damage(&self) -> bool {
         match self {
             Self::ChunkMissing { .. } | Self::ChunkDamaged { .. } | Self::Listing(_) => true,
+            Self::ListingLost { cause, .. } => cause.is_damage(),
             Self::Object { problem, .. } => !matches!(
                 problem,
                 ObjectProblem::Format(
@@ -99,4 +107,11 @@ impl RepositoryError {
             _ => false,
         }
     }
+}
+
+fn shown(path: &[u8]) -> String {
+    if path.is_empty() {
+        return "its beginning".to_owned();
+    }
+    String::from_utf8_lossy(path).escape_debug().to_string()
 }

@@ -1,6 +1,6 @@
 //! Reads a listing in order, one chunk a level in memory, and goes down only where it must.
 
-use super::{ChunkReader, Result};
+use super::{ChunkReader, RepositoryError, Result};
 use crate::format::FormatError;
 use crate::format::entry::{Entry, is_beneath, key_order, path_order};
 use crate::format::listing::{Child, LEVEL_MAX, check_order, decode_leaf, decode_node};
@@ -43,7 +43,6 @@ impl<'r> ListingReader<'r> {
             pending: vec![start],
             leaf: Vec::new().into_iter(),
             last: None,
-            failed: false,
         }
     }
 
@@ -93,7 +92,7 @@ struct Pending {
     next: Option<(u32, Vec<u8>)>,
 }
 
-/// Entries in order. After an error it ends.
+/// Entries in order. A part that cannot be read is one error, and what comes after it follows.
 pub struct Entries<'r, 'f> {
     chunks: &'r ChunkReader<'r>,
     filter: Box<SubtreeFilter<'f>>,
@@ -101,7 +100,6 @@ pub struct Entries<'r, 'f> {
     pending: Vec<Pending>,
     leaf: std::vec::IntoIter<Entry>,
     last: Option<(u32, Vec<u8>)>,
-    failed: bool,
 }
 
 impl Iterator for Entries<'_, '_> {
@@ -109,16 +107,17 @@ impl Iterator for Entries<'_, '_> {
 
     fn next(&mut self) -> Option<Result<Entry>> {
         loop {
-            if self.failed {
-                return None;
-            }
             if let Some(entry) = self.leaf.next() {
                 return Some(Ok(entry));
             }
             let pending = self.pending.pop()?;
+            let first = pending.first.as_ref().map(|(_, path)| path.clone());
             if let Err(error) = self.descend(pending) {
-                self.failed = true;
-                return Some(Err(error));
+                let first = first.unwrap_or_default();
+                return Some(Err(RepositoryError::ListingLost {
+                    first,
+                    cause: Box::new(error),
+                }));
             }
         }
     }

@@ -32,7 +32,7 @@ pub use open::{Creation, create, identify, open};
 pub use pack_builder::FinishedPack;
 pub use pack_reader::{PackContents, check_whole_pack, chunk_rows, open_frame, read_contents};
 pub use pack_writer::{PackWriter, Plaintext};
-pub use record::{open_record, seal_record};
+pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;
 pub use slots::{add_slot, unlock};
 pub use snapshots::{SnapshotFilter, StoredSnapshot, load_snapshots, resolve};

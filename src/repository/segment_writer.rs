@@ -62,12 +62,13 @@ impl SegmentWriter {
         self.bytes >= SEGMENT_TARGET_BYTES
     }
 
-    /// Stores what has come together as segments, and marks it as published.
+    /// Stores what has come together as segments, and marks it as published. Gives how many
+    /// objects and bytes were stored.
     ///
     /// # Errors
     /// `Store`, `Index`, `Object`. What was not acknowledged stays for the next call.
-    pub fn publish(&mut self, repository: &Repository, index: &Index) -> Result<u64> {
-        let mut stored = 0;
+    pub fn publish(&mut self, repository: &Repository, index: &Index) -> Result<(u64, u64)> {
+        let (mut objects, mut stored) = (0, 0);
         while !self.rows.is_empty() {
             let (mut count, mut bytes) = (0, 0);
             for row in &self.rows {
@@ -93,6 +94,7 @@ impl SegmentWriter {
             )
             .map_err(|problem| RepositoryError::object("an index segment", problem))?;
             repository.store.put(&object.name, object.bytes.clone())?;
+            objects += 1;
             stored += object.bytes.len() as u64;
             // The packs are known; this only notes that they are published.
             let known: Vec<_> = packs.iter().map(known_pack).collect::<Result<_>>()?;
@@ -100,7 +102,7 @@ impl SegmentWriter {
             self.rows = rest.to_vec();
         }
         self.bytes = 0;
-        Ok(stored)
+        Ok((objects, stored))
     }
 }
 

@@ -1,3 +1,14 @@
 //! What is particular to Immich among the sources: where it keeps its originals.
 
 pub mod layout;
+
+/// The folders of an upload location. Immich wants a marker file `.immich` in each, or it does not
+/// start.
+pub const FOLDERS: [&str; 6] = [
+    "backups",
+    "encoded-video",
+    "library",
+    "profile",
+    "thumbs",
+    "upload",
+];

@@ -1,0 +1,76 @@
+//! What can go wrong with a verb.
+
+use std::path::Path;
+
+use crate::index::IndexError;
+use crate::repository::{ObjectProblem, RepositoryError};
+use crate::source::SourceError;
+use crate::store::StoreError;
+
+pub type Result<T, E = OpsError> = std::result::Result<T, E>;
+
+#[derive(Debug, thiserror::Error)]
+pub enum OpsError {
+    #[error(transparent)]
+    Repository(#[from] RepositoryError),
+    #[error(transparent)]
+    Source(#[from] SourceError),
+    #[error("{what} {path}")]
+    File {
+        /// Such as "could not write".
+        what: &'static str,
+        path: String,
+        #[source]
+        source: std::io::Error,
+    },
+    #[error("could not seal a chunk")]
+    Seal(#[source] ObjectProblem),
+    #[error("there is no writer key for this repository on this host")]
+    NoWriterKey,
+    #[error("another backup of the same source is under way on this host")]
+    Busy,
+    #[error("{first} and {second} would be stored under the same path")]
+    RootsOverlap { first: String, second: String },
+    #[error("the source holds both a folder and something else under {path}")]
+    SourceOrder { path: String },
+    #[error("the snapshot holds no database dump")]
+    NoDatabase,
+    #[error("the snapshot holds no file {path}")]
+    NoSuchFile { path: String },
+    #[error("{path} is a folder or a link, not a file")]
+    NotAFile { path: String },
+    #[error("the archive holds a file called {name}, where the database dump should go")]
+    DatabaseNameTaken { name: String },
+    #[error("could not write the output")]
+    Output(#[source] std::io::Error),
+    /// A thread stopped because another one failed: never the error that a person sees.
+    #[error("stopped because another part of the work failed")]
+    Stopped,
+}
+
+impl OpsError {
+    pub fn file(what: &'static str, path: &Path, source: impl Into<std::io::Error>) -> Self {
+        Self::File {
+            what,
+            path: path.display().to_string(),
+            source: source.into(),
+        }
+    }
+}
+
+impl From<StoreError> for OpsError {
+    fn from(error: StoreError) -> Self {
+        Self::Repository(error.into())
+    }
+}
+
+impl From<IndexError> for OpsError {
+    fn from(error: IndexError) -> Self {
+        Self::Repository(error.into())
+    }
+}
+
+/// A path that does not come from this program, for a message.
+pub(super) fn shown(path: &[u8]) -> String {
+    String::from_utf8_lossy(path).escape_debug().to_string()
+}

@@ -1,0 +1,137 @@
+//! From plaintext to a pack: id → claim → compress → seal → upload. One per run, shared by its
+//! threads.
+//!
+//! Memory of a run, at defaults with W workers, in MiB: two open packs of files and two of
+//! metadata (2 × 20 + 2 × 6), packs on their way (40), batches of large files (16), a read buffer
+//! and a compressor each (W × 10), entries ahead of their turn (8), SQLite (16).
+//!
+//! `claim` is the only decision that threads share: of two that bring the same new chunk, one
+//! stores it.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use super::claims::Claims;
+use super::uploads::{CheckpointRule, Uploads};
+use super::{OpsError, Result};
+use crate::compress::Compressor;
+use crate::format::frame::Codec;
+use crate::format::pack::Class;
+use crate::id::{ChunkId, SessionId};
+use crate::index::Index;
+use crate::repository::{PackWriter, Plaintext, Repository};
+
+pub struct Pipeline<'r> {
+    repository: &'r Repository,
+    claims: Arc<Claims<'r>>,
+    packs: PackWriter,
+    pub uploads: Uploads<'r>,
+    bytes_added: AtomicU64,
+    bytes_stored: AtomicU64,
+    failure: Mutex<Option<OpsError>>,
+}
+
+impl<'r> Pipeline<'r> {
+    /// # Errors
+    /// `Seal` without randomness; `Index`.
+    pub fn new(repository: &'r Repository, index: &'r Index, rule: CheckpointRule) -> Result<Self> {
+        let packs = PackWriter::new(repository).map_err(|error| OpsError::Seal(error.into()))?;
+        let claims = Arc::new(Claims::new(index));
+        let session = packs.session();
+        Ok(Self {
+            uploads: Uploads::new(repository, index, Arc::clone(&claims), session, rule)?,
+            repository,
+            claims,
+            packs,
+            bytes_added: AtomicU64::new(0),
+            bytes_stored: AtomicU64::new(0),
+            failure: Mutex::new(None),
+        })
+    }
+
+    pub fn session(&self) -> SessionId {
+        self.packs.session()
+    }
+
+    /// Sees to it that the chunk is stored, once; gives its id.
+    ///
+    /// # Errors
+    /// `Seal`, `Index`, `Store`, `Stopped`.
+    pub fn store(
+        &self,
+        class: Class,
+        plain: &[u8],
+        compressor: &mut Compressor,
+    ) -> Result<ChunkId> {
+        let writer = &self.repository.writer;
+        let id = match class {
+            Class::Metadata => writer.metadata_id(plain),
+            Class::Files | Class::Dump => writer.content_id(plain),
+        };
+        if !self.claims.claim(&id)? {
+            return Ok(id);
+        }
+        let compressed = compressor.compress(plain);
+        let codec = if compressed.is_some() {
+            Codec::Zstd
+        } else {
+            Codec::Plain
+        };
+        let content = compressed.unwrap_or(plain);
+        self.bytes_added
+            .fetch_add(plain.len() as u64, Ordering::Relaxed);
+        self.bytes_stored
+            .fetch_add(content.len() as u64, Ordering::Relaxed);
+        // Chunks have at most 8 MiB.
+        let chunk = Plaintext {
+            id,
+            plain_bytes: plain.len() as u32,
+            codec,
+            content,
+        };
+        if let Some(pack) = self.packs.add(class, chunk).map_err(OpsError::Seal)? {
+            self.uploads.send(pack)?;
+        }
+        Ok(id)
+    }
+
+    /// Finishes the open packs of a class and sends them. Nobody may be adding to it still.
+    ///
+    /// # Errors
+    /// `Seal`, `Store`, `Index`, `Stopped`.
+    pub fn finish(&self, class: Class) -> Result<()> {
+        let packs = self.packs.finish(class).map_err(OpsError::Seal)?;
+        packs
+            .into_iter()
+            .try_for_each(|pack| self.uploads.send(pack))
+    }
+
+    /// Remembers the first failure of the run and makes every thread stop.
+    pub fn fail(&self, error: OpsError) {
+        if !matches!(error, OpsError::Stopped) {
+            lock(&self.failure).get_or_insert(error);
+        }
+        self.uploads.abandon();
+    }
+
+    pub fn has_failed(&self) -> bool {
+        lock(&self.failure).is_some()
+    }
+
+    /// The first failure: this, not what followed from it, is the run's.
+    pub fn take_failure(&self) -> Option<OpsError> {
+        lock(&self.failure).take()
+    }
+
+    /// Plain bytes that were new, and what they came to after compression.
+    pub fn totals(&self) -> (u64, u64) {
+        (
+            self.bytes_added.load(Ordering::Relaxed),
+            self.bytes_stored.load(Ordering::Relaxed),
+        )
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,190 @@
+//! A queue between threads, bounded by weight: bytes for packs and batches, pieces for tasks.
+
+use std::collections::VecDeque;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+/// Blocks whoever brings more than the bound allows, and whoever finds it empty.
+pub struct Queue<T> {
+    state: Mutex<State<T>>,
+    changed: Condvar,
+    weight_max: usize,
+}
+
+struct State<T> {
+    items: VecDeque<(T, usize)>,
+    /// Of what waits and of what was taken and is not done.
+    weight: usize,
+    closed: bool,
+}
+
+/// What was taken from a queue.
+pub struct Taken<'q, T> {
+    pub item: T,
+    weight: Weight<'q, T>,
+}
+
+impl<'q, T> Taken<'q, T> {
+    /// The item, and its weight, which counts until that is dropped.
+    pub fn into_parts(self) -> (T, Weight<'q, T>) {
+        (self.item, self.weight)
+    }
+}
+
+/// Counts in its queue until it is dropped.
+pub struct Weight<'q, T> {
+    weight: usize,
+    queue: &'q Queue<T>,
+}
+
+impl<T> Queue<T> {
+    /// A queue that holds at most `weight_max`; one item always fits.
+    pub fn new(weight_max: usize) -> Self {
+        let state = State {
+            items: VecDeque::new(),
+            weight: 0,
+            closed: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            changed: Condvar::new(),
+            weight_max,
+        }
+    }
+
+    /// Waits until there is room; gives the item back if the queue was closed.
+    pub fn push(&self, item: T, weight: usize) -> Result<(), T> {
+        let mut state = self.lock();
+        while !state.closed && state.weight > 0 && state.weight + weight > self.weight_max {
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        if state.closed {
+            return Err(item);
+        }
+        state.weight += weight;
+        state.items.push_back((item, weight));
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Puts an item before all others, if there is room under `weight_max` (which may differ from
+    /// the queue's own) now; else gives it back.
+    pub fn try_push_first(&self, item: T, weight: usize, weight_max: usize) -> Result<(), T> {
+        let mut state = self.lock();
+        if state.closed || state.weight > 0 && state.weight + weight > weight_max {
+            return Err(item);
+        }
+        state.weight += weight;
+        state.items.push_front((item, weight));
+        drop(state);
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// The next item; `None` once the queue is closed and empty.
+    pub fn pop(&self) -> Option<Taken<'_, T>> {
+        let mut state = self.lock();
+        loop {
+            if let Some((item, weight)) = state.items.pop_front() {
+                return Some(Taken {
+                    item,
+                    weight: Weight {
+                        weight,
+                        queue: self,
+                    },
+                });
+            }
+            if state.closed {
+                return None;
+            }
+            state = self
+                .changed
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+    }
+
+    /// The next item, if there is one now and it is of the wanted kind.
+    pub fn try_pop_if(&self, wanted: impl FnOnce(&T) -> bool) -> Option<Taken<'_, T>> {
+        let mut state = self.lock();
+        if !state.items.front().is_some_and(|(item, _)| wanted(item)) {
+            return None;
+        }
+        let (item, weight) = state.items.pop_front()?;
+        Some(Taken {
+            item,
+            weight: Weight {
+                weight,
+                queue: self,
+            },
+        })
+    }
+
+    /// No further items: those who wait to push get theirs back, what waits is still handed out.
+    pub fn close(&self) {
+        self.lock().closed = true;
+        self.changed.notify_all();
+    }
+
+    /// Closes, and drops what waits.
+    pub fn abandon(&self) {
+        let mut state = self.lock();
+        state.closed = true;
+        let dropped: usize = state.items.drain(..).map(|(_, weight)| weight).sum();
+        state.weight -= dropped;
+        drop(state);
+        self.changed.notify_all();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State<T>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<T> Drop for Weight<'_, T> {
+    fn drop(&mut self) {
+        self.queue.lock().weight -= self.weight;
+        self.queue.changed.notify_all();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn weight_counts_until_the_work_is_done() {
+        let queue = Queue::new(10);
+        assert!(
+            queue.try_push_first('a', 100, 10).is_ok(),
+            "one item always fits"
+        );
+        assert!(queue.try_push_first('b', 1, 10).is_err());
+        let taken = queue.pop().unwrap();
+        assert!(
+            queue.try_push_first('b', 1, 10).is_err(),
+            "it is taken, but not done"
+        );
+        drop(taken);
+        assert!(queue.try_push_first('b', 1, 10).is_ok());
+        queue.close();
+        assert!(queue.try_push_first('c', 1, 10).is_err());
+        assert_eq!(queue.pop().unwrap().item, 'b');
+        assert!(queue.pop().is_none());
+    }
+
+    #[test]
+    fn closing_wakes_those_who_wait() {
+        let queue = Queue::new(1);
+        queue.push(1, 1).unwrap();
+        std::thread::scope(|scope| {
+            let blocked = scope.spawn(|| queue.push(2, 1));
+            queue.abandon();
+            assert_eq!(blocked.join().unwrap(), Err(2));
+        });
+        assert!(queue.pop().is_none());
+    }
+}

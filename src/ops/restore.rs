@@ -1,0 +1,386 @@
+//! `restore`: a snapshot into a folder. Every chunk is verified; a file appears under its name
+//! only when it is whole; what is there and right already is left alone, so that a repeated run
+//! goes on where the last one stopped.
+
+use std::io;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Mutex, PoisonError};
+
+use super::error::shown;
+use super::queue::Queue;
+use super::target::Target;
+use super::worker::Chunkers;
+use super::{OpsError, Result};
+use crate::format::entry::{DATABASE_PATH, Entry, EntryType};
+use crate::format::snapshot::Snapshot;
+use crate::id::ChunkId;
+use crate::index::Index;
+use crate::progress::Progress;
+use crate::repository::{ChunkReader, Fetch, ListingReader, Repository, RepositoryError, read_ids};
+use crate::source::immich;
+
+/// Entries that wait for a thread.
+const WAITING_MAX: usize = 64;
+
+#[derive(Debug, Clone)]
+pub struct RestoreOptions {
+    pub target: PathBuf,
+    pub files: bool,
+    pub database: bool,
+    /// Only this path of the snapshot and what is beneath it; empty: all.
+    pub path: Vec<u8>,
+}
+
+/// What a restore did.
+#[derive(Debug, Default)]
+pub struct RestoreReport {
+    pub files_restored: u64,
+    /// They were there already, with the right content.
+    pub files_skipped: u64,
+    pub bytes_restored: u64,
+    /// Path and reason of everything that is not as it should be.
+    pub problems: Vec<(Vec<u8>, String)>,
+    /// Entries whose owner could not be set, as for everybody but root.
+    pub owners_not_set: u64,
+}
+
+/// Restores a snapshot.
+///
+/// # Errors
+/// Of the store or the target as a whole; what is wrong with single files is in the report.
+pub fn restore(
+    repository: &Repository,
+    index: &Index,
+    snapshot: &Snapshot,
+    options: &RestoreOptions,
+    progress: &dyn Progress,
+) -> Result<RestoreReport> {
+    repository.read_key("to restore")?;
+    let chunks = ChunkReader::new(repository, index, Fetch::Packs);
+    let listing = ListingReader::new(&chunks, snapshot.listing);
+    if options.database && options.files {
+        refuse_taken_name(&listing)?;
+    }
+    let target = Target::open(&options.target, &repository.seams)
+        .map_err(|error| OpsError::file("could not open the folder", &options.target, error))?;
+    let whole = options.path.is_empty() && options.files;
+    progress.stage("Restoring", whole.then_some(snapshot.statistics.bytes));
+    let run = Run {
+        repository,
+        options,
+        progress,
+        chunks: &chunks,
+        chunkers: Chunkers::new(repository)?,
+        target,
+        counts: Counts::default(),
+        problems: Mutex::default(),
+        failure: Mutex::new(None),
+    };
+    run.restore_all(&listing)?;
+    if snapshot.profile == "immich" && whole {
+        run.mark_immich_folders();
+    }
+    run.finish_folders(&listing)?;
+    run.target
+        .sync()
+        .map_err(|error| OpsError::file("could not bring to disk", &options.target, error))?;
+    progress.finish();
+    Ok(run.report())
+}
+
+/// The dump goes to `database.sql`: no archived file may have that name.
+fn refuse_taken_name(listing: &ListingReader<'_>) -> Result<()> {
+    for entry in listing.beneath(DATABASE_PATH) {
+        match entry {
+            Ok(entry) if !entry.is_database() => {
+                return Err(OpsError::DatabaseNameTaken {
+                    name: shown(&entry.path),
+                });
+            }
+            Ok(_) => {}
+            Err(error) if error.is_damage() => {}
+            Err(error) => return Err(error.into()),
+        }
+    }
+    Ok(())
+}
+
+#[derive(Default)]
+struct Counts {
+    restored: AtomicU64,
+    skipped: AtomicU64,
+    bytes: AtomicU64,
+}
+
+struct Run<'r> {
+    repository: &'r Repository,
+    options: &'r RestoreOptions,
+    progress: &'r dyn Progress,
+    chunks: &'r ChunkReader<'r>,
+    chunkers: Chunkers,
+    target: Target,
+    counts: Counts,
+    problems: Mutex<Vec<(Vec<u8>, String)>>,
+    failure: Mutex<Option<OpsError>>,
+}
+
+/// Why one file could not be restored.
+enum FileError {
+    Archive(RepositoryError),
+    Target(io::Error),
+}
+
+impl From<RepositoryError> for FileError {
+    fn from(error: RepositoryError) -> Self {
+        Self::Archive(error)
+    }
+}
+
+impl From<io::Error> for FileError {
+    fn from(error: io::Error) -> Self {
+        Self::Target(error)
+    }
+}
+
+impl Run<'_> {
+    /// Folders and links here, files on the threads.
+    fn restore_all(&self, listing: &ListingReader<'_>) -> Result<()> {
+        let workers = self.repository.seams.threads.workers;
+        let queue: Queue<Entry> = Queue::new(WAITING_MAX);
+        let walked = std::thread::scope(|scope| {
+            for _ in 0..workers.map_or(0, std::num::NonZero::get) {
+                scope.spawn(|| {
+                    while let Some(entry) = queue.pop() {
+                        if let Err(error) = self.file(&entry.item) {
+                            self.fail(error);
+                            queue.abandon();
+                        }
+                    }
+                });
+            }
+            let walked = self.walk(listing, workers.is_some().then_some(&queue));
+            match &walked {
+                Ok(()) => queue.close(),
+                Err(_) => queue.abandon(),
+            }
+            walked
+        });
+        let failure = self
+            .failure
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        failure.map_or(walked, Err)
+    }
+
+    fn walk(&self, listing: &ListingReader<'_>, queue: Option<&Queue<Entry>>) -> Result<()> {
+        for entry in listing.beneath(&self.options.path) {
+            let entry = match entry {
+                Ok(entry) if self.is_wanted(&entry) => entry,
+                Ok(_) => continue,
+                Err(error) => {
+                    self.damage(Vec::new(), error)?;
+                    continue;
+                }
+            };
+            match entry.entry_type() {
+                EntryType::File | EntryType::HardLink => match queue {
+                    Some(queue) => queue.push(entry, 1).map_err(|_| OpsError::Stopped)?,
+                    None => self.file(&entry)?,
+                },
+                EntryType::Folder => {
+                    let made = self.target.make_folder(&entry.path);
+                    self.note(&entry, made)?;
+                }
+                EntryType::Link => {
+                    let destination = entry.target.as_deref().map_or(&[] as &[u8], Vec::as_slice);
+                    let made = self.target.make_link(&entry.path, destination, &entry);
+                    self.note(&entry, made)?;
+                }
+                EntryType::Unknown(number) => {
+                    let error =
+                        format!("it is of type {number}, which this version cannot restore");
+                    self.problem(entry.path, error);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn is_wanted(&self, entry: &Entry) -> bool {
+        if entry.is_database() {
+            self.options.database
+        } else {
+            self.options.files
+        }
+    }
+
+    /// Restores one file; only what stops the whole restore is an error.
+    fn file(&self, entry: &Entry) -> Result<()> {
+        self.progress.item(&entry.path);
+        match self.try_file(entry) {
+            Ok(()) => Ok(()),
+            Err(FileError::Archive(error)) => self.damage(entry.path.clone(), error),
+            Err(FileError::Target(error)) => self.note(entry, Err(error)),
+        }
+    }
+
+    fn try_file(&self, entry: &Entry) -> Result<(), FileError> {
+        let mut ids = Vec::new();
+        read_ids::<RepositoryError>(self.chunks, entry, &mut |id| {
+            ids.push(*id);
+            Ok(())
+        })?;
+        let size = entry.size.unwrap_or(0);
+        if self.is_there(entry, &ids, size) {
+            self.counts.skipped.fetch_add(1, Ordering::Relaxed);
+            self.progress.advance(size);
+            return Ok(());
+        }
+        let mut file = self.target.begin_file(&entry.path)?;
+        let mut written = 0;
+        for id in &ids {
+            let chunk = self.chunks.content(id)?;
+            file.write(&chunk)?;
+            written += chunk.len() as u64;
+            self.progress.advance(chunk.len() as u64);
+        }
+        if written != size {
+            let what = "the size of a file";
+            return Err(
+                RepositoryError::from(crate::format::FormatError::Contradiction { what }).into(),
+            );
+        }
+        file.commit(entry)?;
+        self.counts.restored.fetch_add(1, Ordering::Relaxed);
+        self.counts.bytes.fetch_add(written, Ordering::Relaxed);
+        Ok(())
+    }
+
+    /// Whether the file stands there already: of the right size and, cut the same way, of the same
+    /// chunks.
+    fn is_there(&self, entry: &Entry, ids: &[ChunkId], size: u64) -> bool {
+        let Some(mut file) = self.target.existing_file(&entry.path, size) else {
+            return false;
+        };
+        let chunker = if entry.is_database() {
+            &self.chunkers.dumps
+        } else {
+            &self.chunkers.files
+        };
+        let mut expected = ids.iter();
+        let compared = chunker.each_chunk::<io::Error>(&mut file, &mut Vec::new(), &mut |chunk| {
+            let id = self.repository.writer.content_id(chunk);
+            if expected.next() == Some(&id) {
+                Ok(())
+            } else {
+                Err(io::Error::other("differs"))
+            }
+        });
+        compared.is_ok() && expected.next().is_none()
+    }
+
+    /// Immich does not start without its six folders and a marker in each.
+    fn mark_immich_folders(&self) {
+        for folder in immich::FOLDERS {
+            let marker = format!("{folder}/.immich");
+            if self.target.exists(marker.as_bytes()) {
+                continue;
+            }
+            let entry = Entry::new(0, marker.clone().into_bytes(), EntryType::File);
+            let made = self
+                .target
+                .begin_file(marker.as_bytes())
+                .and_then(|file| file.commit(&entry));
+            if let Err(error) = made {
+                self.problem(marker.into_bytes(), error.to_string());
+            }
+        }
+    }
+
+    /// Times of folders last: writing into them changes those.
+    fn finish_folders(&self, listing: &ListingReader<'_>) -> Result<()> {
+        if !self.options.files {
+            return Ok(());
+        }
+        for entry in listing.beneath(&self.options.path) {
+            match entry {
+                Ok(entry) if entry.entry_type() == EntryType::Folder => {
+                    let finished = self.target.finish_folder(&entry.path, &entry);
+                    self.note(&entry, finished)?;
+                }
+                Err(error) if !error.is_damage() => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Damage is the file's problem; a store that is out of reach is everybody's.
+    fn damage(&self, path: Vec<u8>, error: RepositoryError) -> Result<()> {
+        if !error.is_damage() {
+            return Err(error.into());
+        }
+        let mut text = error.to_string();
+        let mut source = std::error::Error::source(&error);
+        while let Some(cause) = source {
+            text = format!("{text}: {cause}");
+            source = cause.source();
+        }
+        self.problem(path, text);
+        Ok(())
+    }
+
+    /// A full or read-only target is everybody's problem too.
+    fn note(&self, entry: &Entry, result: io::Result<()>) -> Result<()> {
+        match result {
+            Ok(()) => Ok(()),
+            Err(error) if is_hopeless(&error) => Err(OpsError::file(
+                "could not write beneath",
+                &self.options.target,
+                error,
+            )),
+            Err(error) => {
+                self.problem(entry.path.clone(), error.to_string());
+                Ok(())
+            }
+        }
+    }
+
+    fn problem(&self, path: Vec<u8>, error: String) {
+        self.problems
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push((path, error));
+    }
+
+    fn fail(&self, error: OpsError) {
+        let mut failure = self.failure.lock().unwrap_or_else(PoisonError::into_inner);
+        if !matches!(error, OpsError::Stopped) {
+            failure.get_or_insert(error);
+        }
+    }
+
+    fn report(self) -> RestoreReport {
+        let get = |counter: &AtomicU64| counter.load(Ordering::Relaxed);
+        RestoreReport {
+            files_restored: get(&self.counts.restored),
+            files_skipped: get(&self.counts.skipped),
+            bytes_restored: get(&self.counts.bytes),
+            owners_not_set: self.target.owners_not_set(),
+            problems: self
+                .problems
+                .into_inner()
+                .unwrap_or_else(PoisonError::into_inner),
+        }
+    }
+}
+
+fn is_hopeless(error: &io::Error) -> bool {
+    use io::ErrorKind::{QuotaExceeded, ReadOnlyFilesystem, StorageFull};
+    matches!(
+        error.kind(),
+        StorageFull | QuotaExceeded | ReadOnlyFilesystem
+    )
+}

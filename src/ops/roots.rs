@@ -1,0 +1,65 @@
+//! From what a person named to roots with numbers and stored paths.
+
+use std::path::Path;
+
+use super::backup::SourceChoice;
+use super::error::shown;
+use super::{OpsError, Result};
+use crate::format::entry::is_beneath;
+use crate::progress::Progress;
+use crate::source::immich::layout::Layout;
+use crate::source::{Root, SourceError, plain};
+
+/// Numbers of plain roots begin here; those below belong to Immich's folders.
+const PLAIN_FROM: u32 = 10;
+
+/// The roots of a run, in the order of their numbers.
+///
+/// # Errors
+/// Nothing was named; a source that cannot be backed up; two that would be stored at one path.
+pub fn resolve(
+    choice: &SourceChoice,
+    current: &Path,
+    progress: &dyn Progress,
+) -> Result<Vec<Root>> {
+    let mut roots = Vec::new();
+    if let Some(location) = &choice.immich {
+        let layout = Layout::read(&current.join(location))?;
+        layout
+            .notices()
+            .iter()
+            .for_each(|notice| progress.notice(notice));
+        roots.extend(layout.roots);
+    }
+    if !choice.paths.is_empty() {
+        let renumbered = plain::roots(&choice.paths, current)?
+            .into_iter()
+            .map(|root| Root {
+                number: root.number + PLAIN_FROM,
+                ..root
+            });
+        roots.extend(renumbered);
+    }
+    if roots.is_empty() && choice.database.is_none() {
+        return Err(SourceError::NoPaths.into());
+    }
+    for (place, root) in roots.iter().enumerate() {
+        let earlier = roots.get(..place).unwrap_or_default();
+        if let Some(other) = earlier.iter().find(|other| overlap(root, other)) {
+            return Err(OpsError::RootsOverlap {
+                first: shown(&other.stored_as),
+                second: shown(&root.stored_as),
+            });
+        }
+    }
+    Ok(roots)
+}
+
+fn overlap(one: &Root, two: &Root) -> bool {
+    is_beneath(&one.stored_as, &two.stored_as) || is_beneath(&two.stored_as, &one.stored_as)
+}
+
+/// Whether a root is one of Immich's folders.
+pub fn is_immich(root: &Root) -> bool {
+    root.number <= PLAIN_FROM
+}

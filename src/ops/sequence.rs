@@ -1,0 +1,247 @@
+//! Entries finish in any order; the listing takes them in one. What comes ahead of its turn waits
+//! here, and whoever is too far ahead waits himself, so that memory stays bounded however slow one
+//! large file is. The thread whose turn it is never waits, so the others get theirs.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use super::pipeline::Pipeline;
+use super::{OpsError, Result};
+use crate::compress::Compressor;
+use crate::format::entry::Entry;
+use crate::format::listing::{CUT_BYTES_MIN, Problem, append_problem, begin_problem_list};
+use crate::format::pack::Class;
+use crate::id::ChunkId;
+use crate::index::{CachedFile, Index};
+use crate::repository::{ListingWriter, store_ids};
+
+/// Something of the source that is not in the snapshot, or not surely as it was.
+pub type SourceProblem = Problem;
+
+/// Entries that wait for their turn, in bytes. Part of the memory bound.
+const WAITING_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Problems that are kept in words; more are counted.
+const PROBLEMS_KEPT_MAX: usize = 10_000;
+/// Files are remembered so many at a time.
+const REMEMBERED_AT_ONCE: usize = 256;
+
+/// What became of one thing that the walk came upon.
+#[derive(Default)]
+pub struct Outcome {
+    entry: Option<(Entry, Vec<ChunkId>)>,
+    problem: Option<SourceProblem>,
+    remember: Option<CachedFile>,
+}
+
+impl Outcome {
+    pub fn entry(entry: Entry, chunks: Vec<ChunkId>) -> Self {
+        Self {
+            entry: Some((entry, chunks)),
+            ..Self::default()
+        }
+    }
+
+    pub fn problem(problem: SourceProblem) -> Self {
+        Self {
+            problem: Some(problem),
+            ..Self::default()
+        }
+    }
+
+    pub fn has_entry(&self) -> bool {
+        self.entry.is_some()
+    }
+
+    /// The entry is there, and something is to be said about it.
+    pub fn also(&mut self, problem: SourceProblem) {
+        self.problem = Some(problem);
+    }
+
+    /// So that the file need not be read next time.
+    pub fn remember(&mut self, file: CachedFile) {
+        self.remember = Some(file);
+    }
+
+    fn weight(&self) -> usize {
+        let entry = self.entry.as_ref();
+        200 + entry.map_or(0, |(entry, ids)| {
+            entry.path.len() + ids.len() * ChunkId::LEN
+        })
+    }
+}
+
+/// What a finished sequence has made.
+pub struct Sequenced {
+    /// Level and id of the topmost chunk of the listing.
+    pub listing: (u8, ChunkId),
+    pub problems: Vec<SourceProblem>,
+    pub problems_total: u64,
+    /// Problem lists.
+    pub problem_chunks: Vec<ChunkId>,
+}
+
+pub struct Sequence<'p, 'r> {
+    pipeline: &'p Pipeline<'r>,
+    index: &'r Index,
+    state: Mutex<State>,
+    turn: Condvar,
+}
+
+struct State {
+    /// `None` once it ended.
+    listing: Option<ListingWriter>,
+    compressor: Compressor,
+    next: u64,
+    waiting: BTreeMap<u64, Outcome>,
+    waiting_bytes: usize,
+    problems: Vec<SourceProblem>,
+    problems_total: u64,
+    remember: Vec<CachedFile>,
+    stopped: bool,
+}
+
+impl<'p, 'r> Sequence<'p, 'r> {
+    /// # Errors
+    /// No memory for a compressor.
+    pub fn new(
+        pipeline: &'p Pipeline<'r>,
+        index: &'r Index,
+        listing: ListingWriter,
+    ) -> Result<Self> {
+        let compressor = Compressor::new().map_err(|error| OpsError::Seal(error.into()))?;
+        let state = State {
+            listing: Some(listing),
+            compressor,
+            next: 0,
+            waiting: BTreeMap::new(),
+            waiting_bytes: 0,
+            problems: Vec::new(),
+            problems_total: 0,
+            remember: Vec::new(),
+            stopped: false,
+        };
+        Ok(Self {
+            pipeline,
+            index,
+            state: Mutex::new(state),
+            turn: Condvar::new(),
+        })
+    }
+
+    /// Hands in the outcome with that number; each number comes once, from 0 on without gaps.
+    ///
+    /// # Errors
+    /// `Stopped`; of storing metadata chunks.
+    pub fn deliver(&self, number: u64, outcome: Outcome) -> Result<()> {
+        let mut state = self.lock();
+        loop {
+            if state.stopped {
+                return Err(OpsError::Stopped);
+            }
+            if number == state.next {
+                break;
+            }
+            if state.waiting_bytes < WAITING_BYTES_MAX {
+                state.waiting_bytes += outcome.weight();
+                state.waiting.insert(number, outcome);
+                return Ok(());
+            }
+            state = self
+                .turn
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let mut outcome = outcome;
+        loop {
+            self.take(&mut state, outcome)?;
+            state.next += 1;
+            let next = state.next;
+            match state.waiting.remove(&next) {
+                Some(ready) => {
+                    state.waiting_bytes -= ready.weight();
+                    outcome = ready;
+                }
+                None => break,
+            }
+        }
+        drop(state);
+        self.turn.notify_all();
+        Ok(())
+    }
+
+    fn take(&self, state: &mut State, outcome: Outcome) -> Result<()> {
+        let Outcome {
+            entry,
+            problem,
+            remember,
+        } = outcome;
+        if let Some((mut entry, ids)) = entry {
+            let State {
+                listing,
+                compressor,
+                ..
+            } = state;
+            let mut store = |chunk: &[u8]| self.pipeline.store(Class::Metadata, chunk, compressor);
+            if entry.has_content() {
+                store_ids(&mut entry, ids, &mut store)?;
+            }
+            if let Some(listing) = listing {
+                listing.push(&entry, &mut store)?;
+            }
+        }
+        if let Some(problem) = problem {
+            state.problems_total += 1;
+            if state.problems.len() < PROBLEMS_KEPT_MAX {
+                state.problems.push(problem);
+            }
+        }
+        state.remember.extend(remember);
+        if state.remember.len() >= REMEMBERED_AT_ONCE {
+            self.index
+                .remember_files(&std::mem::take(&mut state.remember))?;
+        }
+        Ok(())
+    }
+
+    /// Wakes everybody who waits for a turn that will not come.
+    pub fn stop(&self) {
+        self.lock().stopped = true;
+        self.turn.notify_all();
+    }
+
+    /// Ends listing and problem lists, after everything was delivered.
+    ///
+    /// # Errors
+    /// Of storing metadata chunks; `Index`.
+    pub fn finish(&self) -> Result<Sequenced> {
+        let mut state = self.lock();
+        debug_assert!(state.waiting.is_empty(), "everything was delivered");
+        self.index
+            .remember_files(&std::mem::take(&mut state.remember))?;
+        let problems = std::mem::take(&mut state.problems);
+        let problems_total = state.problems_total;
+        let listing = state.listing.take().ok_or(OpsError::Stopped)?;
+        let compressor = &mut state.compressor;
+        let mut store = |chunk: &[u8]| self.pipeline.store(Class::Metadata, chunk, compressor);
+        let listing = listing.finish(&mut store)?;
+        let mut problem_chunks = Vec::new();
+        let mut list = begin_problem_list();
+        for (place, problem) in problems.iter().enumerate() {
+            append_problem(&mut list, problem);
+            if list.len() >= CUT_BYTES_MIN || place + 1 == problems.len() {
+                problem_chunks.push(store(&list)?);
+                list = begin_problem_list();
+            }
+        }
+        Ok(Sequenced {
+            listing,
+            problems,
+            problems_total,
+            problem_chunks,
+        })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
