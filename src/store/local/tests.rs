@@ -1,11 +1,16 @@
+//! The bad days of a directory store: each step of a write fails in turn, the folder goes away, its
+//! neighbours put links and pipes into it.
+
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::seams::Disk;
+use crate::seams::{Disk, Seams};
 
 const BODY: Bytes = Bytes::from_static(b"body");
 const WHOLE: Window = Window::Whole { bytes_max: 100 };
