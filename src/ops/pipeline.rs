@@ -123,7 +123,7 @@ impl<'r> Pipeline<'r> {
         lock(&self.failure).take()
     }
 
-    /// Plain bytes that were new, and what they came to after compression.
+    /// Plain bytes of contents that were new, and what they came to after compression.
     pub fn totals(&self) -> (u64, u64) {
         (
             self.bytes_added.load(Ordering::Relaxed),
