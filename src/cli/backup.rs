@@ -6,8 +6,8 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use super::context::{Access, Context, host_name};
-use super::exit::{Failure, Status};
-use super::{Result, output, show};
+use super::exit::{Failure, Result, Status};
+use super::{output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
 use crate::source::database::DatabaseSource;
 

@@ -6,8 +6,8 @@ use std::os::unix::ffi::OsStrExt;
 use clap::Args as ClapArgs;
 
 use super::context::{Access, Context};
-use super::exit::Status;
-use super::{Result, output};
+use super::exit::{Result, Status};
+use super::output;
 use crate::ops;
 use crate::repository::SnapshotFilter;
 

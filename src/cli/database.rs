@@ -3,9 +3,9 @@
 use clap::Args as ClapArgs;
 
 use super::context::{Access, Context};
-use super::exit::Status;
+use super::exit::{Result, Status};
+use super::output;
 use super::restore::Choice;
-use super::{Result, output};
 use crate::ops;
 
 /// Write the database dump of a snapshot to standard output, byte for byte as it was made

@@ -3,11 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use serde_json::json;
-
-use super::output;
 use super::secret::SecretError;
-use super::show;
 use super::when::WhenError;
 use crate::ops::OpsError;
 use crate::repository::RepositoryError;
@@ -39,6 +35,9 @@ impl From<Status> for ExitCode {
     }
 }
 
+/// What a command returns.
+pub type Result = std::result::Result<Status, Failure>;
+
 const FAILED: u8 = 1;
 const USAGE: u8 = 2;
 const DAMAGE: u8 = 4;
@@ -48,9 +47,9 @@ const KEY: u8 = 12;
 /// An error with the code it ends in and what to do next.
 #[derive(Debug)]
 pub struct Failure {
-    error: Box<dyn Error + Send + Sync>,
-    code: u8,
-    hint: String,
+    pub error: Box<dyn Error + Send + Sync>,
+    pub code: u8,
+    pub hint: String,
 }
 
 impl Failure {
@@ -227,36 +226,4 @@ impl From<WhenError> for Failure {
             ),
         )
     }
-}
-
-/// Tells the failure: one sentence, its causes, a hint.
-pub fn report(failure: &Failure, json: bool) -> ExitCode {
-    let mut causes = Vec::new();
-    let mut source = failure.error.source();
-    while let Some(cause) = source {
-        causes.push(cause.to_string());
-        source = cause.source();
-    }
-    let message = failure.error.to_string();
-    if json {
-        let error = json!({
-            "message": message, "causes": causes, "hint": failure.hint, "exit_code": failure.code,
-        });
-        // There is no way left to tell that this could not be written.
-        let _ = output::json(&json!({ "error": error }));
-    } else {
-        let ink = show::ink_for_stderr();
-        eprintln!(
-            "{} {}",
-            ink.bad("error:"),
-            show::harmless_sentence(&message)
-        );
-        for cause in causes {
-            eprintln!("  because: {}", show::harmless_sentence(&cause));
-        }
-        if !failure.hint.is_empty() {
-            eprintln!("{} {}", ink.strong("hint:"), failure.hint);
-        }
-    }
-    ExitCode::from(failure.code)
 }

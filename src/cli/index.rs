@@ -4,8 +4,8 @@ use clap::Subcommand;
 use serde_json::json;
 
 use super::context::{Access, Context};
-use super::exit::Status;
-use super::{Result, output, show};
+use super::exit::{Result, Status};
+use super::{output, show};
 use crate::ops;
 
 /// The local index

@@ -6,9 +6,9 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 
 use super::context::{Context, host_name};
-use super::exit::{Failure, Status};
+use super::exit::{Failure, Result, Status};
 use super::secret::{self, Purpose, Surroundings};
-use super::{Result, output, show};
+use super::{output, show};
 use crate::crypto::KdfCost;
 use crate::format::FORMAT_VERSION;
 use crate::format::parameters::Parameters;
@@ -101,13 +101,12 @@ fn write_kit(
         FORMAT_VERSION,
         path,
     )
-    .map_err(|failure| {
+    .inspect_err(|_| {
         // The repository is there and sound; the kit can be written again.
         context.progress.notice(&format!(
             "the repository was made, but not the recovery kit {}: offsite key kit FILE \
                  writes one",
             show::harmless(path.as_os_str().as_encoded_bytes())
         ));
-        failure
     })
 }

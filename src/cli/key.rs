@@ -6,8 +6,8 @@ use clap::{Args, Subcommand};
 use serde_json::json;
 
 use super::context::{Access, Context};
-use super::exit::{Failure, Status};
-use super::{Result, output, recovery_kit, show};
+use super::exit::{Failure, Result, Status};
+use super::{output, recovery_kit, show};
 use crate::crypto::ReadKey;
 use crate::format::FORMAT_VERSION;
 use crate::format::name::REPOSITORY;

@@ -4,8 +4,8 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use super::context::{Access, Context};
-use super::exit::Status;
-use super::{Result, output, show};
+use super::exit::{Result, Status};
+use super::{output, show};
 use crate::format::entry::{Entry, EntryType};
 use crate::ops::{self, OpsError};
 use crate::repository::SnapshotFilter;

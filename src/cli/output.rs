@@ -1,10 +1,13 @@
 //! Standard output. A reader who has seen enough (`offsite ls | head`) is no failure.
 
 use std::io::{self, Write};
+use std::process::ExitCode;
 
 use serde::Serialize;
+use serde_json::json;
 
 use super::exit::Failure;
+use super::show;
 use crate::ops::OpsError;
 
 /// One JSON document.
@@ -47,4 +50,36 @@ fn forgive_closed_pipe(result: Result<(), OpsError>) -> Result<(), Failure> {
         Err(OpsError::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         other => Ok(other?),
     }
+}
+
+/// Tells the failure: one sentence, its causes, a hint.
+pub fn report(failure: &Failure, as_json: bool) -> ExitCode {
+    let mut causes = Vec::new();
+    let mut source = failure.error.source();
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    let message = failure.error.to_string();
+    if as_json {
+        let error = json!({
+            "message": message, "causes": causes, "hint": failure.hint, "exit_code": failure.code,
+        });
+        // There is no way left to tell that this could not be written.
+        let _ = json(&json!({ "error": error }));
+    } else {
+        let ink = show::ink_for_stderr();
+        eprintln!(
+            "{} {}",
+            ink.bad("error:"),
+            show::harmless_sentence(&message)
+        );
+        for cause in causes {
+            eprintln!("  because: {}", show::harmless_sentence(&cause));
+        }
+        if !failure.hint.is_empty() {
+            eprintln!("{} {}", ink.strong("hint:"), failure.hint);
+        }
+    }
+    ExitCode::from(failure.code)
 }

@@ -8,9 +8,9 @@ use clap::Args as ClapArgs;
 use serde_json::json;
 
 use super::context::{Access, Context};
-use super::exit::{Failure, Status};
-use super::{Result, output, show, when};
-use crate::ops::{self, Opened, RestoreOptions};
+use super::exit::{Failure, Result, Status};
+use super::{output, show, when};
+use crate::ops::{self, Opened, RestoreOptions, RestoreReport};
 use crate::progress::Progress;
 use crate::repository::{SnapshotFilter, StoredSnapshot};
 
@@ -115,6 +115,17 @@ pub fn run(context: &Context, args: &Args) -> Result {
     } else {
         Status::Damage
     };
+    tell(context, args, snapshot, &report)?;
+    Ok(status)
+}
+
+/// What was restored, and all that was not.
+fn tell(
+    context: &Context,
+    args: &Args,
+    snapshot: &StoredSnapshot,
+    report: &RestoreReport,
+) -> std::result::Result<(), Failure> {
     if context.global.json {
         let problems: Vec<_> = report
             .problems
@@ -129,7 +140,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
             "owners_not_set": report.owners_not_set,
             "problems": problems,
         }))?;
-        return Ok(status);
+        return Ok(());
     }
     if report.owners_not_set > 0 {
         context.progress.notice(&format!(
@@ -153,6 +164,5 @@ pub fn run(context: &Context, args: &Args) -> Result {
     for (path, error) in &report.problems {
         lines.push(format!("  {}: {error}", show::harmless(path)));
     }
-    output::lines(&lines)?;
-    Ok(status)
+    output::lines(&lines)
 }

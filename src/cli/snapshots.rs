@@ -4,9 +4,9 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use super::context::{Access, Context};
-use super::exit::Status;
+use super::exit::{Result, Status};
+use super::output;
 use super::show::{self, Align, Table};
-use super::{Result, output};
 use crate::repository::{SnapshotFilter, StoredSnapshot};
 
 /// List the snapshots, oldest first

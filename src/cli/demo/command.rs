@@ -11,9 +11,9 @@ use clap::Args as ClapArgs;
 
 use super::{dump, library, month};
 use crate::cli::context::{Context, host_name};
-use crate::cli::exit::{Failure, Status};
+use crate::cli::exit::{Failure, Result, Status};
+use crate::cli::output;
 use crate::cli::show::{self, Align, Table};
-use crate::cli::{Result, output};
 use crate::crypto::KdfCost;
 use crate::format::parameters::Parameters;
 use crate::index::Index;
