@@ -12,17 +12,21 @@ CREATE TABLE segments (
     id      BLOB NOT NULL UNIQUE,
     session BLOB NOT NULL
 );
--- Packs. `live`: the store showed it with its right size at the last look, and no plan condemns
--- it. `segment`: one that carries it and is listed; NULL: unpublished.
+-- Packs, as segments or footers claim them: of two claims about one pack both are kept, so that a
+-- false one takes nothing away. `live`: the store showed it with its right size at the last look, and no plan condemns
+-- it. `verified`: not a segment's word, but this host put the pack or read its footer. `segment`:
+-- one that carries it and is listed.
 CREATE TABLE packs (
     number  INTEGER PRIMARY KEY,
-    id      BLOB NOT NULL UNIQUE,
+    id      BLOB NOT NULL,
     bytes   INTEGER NOT NULL,
     class   INTEGER NOT NULL,
-    crc     INTEGER NOT NULL,
     header  BLOB NOT NULL,
+    verified INTEGER NOT NULL,
+    crc     INTEGER,
     live    INTEGER NOT NULL,
-    segment INTEGER
+    segment INTEGER,
+    UNIQUE (id, bytes, class, header, verified)
 );
 CREATE INDEX packs_by_segment ON packs (segment);
 -- Every claimed place of a chunk: the index is many-valued.
@@ -34,7 +38,7 @@ CREATE TABLE chunks (
     plain    INTEGER NOT NULL,
     position INTEGER NOT NULL,
     codec    INTEGER NOT NULL,
-    PRIMARY KEY (id, pack, start)
+    PRIMARY KEY (id, pack, start, stored, plain, position, codec)
 ) WITHOUT ROWID;
 -- What a file held when it was read, by its path on this host.
 CREATE TABLE files (
