@@ -121,6 +121,11 @@ fn open_slot(
         passes,
         lanes,
     };
+    // Looked at before any time is spent on the passphrase.
+    let start = header.bytes().len();
+    let frame = object
+        .get(start..start + SECRET_FRAME_BYTES)
+        .ok_or(FormatError::TooShort)?;
     let stretched = stretch(passphrase, &header.salt, cost)?;
     let body = ObjectKey::opening(
         Purpose::Body,
@@ -128,10 +133,6 @@ fn open_slot(
         header.before_commitments(),
         &header.body_commitment(),
     )?;
-    let start = header.bytes().len();
-    let frame = object
-        .get(start..start + SECRET_FRAME_BYTES)
-        .ok_or(FormatError::TooShort)?;
     let mut secret = zeroize::Zeroizing::new(frame.to_vec());
     let additional = SECRET_SHAPE.additional(Kind::KeySlot, Role::SlotSecret, 0);
     body.open(Role::SlotSecret.fixed_position(), &additional, &mut secret)?;
