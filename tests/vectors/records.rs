@@ -166,7 +166,7 @@ fn a_segment_is_opened() {
     let header: Vec<u8> = (0..212).map(|place| place as u8).collect();
     let id = object_id(0x90);
     let crc = 0xfedc_ba98_7654_3210;
-    let row = PackRow::new(id, 65_536, Class::Dump, crc, header.clone(), &entries);
+    let row = PackRow::new(id, 65_536, Class::Dump, Some(crc), header.clone(), &entries);
     let segment = Segment {
         session: session(0x10),
         continues: vec![session(0x20), session(0x30)].into(),
