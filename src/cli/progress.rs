@@ -125,6 +125,10 @@ impl Progress for TerminalProgress {
         self.replace_bar(Some(bar));
     }
 
+    fn wants_totals(&self) -> bool {
+        self.shown == Shown::BarAndNotices
+    }
+
     fn expect(&self, bytes: u64) {
         let Some(bar) = self.bar() else { return };
         if bar.length().is_none() {

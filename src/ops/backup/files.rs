@@ -54,6 +54,7 @@ impl FileContext<'_> {
             && *stamp == stamp_of(&found.metadata)
             && self.index.are_stored(&content.chunks)?
         {
+            worker.pass(found.metadata.size);
             add(&self.counts.unmodified, 1);
             add(&self.counts.bytes, found.metadata.size);
             let entry = file_entry(found, &found.metadata, content.sha1);
