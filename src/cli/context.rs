@@ -43,7 +43,7 @@ impl Context {
         Self {
             global,
             seams: Seams::real(),
-            progress: Arc::new(TerminalProgress::new(shown)),
+            progress: Arc::new(TerminalProgress::new(shown, global.verbose)),
         }
     }
 

@@ -82,6 +82,7 @@ impl FileContext<'_> {
             path: found.path.clone(),
             error,
         };
+        worker.begin(&found.path);
         let mut second_try = false;
         loop {
             let now = self.clock.now();

@@ -120,6 +120,11 @@ impl<'p, 'r> Worker<'p, 'r> {
         })
     }
 
+    /// A file is begun.
+    pub fn begin(&self, path: &[u8]) {
+        self.progress.item(path);
+    }
+
     /// Progress by a file that need not be read.
     pub fn pass(&self, bytes: u64) {
         self.progress.advance(bytes);
