@@ -59,12 +59,9 @@ pub struct TerminalProgress {
 impl TerminalProgress {
     /// With `verbose`, every item gets a line of its own.
     pub fn new(shown: Shown, verbose: bool) -> Self {
-        let ink = show::ink_for_stderr();
-        let verbose = verbose && shown != Shown::Nothing;
-        Self {
-            verbose,
-            ..Self::writing_to(shown, ink, Box::new(io::stderr()))
-        }
+        let mut progress = Self::writing_to(shown, show::ink_for_stderr(), Box::new(io::stderr()));
+        progress.verbose = verbose && shown != Shown::Nothing;
+        progress
     }
 
     fn writing_to(shown: Shown, ink: Ink, lines: Box<dyn Write + Send>) -> Self {
