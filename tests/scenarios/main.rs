@@ -1,0 +1,26 @@
+//! What a person does with `offsite`, told as they would tell it, and run: the real program, in
+//! processes of its own, on a directory and on a real object storage.
+//!
+//! A file is a situation, named as a user would say it; its tests are sentences. To add one, put
+//! `tests/scenarios/what_happened.rs` beside this file and its `mod` line into the list below,
+//! which is sorted. Everything a test needs begins with a [`user::User`]: a fresh folder, a fresh
+//! state directory, an address where a repository may be made, and an environment of nothing else.
+//!
+//! ```text
+//! let user = User::with_folder();             // or User::with_bucket(), or both(): one after the other
+//! user.write("photos/a.jpg", b"a photo");     // paths are relative to the user's own folder,
+//! user.init();                                // which is also where the program runs
+//! user.offsite(&["backup", "photos"]).done();
+//! user.offsite(&["restore", "--target", "back"]).done();
+//! assert_same(&user.path("photos"), &user.restored("back", "photos"));
+//! ```
+//!
+//! A test makes a tree of its own, since the tests run at once, and unlocks seldom: every passphrase
+//! costs a second of Argon2.
+
+#[path = "../harness/mod.rs"]
+mod harness;
+mod objects;
+mod second_backup_sends_nothing;
+mod tree;
+mod user;
