@@ -113,10 +113,10 @@ pub struct Statistics {
     pub files_unmodified: u64,
     #[n(7)]
     pub bytes_read: u64,
-    /// After deduplication.
+    /// Contents that were new, after deduplication; listings do not count.
     #[n(8)]
     pub bytes_added: u64,
-    /// After compression.
+    /// The same after compression.
     #[n(9)]
     pub bytes_stored: u64,
 }
