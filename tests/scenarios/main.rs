@@ -18,9 +18,12 @@
 //! A test makes a tree of its own, since the tests run at once, and unlocks seldom: every passphrase
 //! costs a second of Argon2.
 
+mod as_of_a_time;
 #[path = "../harness/mod.rs"]
 mod harness;
+mod immich_folder;
 mod objects;
+mod odd_names_come_back;
 mod second_backup_sends_nothing;
 mod tree;
 mod user;
