@@ -19,11 +19,16 @@
 //! costs a second of Argon2.
 
 mod as_of_a_time;
+mod damaged_pack_names_its_files;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod immich_folder;
+mod killed_mid_upload;
 mod objects;
 mod odd_names_come_back;
+mod only_the_bucket_left;
+mod restore_again_goes_on;
 mod second_backup_sends_nothing;
 mod tree;
+mod two_backups_at_once;
 mod user;
