@@ -39,7 +39,9 @@ pub struct ChunkReader<'r> {
     blocks: Mutex<Blocks>,
     arrived: Condvar,
     sessions: Mutex<HashMap<[u8; 80], Arc<Secret>>>,
-    salvaged: Mutex<bool>,
+    /// Whether the footers of packs that no segment names were taken in, by what the packs hold.
+    salvaged_contents: Mutex<bool>,
+    salvaged_listings: Mutex<bool>,
 }
 
 #[derive(Default)]
@@ -64,7 +66,8 @@ impl<'r> ChunkReader<'r> {
             blocks: Mutex::default(),
             arrived: Condvar::new(),
             sessions: Mutex::default(),
-            salvaged: Mutex::new(false),
+            salvaged_contents: Mutex::new(false),
+            salvaged_listings: Mutex::new(false),
         }
     }
 
@@ -86,14 +89,17 @@ impl<'r> ChunkReader<'r> {
     }
 
     fn read(&self, id: &ChunkId, kind: Kind) -> Result<Vec<u8>> {
+        let was_salvaged = *lock(self.salvaged(kind));
         let first = self.try_places(id, kind)?;
         if let Ok(plain) = first {
             return Ok(plain);
         }
-        if self.salvage_once(kind)?
-            && let Ok(plain) = self.try_places(id, kind)?
-        {
-            return Ok(plain);
+        // Another thread may have salvaged meanwhile: then too there is something new to try.
+        if !was_salvaged {
+            self.salvage_once(kind)?;
+            if let Ok(plain) = self.try_places(id, kind)? {
+                return Ok(plain);
+            }
         }
         first.map_err(|trouble| match trouble {
             Some((pack, problem)) => RepositoryError::ChunkDamaged {
@@ -219,15 +225,21 @@ impl<'r> ChunkReader<'r> {
         found.ok_or_else(|| RepositoryError::object(&name, FormatError::TooShort))
     }
 
-    /// Takes in the footers of packs that no segment names; `false` if that was done before.
-    fn salvage_once(&self, kind: Kind) -> Result<bool> {
-        let mut done = lock(&self.salvaged);
-        if *done {
-            return Ok(false);
+    /// Takes in the footers of packs that no segment names, unless that was done before.
+    fn salvage_once(&self, kind: Kind) -> Result<()> {
+        let mut done = lock(self.salvaged(kind));
+        if !*done {
+            salvage(self.repository, self.index, kind)?;
+            *done = true;
         }
-        salvage(self.repository, self.index, kind)?;
-        *done = true;
-        Ok(true)
+        Ok(())
+    }
+
+    fn salvaged(&self, kind: Kind) -> &Mutex<bool> {
+        match kind {
+            Kind::ListingPack => &self.salvaged_listings,
+            _ => &self.salvaged_contents,
+        }
     }
 }
 

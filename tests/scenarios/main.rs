@@ -18,16 +18,24 @@
 //! A test makes a tree of its own, since the tests run at once, and unlocks seldom: every passphrase
 //! costs a second of Argon2.
 
+mod as_of_a_time;
+mod damaged_pack_names_its_files;
 mod dump_of_a_running_postgres;
 mod dump_that_is_no_good;
 mod fifty_photos_with_new_headers;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod host_without_delete;
+mod immich_folder;
+mod killed_mid_upload;
 mod little_changes_little_is_sent;
 mod nothing_readable_in_the_store;
 mod objects;
+mod odd_names_come_back;
+mod only_the_bucket_left;
+mod restore_again_goes_on;
 mod second_backup_sends_nothing;
 mod slow_or_absent_store;
 mod tree;
+mod two_backups_at_once;
 mod user;

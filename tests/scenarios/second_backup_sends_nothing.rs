@@ -27,6 +27,7 @@ fn the_second_backup_reads_the_dump_only_and_sends_one_object() {
         std::thread::sleep(SETTLED);
         let first = figures(&back_up(&user));
         assert_eq!(first["files_new"], FILES);
+        assert_eq!(first["bytes_added"], first["bytes_total"]);
 
         let before = user.objects.list("");
         let again = figures(&back_up(&user));
@@ -59,6 +60,7 @@ fn the_one_photo_that_changed_is_the_one_that_is_read() {
     user.write("photos/7.jpg", noise("another picture", 50_000));
     let figures = figures(&back_up(&user));
     assert_eq!(figures["bytes_read"], 50_000 + DUMP.len());
+    assert_eq!(figures["bytes_added"], 50_000);
     assert_eq!(figures["files_changed"], 1);
     assert_eq!(figures["files_unmodified"], FILES - 1);
 }
