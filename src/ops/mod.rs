@@ -20,7 +20,7 @@ mod snapshot_record;
 mod state;
 mod target;
 mod uploads;
-//mod verify;
+mod verify;
 mod worker;
 
 pub use backup::{BackupOptions, BackupReport, DatabaseReport, SourceChoice, backup};
@@ -31,4 +31,4 @@ pub use rebuild::{RebuildReport, rebuild_index};
 pub use restore::{RestoreOptions, RestoreReport, restore};
 pub use sequence::SourceProblem;
 pub use state::{SourceLock, StateFolder};
-//pub use verify::{Damage, VerifyOptions, VerifyReport, verify};
+pub use verify::{Damage, VerifyOptions, VerifyReport, verify};
