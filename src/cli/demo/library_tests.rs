@@ -174,26 +174,3 @@ fn a_folder_with_something_in_it_is_left_alone() {
     assert_eq!(error.kind(), io::ErrorKind::AlreadyExists);
     assert_eq!(files(folder.path()).len(), 1);
 }
-
-/// Run in release: `cargo test --release --lib demo -- --ignored`.
-#[test]
-#[ignore = "draws 110 MB"]
-fn the_demo_library_has_the_promised_size() {
-    let folder = tempfile::tempdir().unwrap();
-    let library = draw(folder.path(), 1, Size::DEMO).unwrap();
-    let (bytes, number) = library.originals();
-    assert_eq!(number, 41);
-    assert!((90_000_000..130_000_000).contains(&bytes), "{bytes}");
-    let photos = library
-        .assets
-        .iter()
-        .filter(|asset| asset.kind == Kind::Photo);
-    for photo in photos {
-        assert!(
-            (1_000_000..4_000_000).contains(&photo.size),
-            "{} {}",
-            photo.path,
-            photo.size
-        );
-    }
-}

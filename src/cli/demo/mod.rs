@@ -1,6 +1,7 @@
 //! A made-up photo library to try things on.
 
 mod catalogue;
+mod command;
 mod dice;
 pub mod dump;
 pub mod library;
@@ -10,3 +11,5 @@ mod photo;
 mod plan;
 mod surroundings;
 mod tables;
+
+pub use command::{Args, run};

@@ -126,16 +126,3 @@ fn the_file_is_private_and_never_overwritten() {
     );
     assert!(!folder.path().join("elsewhere").exists());
 }
-
-/// Leaves both pages in a folder to be looked at:
-/// `KIT_FOLDER=/tmp/kit cargo test --lib recovery_kit -- --ignored`.
-#[test]
-#[ignore = "writes files to look at"]
-fn pages_to_look_at() {
-    let folder = std::env::var_os("KIT_FOLDER").unwrap();
-    let object: Vec<u8> = (0..210_u32).map(|n| (n * 151 % 256) as u8).collect();
-    let kit = kit("s3://anna-photos/offsite", &object);
-    fs::write(Path::new(&folder).join("kit.html"), page(&kit)).unwrap();
-    fs::write(Path::new(&folder).join("kit.txt"), text_page(&kit)).unwrap();
-    fs::write(Path::new(&folder).join("object"), &object).unwrap();
-}

@@ -1,7 +1,7 @@
 //! Where chunks are said to lie: by the segments, read anew, and by the footers of packs of which
 //! no segment says anything that can be true.
 
-use super::Result;
+use super::super::Result;
 use super::fetch::{each_object, fetch, problem_of};
 use super::findings::Findings;
 use crate::format::{Kind, PACK_BYTES_MAX, name};

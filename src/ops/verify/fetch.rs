@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 
-use super::Result;
+use super::super::Result;
 use crate::format::FormatError;
 use crate::id::ObjectId;
-use crate::repository::{ObjectProblem, Repository};
+use crate::repository::{ObjectProblem, Repository, RepositoryError};
 use crate::store::{ErrorKind, ObjectInfo, StoreError, Window};
 
 /// A whole object of at most `bytes_max` bytes, held against the hash in its name, if it has one.
@@ -68,5 +68,16 @@ pub fn each_object(
     match failure {
         Some(error) => Err(error),
         None => Ok(listed?),
+    }
+}
+
+/// Damage is an answer; anything else ends the work.
+///
+/// # Errors
+/// Whatever is not damage.
+pub fn damage_apart<T>(result: Result<T, RepositoryError>) -> Result<Result<T, RepositoryError>> {
+    match result {
+        Err(error) if !error.is_damage() => Err(error.into()),
+        other => Ok(other),
     }
 }

@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::{Damage, FILES_NAMED_MAX, Result, UNKNOWN_NAMED_MAX, VerifyReport};
+use super::super::Result;
+use super::report::{Damage, FILES_NAMED_MAX, UNKNOWN_NAMED_MAX, VerifyReport};
 use crate::id::ObjectId;
 use crate::repository::{ObjectProblem, RepositoryError};
 

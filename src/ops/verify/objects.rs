@@ -2,7 +2,7 @@
 //! the keys at hand go. Gives an index of the chunks that truly lie where it says.
 //!
 //! Memory: the objects under way together weigh at most two packs of the repository's size for
-//! each worker (or one pack of any size), besides one chunk of each worker and 16 MiB of the index.
+//! each worker (or one pack of any size), besides a chunk of each thread and 16 MiB of the index.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -72,8 +72,9 @@ impl Check<'_> {
         let Some(workers) = threads.workers else {
             return each_object(self.repository, &mut |info| self.object(&info));
         };
-        let bytes_max = 2 * workers.get() * self.repository.parameters.pack_bytes as usize;
-        let queue: Queue<ObjectInfo> = Queue::new(bytes_max);
+        let pack_bytes = self.repository.parameters.pack_bytes;
+        let pack_bytes = pack_bytes.clamp(1 << 20, Parameters::PACK_BYTES_MAX);
+        let queue: Queue<ObjectInfo> = Queue::new(2 * workers.get() * pack_bytes as usize);
         let failure: Mutex<Option<OpsError>> = Mutex::default();
         let listed = std::thread::scope(|scope| {
             // More threads than processors, so that some wait for the store while others compute.

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 
-use super::Result;
+use super::super::Result;
 use super::catalog::is_there;
 use super::fetch::{fetch, oversized};
 use super::findings::Findings;

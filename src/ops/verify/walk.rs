@@ -4,16 +4,15 @@
 //!
 //! Memory: what is kept are the metadata chunks that were visited, some 100 bytes each.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 
-use super::Result;
-use super::catalog::is_there;
+use super::super::Result;
+use super::blame::Blame;
+use super::fetch::damage_apart;
 use super::findings::Findings;
 use crate::format::entry::Entry;
 use crate::format::listing::decode_problem_list;
-use crate::format::pack::Class;
-use crate::format::{Kind, name};
-use crate::id::{ChunkId, ObjectId};
+use crate::id::ChunkId;
 use crate::index::Index;
 use crate::repository::{
     ChunkReader, Fetch, ListingReader, Repository, RepositoryError, StoredSnapshot, read_ids,
@@ -106,7 +105,13 @@ impl<'w> Walk<'w> {
     /// # Errors
     /// `Store`, `Index`.
     pub fn trace(&self, snapshot: &StoredSnapshot, local: &Index) -> Result<()> {
-        let blame = Blame { walk: self, local };
+        let blame = Blame {
+            claims: self.claims,
+            contents: self.contents,
+            local,
+            chunks: &self.chunks,
+            findings: self.findings,
+        };
         for id in problem_lists(snapshot) {
             if self.sound.get(&id) == Some(&false)
                 && let Err(error) = self.problem_list(&id)?
@@ -181,14 +186,6 @@ fn problem_lists(snapshot: &StoredSnapshot) -> Vec<ChunkId> {
     problems.map_or(Vec::new(), |problems| problems.chunks.0.clone())
 }
 
-/// Damage is an answer; anything else ends the work.
-fn damage_apart<T>(result: Result<T, RepositoryError>) -> Result<Result<T, RepositoryError>> {
-    match result {
-        Err(error) if !error.is_damage() => Err(error.into()),
-        other => Ok(other),
-    }
-}
-
 /// Whether every chunk of a file lies somewhere.
 fn is_whole(chunks: &ChunkReader<'_>, contents: &Index, entry: &Entry) -> Result<bool> {
     let mut whole = true;
@@ -197,116 +194,4 @@ fn is_whole(chunks: &ChunkReader<'_>, contents: &Index, entry: &Entry) -> Result
         Ok(())
     });
     Ok(damage_apart(read)?.is_ok() && whole)
-}
-
-/// Finds out which object is to blame.
-struct Blame<'b, 'w> {
-    walk: &'b Walk<'w>,
-    /// What the host remembers: it may know what lay in a pack that is gone with its segment.
-    local: &'b Index,
-}
-
-impl Blame<'_, '_> {
-    /// Objects because of which a file cannot be restored; none if it can.
-    fn file(&self, entry: &Entry) -> Result<BTreeSet<String>> {
-        let mut objects = BTreeSet::new();
-        let mut lost = Vec::new();
-        let read = read_ids::<RepositoryError>(&self.walk.chunks, entry, &mut |id| {
-            if !self.walk.contents.is_stored(id)? {
-                lost.push(*id);
-            }
-            Ok(())
-        });
-        if let Err(error) = damage_apart(read)? {
-            objects.extend(match chunk_of(&error) {
-                Some(id) => self.metadata(&id, &error)?,
-                None => self.nowhere(Kind::ListingPack, &error.to_string()),
-            });
-        }
-        for id in lost {
-            objects.extend(self.chunk(&id, Kind::DataPack)?);
-        }
-        Ok(objects)
-    }
-
-    /// Objects because of which a metadata chunk cannot be used.
-    fn metadata(&self, id: &ChunkId, error: &RepositoryError) -> Result<BTreeSet<String>> {
-        let kind = Kind::ListingPack;
-        match innermost(error) {
-            // It was read from a pack that is there: then this pack is damaged.
-            RepositoryError::ChunkDamaged { pack, problem, .. } if self.is_there(pack)? => {
-                let object = name::of(kind, pack);
-                self.walk.findings.damaged(&object, problem.clone())?;
-                Ok([object].into())
-            }
-            // Authentic, and yet not what it should be: written wrongly.
-            RepositoryError::Listing(problem) => {
-                let places = self.walk.claims.places(id)?;
-                let Some(place) = places.first() else {
-                    return Ok(self.nowhere(kind, &error.to_string()));
-                };
-                let object = name::of(kind, &place.pack);
-                let problem = problem.clone();
-                self.walk.findings.damaged(&object, problem.into())?;
-                Ok([object].into())
-            }
-            _ => self.chunk(id, kind),
-        }
-    }
-
-    /// Objects in which a chunk that lies nowhere should lie.
-    fn chunk(&self, id: &ChunkId, kind: Kind) -> Result<BTreeSet<String>> {
-        let mut objects = BTreeSet::new();
-        for index in [self.walk.claims, self.local] {
-            for place in index.places(id)? {
-                if kind_of(place.class) != Some(kind) {
-                    continue;
-                }
-                let object = name::of(kind, &place.pack);
-                if self.walk.findings.is_damaged(&object) {
-                    objects.insert(object);
-                } else if !self.is_there(&place.pack)? {
-                    let problem = crate::repository::ObjectProblem::Missing;
-                    self.walk.findings.damaged(&object, problem)?;
-                    objects.insert(object);
-                }
-            }
-            if !objects.is_empty() {
-                return Ok(objects);
-            }
-        }
-        let problem = format!("the chunk {id} lies nowhere, and nothing says where it lay");
-        Ok(self.nowhere(kind, &problem))
-    }
-
-    fn nowhere(&self, kind: Kind, problem: &str) -> BTreeSet<String> {
-        let object = name::prefix(kind);
-        self.walk.findings.says(object, problem.to_owned());
-        [object.to_owned()].into()
-    }
-
-    fn is_there(&self, pack: &ObjectId) -> Result<bool> {
-        is_there(self.walk.claims, pack)
-    }
-}
-
-fn kind_of(class: u8) -> Option<Kind> {
-    Class::from_number(class).ok().map(Class::kind)
-}
-
-fn innermost(error: &RepositoryError) -> &RepositoryError {
-    match error {
-        RepositoryError::ListingLost { cause, .. } => innermost(cause),
-        other => other,
-    }
-}
-
-/// The chunk that an error is about.
-fn chunk_of(error: &RepositoryError) -> Option<ChunkId> {
-    match innermost(error) {
-        RepositoryError::ChunkMissing { id } | RepositoryError::ChunkDamaged { id, .. } => {
-            Some(*id)
-        }
-        _ => None,
-    }
 }

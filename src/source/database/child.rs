@@ -13,6 +13,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::recognise::printable;
+use crate::seams::{Clock, SystemClock};
 use crate::source::error::CommandStatus;
 use crate::source::{CommandOutput, SourceError};
 
@@ -112,7 +113,7 @@ impl DatabaseCommand {
         let _ = kill_process_group(self.group, Signal::TERM);
         let mut waited = Duration::ZERO;
         while waited < STOP_PATIENCE && !self.has_ended() {
-            thread::sleep(STOP_STEP);
+            SystemClock.sleep(STOP_STEP);
             waited += STOP_STEP;
         }
         let _ = kill_process_group(self.group, Signal::KILL);

@@ -214,7 +214,7 @@ fn a_dropped_dump_leaves_no_process_behind() {
 
 #[test]
 fn a_command_that_goes_on_after_a_fault_is_stopped() {
-    let begin = Instant::now();
+    // Were it not stopped, `yes` would hold this up for ever.
     let error = run("printf PGDMP; yes").unwrap_err();
     assert!(
         matches!(
@@ -226,7 +226,6 @@ fn a_command_that_goes_on_after_a_fault_is_stopped() {
         ),
         "{error}"
     );
-    assert!(begin.elapsed() < Duration::from_secs(30));
 }
 
 #[test]

@@ -2,8 +2,6 @@
 
 use std::collections::BTreeMap;
 
-use crate::source::SourceError;
-
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DumpKind {
     /// One database, by `pg_dump`.
@@ -31,19 +29,4 @@ pub struct DumpFacts {
     pub has_immich_tables: bool,
     /// Whether there are `INSERT` statements: their rows are not counted.
     pub has_inserts: bool,
-}
-
-impl DumpFacts {
-    /// What the Immich profile demands.
-    ///
-    /// # Errors
-    /// When there is no table of assets.
-    pub fn require_immich(&self) -> Result<(), SourceError> {
-        if self.has_immich_tables {
-            return Ok(());
-        }
-        Err(SourceError::NoImmichTables {
-            inserts: self.has_inserts,
-        })
-    }
 }

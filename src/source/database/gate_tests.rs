@@ -1,5 +1,6 @@
 //! The gate on whole dumps, cut ones, and what is no dump at all.
 
+use super::super::demand;
 use super::*;
 
 const PG_DUMP: &[u8] = include_bytes!("../../../tests/samples/v3.0-pg_dump.sql");
@@ -252,7 +253,7 @@ fn inserts_pass_but_are_no_tables_to_the_profile() {
                 -- PostgreSQL database dump complete\n--\n";
     let facts = judge(text.as_bytes()).unwrap();
     assert!(facts.has_inserts && facts.rows.is_empty());
-    let error = facts.require_immich().unwrap_err().to_string();
+    let error = demand::immich(&facts).unwrap_err().to_string();
     assert!(error.contains("--inserts"), "{error}");
 }
 
@@ -271,7 +272,7 @@ fn an_empty_table_of_assets_is_enough_for_the_profile_and_another_table_is_not()
         ("COPY public.asset_file (id, \"originalPath\")", false),
     ] {
         let facts = judge(dump(table).as_bytes()).unwrap();
-        assert_eq!(facts.require_immich().is_ok(), good, "{table}");
+        assert_eq!(demand::immich(&facts).is_ok(), good, "{table}");
     }
 }
 

@@ -8,6 +8,7 @@
 mod child;
 mod copy;
 mod decompress;
+pub mod demand;
 mod dump;
 mod facts;
 mod fault;

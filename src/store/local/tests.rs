@@ -1,11 +1,16 @@
+//! The bad days of a directory store: each step of a write fails in turn, the folder goes away, its
+//! neighbours put links and pipes into it.
+
+use std::fs::File;
 use std::io::Write;
 use std::os::unix::fs::{PermissionsExt, symlink};
+use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, SystemTime};
 
 use super::*;
-use crate::seams::Disk;
+use crate::seams::{Disk, Seams};
 
 const BODY: Bytes = Bytes::from_static(b"body");
 const WHOLE: Window = Window::Whole { bytes_max: 100 };
@@ -308,7 +313,8 @@ fn foreign_files_are_listed_in_byte_order_and_what_is_no_file_is_not() {
 fn links_and_pipes_are_neither_followed_nor_waited_for() {
     let (folder, store) = store();
     let root = folder.path();
-    symlink("/etc/passwd", root.join("link")).unwrap();
+    fs::write(root.join("small"), "elsewhere").unwrap();
+    symlink(root.join("small"), root.join("link")).unwrap();
     let pipe = root.join("pipe");
     rustix::fs::mkfifoat(rustix::fs::CWD, &pipe, 0o600.into()).unwrap();
     fs::create_dir(root.join("folder")).unwrap();
@@ -316,7 +322,7 @@ fn links_and_pipes_are_neither_followed_nor_waited_for() {
         assert!(store.get(name, WHOLE).is_err(), "{name} was read");
         assert_eq!(kind(store.head(name)), ErrorKind::NotFound, "{name}");
     }
-    assert_eq!(names(&store, ""), [""; 0]);
+    assert_eq!(names(&store, ""), ["small"]);
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::fs::{self, DirEntry, Metadata};
 use std::io;
 use std::path::Path;
 
-use super::{Local, info};
+use super::folder::{Local, info};
 use crate::store::{ErrorKind, ObjectInfo, Result, StoreError, name};
 
 /// Folders inside folders; the format has two levels.

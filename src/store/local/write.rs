@@ -14,7 +14,7 @@ use bytes::Bytes;
 use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
-use super::{Local, is_absent, modified};
+use super::folder::{Local, is_absent, modified};
 use crate::seams::{DiskOperation, Timestamp};
 use crate::store::{ErrorKind, Result, StoreError, name};
 
@@ -169,23 +169,6 @@ impl Local {
         temporary.is_placed = true;
         path.parent()
             .map_or(Ok(()), |folder| self.sync_folder(folder))
-    }
-
-    /// Puts the entries of a folder on disk.
-    pub(super) fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        self.seams.disk.before(DiskOperation::Sync, folder)?;
-        match File::open(folder)?.sync_all() {
-            // Some network and FUSE file systems cannot sync a folder and need not.
-            Err(error)
-                if matches!(
-                    error.kind(),
-                    io::ErrorKind::InvalidInput | io::ErrorKind::Unsupported
-                ) =>
-            {
-                Ok(())
-            }
-            synced => synced,
-        }
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {

@@ -1,3 +1,5 @@
+//! Retrying in a world where time passes only by sleeping.
+
 use std::sync::Mutex;
 
 use super::*;

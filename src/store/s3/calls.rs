@@ -16,7 +16,7 @@ use std::sync::atomic::Ordering;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use bytes::Bytes;
 
-use super::S3;
+use super::bucket::S3;
 use super::errors::{Failure, failure, innermost};
 use super::exchange::{Exchange, Stalled};
 use crate::seams::Timestamp;
@@ -218,6 +218,7 @@ impl S3 {
             body,
             answer_bytes_max,
             self.answer_time,
+            self.clock.clone(),
             self.is_tls.clone(),
         )
     }

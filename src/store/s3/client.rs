@@ -18,7 +18,7 @@ use aws_sdk_s3::config::{
 use aws_smithy_http_client::tls::Provider;
 use aws_smithy_http_client::tls::rustls_provider::CryptoMode;
 
-use super::S3Options;
+use super::options::S3Options;
 use crate::store::{ErrorKind, Result, StoreError};
 
 /// Name lookup, TCP and TLS together; a server round the globe needs well under 2 s.

@@ -7,6 +7,7 @@
 //! not hold a backup for ever. A fixed timeout cannot do both: one long enough for 64 MiB over a
 //! shared ADSL line takes an hour to see that a connection is dead.
 
+use std::fmt;
 use std::pin::{Pin, pin};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -21,9 +22,9 @@ use aws_sdk_s3::error::BoxError;
 use aws_sdk_s3::primitives::{DateTime, DateTimeFormat, SdkBody};
 use bytes::Bytes;
 use http_body::{Body, Frame, SizeHint};
-use tokio::time::{Instant, timeout_at};
+use tokio::time::timeout;
 
-use crate::seams::Timestamp;
+use crate::seams::{Clock, Timestamp};
 
 /// How much is handed to the connection at once: each piece taken shows that bytes move.
 const PIECE_BYTES: usize = 64 << 10;
@@ -54,17 +55,18 @@ fn longest(bytes: u64) -> Duration {
 pub(super) struct Stalled;
 
 /// One exchange, shared between the caller, the SDK and the connection.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub(super) struct Exchange(Arc<Shared>);
 
-#[derive(Debug)]
 struct Shared {
     /// The body to send; empty where there is none.
     body: Bytes,
     /// Bytes of an answer; one that is longer is cut off with an error.
     answer_bytes_max: u64,
     answer_time: Duration,
-    moved: Mutex<Instant>,
+    clock: Arc<dyn Clock>,
+    /// When bytes moved last, as time since boot.
+    moved: Mutex<Duration>,
     date: Mutex<Option<Timestamp>>,
     is_tls: Arc<AtomicBool>,
 }
@@ -74,13 +76,15 @@ impl Exchange {
         body: Bytes,
         answer_bytes_max: u64,
         answer_time: Duration,
+        clock: Arc<dyn Clock>,
         is_tls: Arc<AtomicBool>,
     ) -> Self {
         Self(Arc::new(Shared {
             body,
             answer_bytes_max,
             answer_time,
-            moved: Mutex::new(Instant::now()),
+            moved: Mutex::new(clock.since_boot()),
+            clock,
             date: Mutex::default(),
             is_tls,
         }))
@@ -99,26 +103,33 @@ impl Exchange {
     ) -> Result<T, Stalled> {
         let mut work = pin!(work);
         let patience = patience(self.0.answer_time, self.0.body.len() as u64);
-        let end = Instant::now() + patience + longest(bytes);
+        let clock = &self.0.clock;
         self.note_progress();
+        let end = clock.since_boot() + patience + longest(bytes);
         loop {
             let deadline = (self.moved() + patience).min(end);
-            if let Ok(done) = timeout_at(deadline, &mut work).await {
-                return Ok(done);
-            }
-            let now = Instant::now();
-            if now >= end || now >= self.moved() + patience {
+            let left = deadline.saturating_sub(clock.since_boot());
+            if left.is_zero() {
                 return Err(Stalled);
+            }
+            if let Ok(done) = timeout(left, &mut work).await {
+                return Ok(done);
             }
         }
     }
 
     fn note_progress(&self) {
-        *self.0.moved.lock().unwrap_or_else(PoisonError::into_inner) = Instant::now();
+        *self.0.moved.lock().unwrap_or_else(PoisonError::into_inner) = self.0.clock.since_boot();
     }
 
-    fn moved(&self) -> Instant {
+    fn moved(&self) -> Duration {
         *self.0.moved.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl fmt::Debug for Exchange {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Exchange")
     }
 }
 

@@ -5,7 +5,7 @@
 use aws_sdk_s3::types::Object;
 use bytes::Bytes;
 
-use super::S3;
+use super::bucket::S3;
 use super::calls::{info, stalled};
 use super::errors::{Failure, failure};
 use super::exchange::Stalled;

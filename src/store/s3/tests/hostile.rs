@@ -2,7 +2,6 @@
 
 use std::io::Write;
 use std::sync::atomic::AtomicU32;
-use std::time::Instant;
 
 use super::*;
 
@@ -49,9 +48,8 @@ fn an_object_beyond_the_limit_is_refused_before_it_is_read() {
         // Neither more nor an end comes.
         std::thread::sleep(Duration::from_secs(3));
     });
-    let begin = Instant::now();
+    // Had it waited for the body, it would be a body that broke off.
     assert_eq!(kind(store.get("a", LIMIT)), ErrorKind::TooLarge);
-    assert!(begin.elapsed() < Duration::from_secs(2));
 }
 
 #[test]
@@ -81,10 +79,12 @@ fn an_answer_that_breaks_off_is_no_object() {
 fn silence_is_not_waited_for_for_ever() {
     let (_, mut store) = scene(|_, _| std::thread::sleep(Duration::from_secs(30)));
     store.answer_time = Duration::from_millis(500);
-    let begin = Instant::now();
-    assert_eq!(kind(store.head("a")), ErrorKind::Transient);
-    assert_eq!(kind(store.put("a", BODY)), ErrorKind::Transient);
-    assert!(begin.elapsed() < Duration::from_secs(10));
+    for error in [store.head("a").map(drop), store.put("a", BODY)] {
+        let error = error.unwrap_err();
+        assert_eq!(error.kind, ErrorKind::Transient);
+        // Not "the connection closed", which it does in the end.
+        assert_eq!(error.detail, "no more bytes came or went");
+    }
 }
 
 #[test]

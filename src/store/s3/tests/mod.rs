@@ -5,8 +5,10 @@ mod wire;
 
 use std::net::TcpStream;
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use super::*;
+use crate::seams::Seams;
 use wire::{Request, Wire, answer, refuse};
 
 /// SHA-256 of "body".

@@ -3,9 +3,9 @@
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use super::Result;
-use super::backup::BackupOptions;
 use super::files::FileCounts;
+use super::options::BackupOptions;
+use super::roots::is_immich;
 use super::sequence::Sequenced;
 use crate::format::Kind;
 use crate::format::cbor::{Counts, Joined, encode};
@@ -13,6 +13,7 @@ use crate::format::entry::DATABASE_ROOT;
 use crate::format::snapshot::{Database, Problems, Root as StoredRoot, Snapshot, Statistics};
 use crate::id::{ObjectId, SessionId};
 use crate::index::Index;
+use crate::ops::Result;
 use crate::repository::{Repository, RepositoryError, SealedObject, seal_record};
 use crate::seams::Timestamp;
 use crate::source::Root;
@@ -110,11 +111,7 @@ fn stored_roots(roots: &[Root], database: Option<&Database>) -> Vec<StoredRoot> 
 }
 
 fn stored_root(root: &Root) -> StoredRoot {
-    let kind = if super::roots::is_immich(root) {
-        "immich"
-    } else {
-        "path"
-    };
+    let kind = if is_immich(root) { "immich" } else { "path" };
     let source = root.folder.as_os_str().as_bytes().to_vec();
     StoredRoot {
         number: root.number,

@@ -2,10 +2,10 @@
 
 use std::path::Path;
 
-use super::backup::SourceChoice;
-use super::error::shown;
-use super::{OpsError, Result};
+use super::options::SourceChoice;
 use crate::format::entry::is_beneath;
+use crate::ops::error::shown;
+use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::source::immich::layout::Layout;
 use crate::source::{Root, SourceError, plain};

@@ -4,13 +4,13 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use super::Result;
 use super::sequence::{Outcome, SourceProblem};
-use super::worker::{Content, ContentError, Worker};
 use crate::format::entry::{DATABASE_PATH, DATABASE_ROOT, Entry, EntryType};
 use crate::format::pack::Class;
 use crate::id::ChunkId;
 use crate::index::{CachedContent, CachedFile, FileStamp, Index};
+use crate::ops::Result;
+use crate::ops::pipeline::{Content, ContentError, Worker};
 use crate::seams::Clock;
 use crate::source::file::FileReader;
 use crate::source::{Found, Kind, Metadata};
@@ -18,12 +18,6 @@ use crate::source::{Found, Kind, Metadata};
 /// A file that was written to within this time of being read may be written to again without its
 /// times telling so.
 const TRUSTED_AFTER: Duration = Duration::from_secs(3);
-
-/// A file to be looked at, and its place in the order of the listing.
-pub struct FileTask {
-    pub found: Found,
-    pub number: u64,
-}
 
 /// Counts over all threads.
 #[derive(Default)]

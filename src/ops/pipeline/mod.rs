@@ -8,18 +8,26 @@
 //! `claim` is the only decision that threads share: of two that bring the same new chunk, one
 //! stores it.
 
+mod claims;
+mod uploads;
+mod worker;
+
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use super::claims::Claims;
-use super::uploads::{CheckpointRule, Uploads};
-use super::{OpsError, Result};
 use crate::compress::Compressor;
 use crate::format::frame::Codec;
 use crate::format::pack::Class;
 use crate::id::{ChunkId, SessionId};
 use crate::index::Index;
+use crate::ops::{OpsError, Result};
 use crate::repository::{PackWriter, Plaintext, Repository};
+
+pub use uploads::CheckpointRule;
+pub use worker::{Chunkers, Content, ContentError, FileTask, Work, Worker};
+
+use claims::Claims;
+use uploads::Uploads;
 
 pub struct Pipeline<'r> {
     repository: &'r Repository,
@@ -123,7 +131,7 @@ impl<'r> Pipeline<'r> {
         lock(&self.failure).take()
     }
 
-    /// Plain bytes that were new, and what they came to after compression.
+    /// Plain bytes of contents that were new, and what they came to after compression.
     pub fn totals(&self) -> (u64, u64) {
         (
             self.bytes_added.load(Ordering::Relaxed),

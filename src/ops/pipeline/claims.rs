@@ -3,9 +3,9 @@
 use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::Result;
 use crate::id::ChunkId;
 use crate::index::Index;
+use crate::ops::Result;
 
 /// Chunks that are on their way into a pack and not in the index yet. Bounded by what is on its
 /// way: open packs, and packs that wait for the network.

@@ -5,14 +5,14 @@
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
-use super::pipeline::Pipeline;
-use super::{OpsError, Result};
 use crate::compress::Compressor;
 use crate::format::entry::Entry;
 use crate::format::listing::{CUT_BYTES_MIN, Problem, append_problem, begin_problem_list};
 use crate::format::pack::Class;
 use crate::id::ChunkId;
 use crate::index::{CachedFile, Index};
+use crate::ops::pipeline::Pipeline;
+use crate::ops::{OpsError, Result};
 use crate::repository::{ListingWriter, store_ids};
 
 /// Something of the source that is not in the snapshot, or not surely as it was.

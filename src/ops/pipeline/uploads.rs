@@ -6,10 +6,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use super::claims::Claims;
-use super::queue::Queue;
-use super::{OpsError, Result};
 use crate::id::SessionId;
 use crate::index::Index;
+use crate::ops::queue::Queue;
+use crate::ops::{OpsError, Result};
 use crate::repository::{FinishedPack, Repository, SegmentWriter};
 
 /// Packs that wait for the network or are on their way, in bytes. Part of the memory bound.

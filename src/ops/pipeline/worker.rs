@@ -9,16 +9,17 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use sha1::{Digest, Sha1};
 
-use super::files::FileTask;
-use super::pipeline::Pipeline;
-use super::queue::Queue;
-use super::{OpsError, Result};
+use super::Pipeline;
 use crate::chunker::{ChunkSizes, Chunker};
 use crate::compress::Compressor;
 use crate::format::pack::Class;
 use crate::id::ChunkId;
+use crate::ops::queue::Queue;
+use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
+
 use crate::repository::{Repository, RepositoryError};
+use crate::source::Found;
 
 /// Contents from this size on are shared with other threads, in bytes.
 const SHARED_FROM_BYTES: u64 = 16 * 1024 * 1024;
@@ -26,6 +27,12 @@ const SHARED_FROM_BYTES: u64 = 16 * 1024 * 1024;
 const BATCH_BYTES: usize = 1024 * 1024;
 /// Batches that wait or are being worked on, in bytes. Part of the memory bound.
 const BATCHES_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A file to be looked at, and its place in the order of the listing.
+pub struct FileTask {
+    pub found: Found,
+    pub number: u64,
+}
 
 /// What the threads of a run take from their queue.
 pub enum Work {

@@ -1,0 +1,65 @@
+//! All commands, and which file runs which.
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use super::context::Context;
+use super::global::Global;
+use super::{backup, cat, database, demo, index, init, key, ls, output, restore, snapshots};
+
+/// Encrypted, deduplicated offsite backups of an Immich photo library that can prove they restore.
+#[derive(Parser)]
+#[command(
+    name = "offsite",
+    version,
+    max_term_width = 100,
+    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 snapshot saved but some files could not \
+                  be read, 4 damage found or restore incomplete, 10 no repository there, 12 wrong \
+                  passphrase or read key needed, 130 interrupted."
+)]
+struct Arguments {
+    #[command(flatten)]
+    global: Global,
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    Init(init::Args),
+    Backup(backup::Args),
+    Snapshots(snapshots::Args),
+    Ls(ls::Args),
+    Cat(cat::Args),
+    Database(database::Args),
+    Restore(restore::Args),
+    #[command(subcommand)]
+    Index(index::Command),
+    #[command(subcommand)]
+    Key(key::Command),
+    Demo(demo::Args),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let Arguments { global, command } = Arguments::parse();
+    let json = global.json;
+    let context = Context::new(global);
+    let result = match command {
+        Command::Init(args) => init::run(&context, &args),
+        Command::Backup(args) => backup::run(&context, &args),
+        Command::Snapshots(args) => snapshots::run(&context, &args),
+        Command::Ls(args) => ls::run(&context, &args),
+        Command::Cat(args) => cat::run(&context, &args),
+        Command::Database(args) => database::run(&context, &args),
+        Command::Restore(args) => restore::run(&context, &args),
+        Command::Index(command) => index::run(&context, &command),
+        Command::Key(command) => key::run(&context, &command),
+        Command::Demo(args) => demo::run(&context, &args),
+    };
+    match result {
+        Ok(status) => status.into(),
+        Err(failure) => output::report(&failure, json),
+    }
+}

@@ -1,0 +1,197 @@
+//! `offsite backup`
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use serde_json::{Value, json};
+
+use super::context::{Access, Context, host_name};
+use super::exit::{Failure, Result, Status};
+use super::{output, show};
+use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
+use crate::source::database::DatabaseSource;
+
+/// Make a snapshot of the database dump and the photos, bound together
+///
+/// The dump is read first and judged: one that failed, was cut short or shrank to less than half
+/// commits nothing. Then the files; what did not change since the last time is not read again.
+#[derive(ClapArgs, Debug)]
+pub struct Args {
+    /// Other files and folders to take along
+    #[arg(value_name = "PATH")]
+    paths: Vec<PathBuf>,
+    /// Immich's upload location: takes library, upload and profile, leaves generated folders out
+    #[arg(long, value_name = "DIR")]
+    immich: Option<PathBuf>,
+    /// A command that writes the dump to standard output (runs through sh -c)
+    #[arg(long, value_name = "CMD", group = "dump")]
+    database_command: Option<String>,
+    /// A dump in a file: plain, .gz or .zst
+    #[arg(long, value_name = "FILE", group = "dump")]
+    database_file: Option<PathBuf>,
+    /// The dump comes in on standard input
+    #[arg(long, group = "dump")]
+    database_stdin: bool,
+    /// There is no database to back up
+    #[arg(long, group = "dump")]
+    no_database: bool,
+    /// Take a dump that lost more than half of itself since the last good one
+    #[arg(long)]
+    accept_shrunk: bool,
+    /// Leave out what matches; without a slash it is a name at any depth
+    #[arg(long, value_name = "GLOB")]
+    exclude: Vec<String>,
+    /// A label for the snapshot
+    #[arg(long, value_name = "T")]
+    tag: Vec<String>,
+    /// The name of this machine in the snapshot
+    #[arg(long, value_name = "H")]
+    host: Option<String>,
+}
+
+impl Args {
+    fn database(&self) -> std::result::Result<Option<DatabaseSource>, Failure> {
+        if let Some(command) = &self.database_command {
+            return Ok(Some(DatabaseSource::Command(command.clone())));
+        }
+        if let Some(file) = &self.database_file {
+            return Ok(Some(DatabaseSource::File(file.clone())));
+        }
+        if self.database_stdin {
+            return Ok(Some(DatabaseSource::Stdin));
+        }
+        if self.immich.is_some() && !self.no_database {
+            return Err(Failure::usage(
+                "an Immich library without its database restores to nameless files",
+                "give --database-command CMD or --database-file FILE, or say --no-database",
+            ));
+        }
+        Ok(None)
+    }
+}
+
+pub fn run(context: &Context, args: &Args) -> Result {
+    if args.immich.is_none() && args.paths.is_empty() && args.database()?.is_none() {
+        return Err(Failure::usage(
+            "nothing to back up was named",
+            "give --immich DIR, or the folders to take",
+        ));
+    }
+    let source = SourceChoice {
+        immich: args.immich.clone(),
+        paths: args.paths.clone(),
+        database: args.database()?,
+        exclude: args.exclude.clone(),
+    };
+    let current = std::env::current_dir()
+        .map_err(|error| Failure::failed(error, "change to a folder that exists"))?;
+    let options = BackupOptions {
+        source,
+        current,
+        host: args.host.clone().unwrap_or_else(host_name),
+        tags: args.tag.clone(),
+        accept_shrunk: args.accept_shrunk,
+        checkpoint: CheckpointRule::default(),
+    };
+    let (repository, state) = context.repository(Access::Writer)?;
+    let _lock = state.lock_source(&ops::source_name(&options))?;
+    let index = state.open_index()?;
+    let report = ops::backup(&repository, &index, &options, context.progress.as_ref());
+    crate::progress::Progress::finish(context.progress.as_ref());
+    let report = report?;
+    if context.global.json {
+        output::json(&as_json(&report))?;
+    } else if !context.global.quiet {
+        output::lines(&summary(&report, &repository.store.url()))?;
+    }
+    Ok(if report.problems_total > 0 {
+        Status::SomeUnreadable
+    } else {
+        Status::Done
+    })
+}
+
+fn as_json(report: &BackupReport) -> Value {
+    let figures = &report.statistics;
+    let problems: Vec<_> = report
+        .problems
+        .iter()
+        .map(|problem| json!({ "path": show::harmless(&problem.path), "error": problem.error }))
+        .collect();
+    json!({
+        "snapshot": report.snapshot.to_string(),
+        "time": show::rfc3339(report.time),
+        "files_new": figures.files_new,
+        "files_changed": figures.files_changed,
+        "files_unmodified": figures.files_unmodified,
+        "files_total": figures.files,
+        "bytes_total": figures.bytes,
+        "bytes_read": figures.bytes_read,
+        "bytes_added": figures.bytes_added,
+        "bytes_stored": figures.bytes_stored,
+        "bytes_uploaded": report.bytes_uploaded,
+        "objects_uploaded": report.objects_uploaded,
+        "database": report.database.as_ref().map(|database| json!({
+            "kind": database.kind, "bytes": database.bytes, "rows": database.rows, "complete": true,
+        })),
+        "audit": {},
+        "problems": problems,
+        "problems_total": report.problems_total,
+        "duration_seconds": report.duration.as_secs_f64(),
+    })
+}
+
+/// At most ten lines that a person who takes photos understands.
+fn summary(report: &BackupReport, url: &str) -> Vec<String> {
+    let ink = show::ink_for_stdout();
+    let figures = &report.statistics;
+    let id = report.snapshot.to_string();
+    let short = id.get(..12).unwrap_or(&id);
+    let mut lines = vec![
+        format!(
+            "{} {short} of {}",
+            ink.good("Saved snapshot"),
+            show::time(report.time)
+        ),
+        format!(
+            "  files     {}: {} new, {} changed, {} unchanged",
+            show::count(figures.files),
+            show::count(figures.files_new),
+            show::count(figures.files_changed),
+            show::count(figures.files_unmodified)
+        ),
+    ];
+    if let Some(database) = &report.database {
+        lines.push(format!(
+            "  database  {} rows, {} ({}), complete",
+            show::count(database.rows),
+            show::bytes(database.bytes),
+            database.kind
+        ));
+    }
+    lines.push(format!(
+        "  contents  {}, of which {} were new",
+        show::bytes(figures.bytes),
+        show::bytes(figures.bytes_added)
+    ));
+    lines.push(format!(
+        "  sent      {} in {} to {url}",
+        show::bytes(report.bytes_uploaded),
+        show::counted(report.objects_uploaded, "object", "objects")
+    ));
+    lines.push(format!("  took      {}", show::duration(report.duration)));
+    if report.problems_total > 0 {
+        lines.push(ink.warn(&format!(
+            "  {} could not be read as it should be:",
+            show::counted(report.problems_total, "file or folder", "files or folders")
+        )));
+        for problem in report.problems.iter().take(2) {
+            lines.push(format!(
+                "    {}: {}",
+                show::harmless(&problem.path),
+                problem.error
+            ));
+        }
+    }
+    lines
+}

@@ -1,0 +1,198 @@
+//! From flags to an opened repository: store, state folder, keys.
+
+use std::env;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::exit::Failure;
+use super::global::Global;
+use super::progress::{Shown, TerminalProgress};
+use super::secret::{self, Purpose, Surroundings, Ways};
+use crate::crypto::ReadKey;
+use crate::id::RepositoryId;
+use crate::ops::{Opened, OpsError, StateFolder};
+use crate::progress::Progress;
+use crate::repository::{Repository, identify, open, unlock};
+use crate::seams::Seams;
+use crate::store::open::{OpenOptions, StoreUrl, open as open_store};
+use crate::store::retry::RetryOptions;
+use crate::store::throttle::Limits;
+use crate::store::{ErrorKind, Store};
+
+/// Which key a command needs.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Access {
+    /// The writer key of this host; the passphrase only where there is none.
+    Writer,
+    /// Contents are read: the passphrase or the words.
+    Reader,
+    /// The read key if passphrase or words are given, without asking for them.
+    ReaderIfGiven,
+}
+
+/// What every command begins with.
+pub struct Context {
+    pub global: Global,
+    pub seams: Seams,
+    pub progress: Arc<TerminalProgress>,
+}
+
+impl Context {
+    pub fn new(global: Global) -> Self {
+        let shown = Shown::from_flags(global.quiet, global.no_progress);
+        Self {
+            global,
+            seams: Seams::real(),
+            progress: Arc::new(TerminalProgress::new(shown)),
+        }
+    }
+
+    /// The repository's address.
+    pub fn url(&self) -> Result<StoreUrl, Failure> {
+        let Some(url) = &self.global.repo else {
+            return Err(Failure::usage(
+                "no repository was named",
+                "give --repo URL, or set OFFSITE_REPOSITORY",
+            ));
+        };
+        Ok(url.parse::<StoreUrl>()?)
+    }
+
+    /// The store at the repository's address.
+    pub fn store(&self, create: bool) -> Result<Arc<dyn Store>, Failure> {
+        let progress: Arc<dyn Progress> = self.progress.clone();
+        let options = OpenOptions {
+            endpoint: self.global.endpoint.clone(),
+            region: self.global.region.clone(),
+            limits: Limits {
+                upload: self.global.upload_limit,
+                download: self.global.download_limit,
+            },
+            retry: RetryOptions {
+                progress: Some(progress),
+                ..RetryOptions::default()
+            },
+            create,
+            ..OpenOptions::default()
+        };
+        Ok(open_store(&self.url()?, &options, &self.seams)?)
+    }
+
+    /// Where this host keeps what it knows of a repository.
+    pub fn state(&self, repository: RepositoryId) -> Result<StateFolder, Failure> {
+        let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
+        let directory = self
+            .global
+            .state_dir
+            .clone()
+            .or_else(|| folder("XDG_STATE_HOME").map(|home| PathBuf::from(home).join("offsite")))
+            .or_else(|| {
+                folder("HOME").map(|home| PathBuf::from(home).join(".local/state/offsite"))
+            });
+        let directory = directory.ok_or_else(|| {
+            Failure::usage(
+                "there is no place to keep state",
+                "give --state-dir DIR or set HOME",
+            )
+        })?;
+        Ok(StateFolder::new(&directory, repository))
+    }
+
+    /// Opens the repository with the key that `access` asks for.
+    pub fn repository(&self, access: Access) -> Result<(Repository, StateFolder), Failure> {
+        let store = self
+            .store(false)
+            .map_err(|failure| failure.with_address(&self.global.repo))?;
+        let id = identify(store.as_ref())?;
+        let state = self.state(id)?;
+        let kept = state.writer_key()?;
+        let reader = match access {
+            Access::Reader => Some(self.read_key(store.as_ref(), id)?),
+            Access::Writer if kept.is_some() => None,
+            Access::ReaderIfGiven if kept.is_some() && !self.is_secret_given() => None,
+            Access::Writer | Access::ReaderIfGiven => Some(self.read_key(store.as_ref(), id)?),
+        };
+        let writer = match (kept, &reader) {
+            (Some(writer), _) => writer,
+            (None, Some(reader)) => {
+                // From now on this host can back up without the passphrase.
+                state.save_writer_key(reader.writer())?;
+                let place = state.path().display();
+                self.progress
+                    .notice(&format!("note: kept the writer key in {place}"));
+                reader.writer().clone()
+            }
+            (None, None) => return Err(OpsError::NoWriterKey.into()),
+        };
+        Ok((open(store, self.seams.clone(), writer, reader)?, state))
+    }
+
+    /// Opens the repository and brings the index level with it.
+    pub fn look(&self, access: Access) -> Result<Opened, Failure> {
+        let (repository, state) = self.repository(access)?;
+        let index = state.open_index()?;
+        Ok(Opened::look(repository, index, self.progress.as_ref())?)
+    }
+
+    fn is_secret_given(&self) -> bool {
+        let set = |name: &str| env::var_os(name).is_some_and(|value| !value.is_empty());
+        let Global {
+            passphrase_file,
+            passphrase_command,
+            words_file,
+            ..
+        } = &self.global;
+        passphrase_file.is_some()
+            || passphrase_command.is_some()
+            || words_file.is_some()
+            || set("OFFSITE_PASSPHRASE")
+            || set("OFFSITE_PASSPHRASE_FILE")
+    }
+
+    /// The read key, from the words or the passphrase.
+    fn read_key(&self, store: &dyn Store, id: RepositoryId) -> Result<ReadKey, Failure> {
+        let progress = self.progress.as_ref();
+        if let Some(file) = &self.global.words_file {
+            let words = secret::words(Some(file), &Surroundings, progress)?;
+            let key =
+                ReadKey::from_words(&words).map_err(crate::repository::RepositoryError::from)?;
+            if key.writer().repository() != id {
+                let url = store.url();
+                return Err(crate::repository::RepositoryError::OtherRepository { url }.into());
+            }
+            return Ok(key);
+        }
+        let passphrase = secret::passphrase(&self.ways(), Purpose::Open, &Surroundings, progress)?;
+        progress.stage("Unlocking", None);
+        let key = unlock(store, id, &passphrase);
+        progress.finish();
+        Ok(key?)
+    }
+
+    pub fn ways(&self) -> Ways {
+        Ways {
+            file: self.global.passphrase_file.clone(),
+            command: self.global.passphrase_command.clone(),
+        }
+    }
+}
+
+/// The name of this machine.
+pub fn host_name() -> String {
+    rustix::system::uname()
+        .nodename()
+        .to_string_lossy()
+        .into_owned()
+}
+
+impl Failure {
+    /// A missing folder or bucket, where a repository was expected, is "no repository there".
+    fn with_address(self, repo: &Option<String>) -> Self {
+        match (self.store_kind(), repo) {
+            (Some(ErrorKind::NoContainer), Some(url)) => {
+                crate::repository::RepositoryError::NoRepository { url: url.clone() }.into()
+            }
+            _ => self,
+        }
+    }
+}

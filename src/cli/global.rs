@@ -1,0 +1,93 @@
+//! Flags of all commands.
+
+use std::num::NonZeroU64;
+use std::path::PathBuf;
+
+use clap::Args;
+
+/// See `offsite help`; secrets never come in as arguments.
+#[derive(Args, Debug, Clone, Default)]
+#[command(next_help_heading = "Everywhere")]
+pub struct Global {
+    /// Where the repository is: a folder, file:///folder or s3://bucket/prefix
+    #[arg(long, global = true, value_name = "URL", env = "OFFSITE_REPOSITORY")]
+    pub repo: Option<String>,
+    /// The S3 server, where it is not Amazon's
+    #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL")]
+    pub endpoint: Option<String>,
+    /// The region of the bucket
+    #[arg(long, global = true)]
+    pub region: Option<String>,
+    /// Where this host keeps its writer key and index
+    #[arg(long, global = true, value_name = "DIR", env = "OFFSITE_STATE_DIR")]
+    pub state_dir: Option<PathBuf>,
+    /// Read the passphrase from a file
+    #[arg(long, global = true, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
+    /// Read the passphrase from a command
+    #[arg(long, global = true, value_name = "CMD")]
+    pub passphrase_command: Option<String>,
+    /// Read the 24 words of the recovery kit from a file, instead of a passphrase (- is standard
+    /// input)
+    #[arg(long, global = true, value_name = "FILE")]
+    pub words_file: Option<PathBuf>,
+    /// One JSON document on standard output, nothing else there
+    #[arg(long, global = true)]
+    pub json: bool,
+    /// Say nothing but errors
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+    /// Say more
+    #[arg(long, short, global = true)]
+    pub verbose: bool,
+    /// No bars
+    #[arg(long, global = true)]
+    pub no_progress: bool,
+    /// Send at most so many bytes a second (such as 500k or 2M)
+    #[arg(long, global = true, value_name = "RATE", value_parser = rate)]
+    pub upload_limit: Option<NonZeroU64>,
+    /// Fetch at most so many bytes a second
+    #[arg(long, global = true, value_name = "RATE", value_parser = rate)]
+    pub download_limit: Option<NonZeroU64>,
+}
+
+/// `500k`, `2M`, `1G`, or bytes; decimal units.
+fn rate(text: &str) -> Result<NonZeroU64, String> {
+    let text = text.trim();
+    let split = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(split);
+    let factor = match unit
+        .trim()
+        .trim_end_matches("/s")
+        .to_ascii_lowercase()
+        .as_str()
+    {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        _ => return Err("write a rate such as 500k, 2M or 1G (bytes a second)".to_owned()),
+    };
+    let number: u64 = digits
+        .parse()
+        .map_err(|_| "a rate begins with a number".to_owned())?;
+    let rate = number.checked_mul(factor).and_then(NonZeroU64::new);
+    rate.ok_or_else(|| "a rate must be more than nothing".to_owned())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rates_are_read_in_decimal_units() {
+        assert_eq!(rate("500k").unwrap().get(), 500_000);
+        assert_eq!(rate("2 MB/s").unwrap().get(), 2_000_000);
+        assert_eq!(rate("7").unwrap().get(), 7);
+        for wrong in ["", "fast", "0", "0M", "1T", "-1", "99999999999999G"] {
+            assert!(rate(wrong).is_err(), "{wrong}");
+        }
+    }
+}

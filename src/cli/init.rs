@@ -1,0 +1,112 @@
+//! `offsite init`
+
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use serde_json::json;
+
+use super::context::{Context, host_name};
+use super::exit::{Failure, Result, Status};
+use super::secret::{self, Purpose, Surroundings};
+use super::{output, show};
+use crate::crypto::KdfCost;
+use crate::format::FORMAT_VERSION;
+use crate::format::parameters::Parameters;
+use crate::ops::{self, InitOptions, InitReport};
+use crate::progress::Progress;
+
+/// Make a repository in an empty folder or bucket prefix
+///
+/// Draws a new key, guards it with a passphrase, and leaves on this host what it needs to back up:
+/// a writer key, which can add backups but cannot read them. With --recovery-kit it writes a page
+/// to print: 24 words that open the repository when passphrase and host are lost.
+#[derive(ClapArgs, Debug)]
+pub struct Args {
+    /// Write the recovery kit here: a page to print (FILE.html, or FILE.txt for plain text)
+    #[arg(long, value_name = "FILE")]
+    recovery_kit: Option<PathBuf>,
+    /// When a pack is full, in MiB
+    #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=64))]
+    pack_size: u32,
+}
+
+pub fn run(context: &Context, args: &Args) -> Result {
+    if let Some(kit) = args.recovery_kit.as_ref().filter(|kit| kit.exists()) {
+        return Err(Failure::usage(
+            &format!("{} exists already", kit.display()),
+            "an old recovery kit is precious: choose another name",
+        ));
+    }
+    let url = context.url()?;
+    let progress = context.progress.as_ref();
+    let passphrase = secret::passphrase(&context.ways(), Purpose::Choose, &Surroundings, progress)?;
+    let store = context.store(true)?;
+    progress.stage("Making the repository", None);
+    let options = InitOptions {
+        passphrase: &passphrase,
+        cost: KdfCost::DEFAULT,
+        host: host_name(),
+        pack_bytes: args.pack_size << 20,
+    };
+    debug_assert!(
+        options.pack_bytes <= Parameters::PACK_BYTES_MAX,
+        "clap has checked it"
+    );
+    let report = ops::init(store, &context.seams, &options);
+    progress.finish();
+    let report = report?;
+    let state = context.state(report.repository.id())?;
+    state.save_writer_key(&report.repository.writer)?;
+    if let Some(path) = &args.recovery_kit {
+        write_kit(context, &report, path)?;
+    }
+    let id = report.repository.id().to_string();
+    if context.global.json {
+        output::json(&json!({ "repository_id": id, "url": url.to_string() }))?;
+        return Ok(Status::Done);
+    }
+    let mut lines = vec![
+        format!("Made the repository {id} at {url}."),
+        format!(
+            "This host's writer key is in {}: it can back up, but not read.",
+            state.path().display()
+        ),
+    ];
+    match &args.recovery_kit {
+        Some(path) => lines.push(format!(
+            "The recovery kit is in {}: print it, keep it away from this machine, delete the file.",
+            path.display()
+        )),
+        None => lines.push(
+            "Without the passphrase nothing can be restored. offsite key kit FILE writes a \
+             recovery kit to print."
+                .to_owned(),
+        ),
+    }
+    lines.push("Next: offsite backup --immich DIR --database-command CMD".to_owned());
+    output::lines(&lines)?;
+    Ok(Status::Done)
+}
+
+fn write_kit(
+    context: &Context,
+    report: &InitReport,
+    path: &std::path::Path,
+) -> std::result::Result<(), Failure> {
+    let reader = report.repository.read_key("to write a recovery kit")?;
+    super::key::write_kit(
+        context,
+        reader,
+        &report.repository_object,
+        FORMAT_VERSION,
+        path,
+    )
+    .inspect_err(|_| {
+        // The repository is there and sound; the kit can be written again.
+        context.progress.notice(&format!(
+            "the repository was made, but not the recovery kit {}: offsite key kit FILE \
+                 writes one",
+            show::harmless(path.as_os_str().as_encoded_bytes())
+        ));
+    })
+}

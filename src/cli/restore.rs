@@ -1,0 +1,168 @@
+//! `offsite restore`
+
+use std::ffi::OsString;
+use std::os::unix::ffi::OsStrExt;
+use std::path::PathBuf;
+
+use clap::Args as ClapArgs;
+use serde_json::json;
+
+use super::context::{Access, Context};
+use super::exit::{Failure, Result, Status};
+use super::{output, show, when};
+use crate::ops::{self, Opened, RestoreOptions, RestoreReport};
+use crate::progress::Progress;
+use crate::repository::{SnapshotFilter, StoredSnapshot};
+
+/// Which snapshot.
+#[derive(ClapArgs, Debug)]
+pub struct Choice {
+    /// A snapshot's id or its beginning, latest, or latest~N
+    #[arg(default_value = "latest")]
+    snapshot: String,
+    /// The newest at or before this time: 2026-11-01, '2026-11-01 03:00', '3 days ago'
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// Only snapshots of this machine
+    #[arg(long, value_name = "H")]
+    host: Option<String>,
+}
+
+impl Choice {
+    /// The snapshot that is meant.
+    pub fn choose<'o>(
+        &self,
+        context: &Context,
+        opened: &'o Opened,
+    ) -> std::result::Result<&'o StoredSnapshot, Failure> {
+        let now = context.seams.clock.now();
+        let at = self
+            .at
+            .as_deref()
+            .map(|text| when::parse(text, now))
+            .transpose()?;
+        if at.is_some() && !self.snapshot.starts_with("latest") {
+            return Err(Failure::usage(
+                "a snapshot and a time were named",
+                "name one of the two",
+            ));
+        }
+        let filter = SnapshotFilter {
+            host: self.host.clone(),
+            at,
+            tag: None,
+        };
+        let chosen = opened.snapshot(&self.snapshot, &filter)?;
+        if let Some(reason) = &chosen.record.suspect {
+            let id: String = chosen.id.to_string().chars().take(12).collect();
+            context
+                .progress
+                .notice(&format!("snapshot {id} is suspect: {reason}"));
+        }
+        Ok(chosen)
+    }
+}
+
+/// Bring a snapshot back, into a folder
+///
+/// Every chunk is verified, and a file appears under its name only when it is whole. Run it again
+/// after an interruption: what is there and right is not fetched again.
+#[derive(ClapArgs, Debug)]
+pub struct Args {
+    #[command(flatten)]
+    choice: Choice,
+    /// The folder to restore into
+    #[arg(long, value_name = "DIR")]
+    target: PathBuf,
+    /// Only this folder or file of the snapshot
+    #[arg(long, value_name = "SUBFOLDER")]
+    path: Option<OsString>,
+    /// Files, but not the database dump
+    #[arg(long, conflicts_with = "database_only")]
+    files_only: bool,
+    /// The database dump alone, as DIR/database.sql
+    #[arg(long)]
+    database_only: bool,
+}
+
+pub fn run(context: &Context, args: &Args) -> Result {
+    let opened = context.look(Access::Reader)?;
+    let snapshot = args.choice.choose(context, &opened)?;
+    let path = args
+        .path
+        .as_ref()
+        .map_or(&[] as &[u8], |path| path.as_bytes());
+    let path = path.strip_prefix(b"/").unwrap_or(path);
+    let path = path.strip_suffix(b"/").unwrap_or(path).to_vec();
+    let options = RestoreOptions {
+        target: args.target.clone(),
+        files: !args.database_only,
+        database: !args.files_only && path.is_empty(),
+        path,
+    };
+    let (repository, index) = (&opened.repository, &opened.index);
+    let report = ops::restore(
+        repository,
+        index,
+        &snapshot.record,
+        &options,
+        context.progress.as_ref(),
+    );
+    context.progress.finish();
+    let report = report?;
+    let status = if report.problems.is_empty() {
+        Status::Done
+    } else {
+        Status::Damage
+    };
+    tell(context, args, snapshot, &report)?;
+    Ok(status)
+}
+
+/// What was restored, and all that was not.
+fn tell(
+    context: &Context,
+    args: &Args,
+    snapshot: &StoredSnapshot,
+    report: &RestoreReport,
+) -> std::result::Result<(), Failure> {
+    if context.global.json {
+        let problems: Vec<_> = report
+            .problems
+            .iter()
+            .map(|(path, error)| json!({ "path": show::harmless(path), "error": error }))
+            .collect();
+        output::json(&json!({
+            "snapshot": snapshot.id.to_string(),
+            "files_restored": report.files_restored,
+            "files_skipped": report.files_skipped,
+            "bytes_restored": report.bytes_restored,
+            "owners_not_set": report.owners_not_set,
+            "problems": problems,
+        }))?;
+        return Ok(());
+    }
+    if report.owners_not_set > 0 {
+        context.progress.notice(&format!(
+            "the owner of {} could not be set: only root can give files away",
+            show::counted(report.owners_not_set, "entry", "entries")
+        ));
+    }
+    let ink = show::ink_for_stdout();
+    let mut lines = vec![format!(
+        "Restored {} ({}) of the snapshot of {} to {}; {} were there already.",
+        show::counted(report.files_restored, "file", "files"),
+        show::bytes(report.bytes_restored),
+        show::time(snapshot.record.time),
+        args.target.display(),
+        show::count(report.files_skipped),
+    )];
+    if !report.problems.is_empty() {
+        let number = show::counted(report.problems.len() as u64, "problem", "problems");
+        lines.push(ink.bad(&format!("The restore is not complete: {number}.")));
+    }
+    for (path, error) in &report.problems {
+        lines.push(format!("  {}: {error}", show::harmless(path)));
+    }
+    output::lines(&lines)
+}

@@ -1,0 +1,85 @@
+//! `offsite snapshots`
+
+use clap::Args as ClapArgs;
+use serde_json::{Value, json};
+
+use super::context::{Access, Context};
+use super::exit::{Result, Status};
+use super::output;
+use super::show::{self, Align, Table};
+use crate::repository::{SnapshotFilter, StoredSnapshot};
+
+/// List the snapshots, oldest first
+#[derive(ClapArgs, Debug)]
+pub struct Args {
+    /// Only those with this label
+    #[arg(long, value_name = "T")]
+    tag: Option<String>,
+    /// Only those of this machine
+    #[arg(long, value_name = "H")]
+    host: Option<String>,
+}
+
+pub fn run(context: &Context, args: &Args) -> Result {
+    let opened = context.look(Access::Writer)?;
+    let filter = SnapshotFilter {
+        host: args.host.clone(),
+        tag: args.tag.clone(),
+        ..SnapshotFilter::default()
+    };
+    let shown: Vec<_> = opened
+        .snapshots
+        .iter()
+        .filter(|one| filter.allows(&one.record))
+        .collect();
+    if context.global.json {
+        output::json(&shown.iter().map(|one| as_json(one)).collect::<Vec<_>>())?;
+        return Ok(Status::Done);
+    }
+    if shown.is_empty() {
+        output::lines(&["There is no snapshot yet. offsite backup makes one."])?;
+        return Ok(Status::Done);
+    }
+    let mut table = Table::new([
+        ("Snapshot", Align::Left),
+        ("Time", Align::Left),
+        ("Host", Align::Left),
+        ("Files", Align::Right),
+        ("Size", Align::Right),
+        ("Database", Align::Right),
+        ("New", Align::Right),
+        ("Tags", Align::Left),
+    ]);
+    for StoredSnapshot { id, record } in shown {
+        let database = record.database.as_ref();
+        table.row([
+            id.to_string().chars().take(12).collect(),
+            show::time(record.time),
+            show::harmless(record.host.as_bytes()),
+            show::count(record.statistics.files),
+            show::bytes(record.statistics.bytes),
+            database.map_or("-".to_owned(), |database| show::bytes(database.bytes)),
+            show::bytes(record.statistics.bytes_stored),
+            show::harmless(record.tags.join(", ").as_bytes()),
+        ]);
+    }
+    output::lines(&table.lines())?;
+    Ok(Status::Done)
+}
+
+fn as_json(snapshot: &StoredSnapshot) -> Value {
+    let record = &snapshot.record;
+    json!({
+        "id": snapshot.id.to_string(),
+        "time": show::rfc3339(record.time),
+        "host": record.host,
+        "tags": record.tags,
+        "files": record.statistics.files,
+        "bytes": record.statistics.bytes,
+        "bytes_stored": record.statistics.bytes_stored,
+        "database_bytes": record.database.as_ref().map(|database| database.bytes),
+        "audit": record.audit.0,
+        "problems": record.problems.as_ref().map_or(0, |problems| problems.count),
+        "suspect": record.suspect,
+    })
+}

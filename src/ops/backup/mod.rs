@@ -1,0 +1,59 @@
+//! `backup`: one snapshot of the database dump and the files, bound together.
+//!
+//! The dump is read first and judged before a file is looked at; then the files, in the order of
+//! the listing. Packs, then segments, then the snapshot record, whose arrival is the commit.
+//!
+//! `run` knows what there was before and commits at the end; `crew` is the threads; `files` takes a
+//! file, `sequence` brings entries into order, `record` composes the snapshot record.
+
+mod crew;
+mod files;
+mod options;
+mod record;
+mod roots;
+mod run;
+mod sequence;
+
+pub use options::{BackupOptions, BackupReport, DatabaseReport, SourceChoice, source_name};
+pub use sequence::SourceProblem;
+
+use crew::Crew;
+use run::Run;
+use sequence::Sequence;
+
+use crate::index::Index;
+use crate::ops::Result;
+use crate::ops::pipeline::{Chunkers, Pipeline};
+use crate::progress::Progress;
+use crate::repository::{ListingWriter, Repository};
+
+/// Makes a snapshot.
+///
+/// # Errors
+/// Of the source when nothing can be backed up or the dump is no good; of the repository. Nothing
+/// is committed then, and what was stored is found again by the next run.
+pub fn backup(
+    repository: &Repository,
+    index: &Index,
+    options: &BackupOptions,
+    progress: &dyn Progress,
+) -> Result<BackupReport> {
+    let run = Run::prepare(repository, index, options, progress)?;
+    let pipeline = Pipeline::new(repository, index, options.checkpoint)?;
+    let chunkers = Chunkers::new(repository)?;
+    let listing = ListingWriter::new(&repository.writer);
+    let sequence = Sequence::new(&pipeline, index, listing)?;
+    let crew = Crew {
+        run: &run,
+        pipeline: &pipeline,
+        chunkers: &chunkers,
+        sequence: &sequence,
+    };
+    let worked = crew.work();
+    if let Some(failure) = pipeline.take_failure() {
+        return Err(failure);
+    }
+    let (database, sequenced) = worked?;
+    pipeline.uploads.publish()?;
+    run.commit(&pipeline, database, sequenced)
+}

@@ -1,0 +1,64 @@
+//! What a backup is asked to do, and what it says it did.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::sequence::SourceProblem;
+use crate::format::snapshot::Statistics;
+use crate::id::ObjectId;
+use crate::ops::pipeline::CheckpointRule;
+use crate::seams::Timestamp;
+use crate::source::database::DatabaseSource;
+
+/// What is to be backed up.
+#[derive(Debug, Clone, Default)]
+pub struct SourceChoice {
+    /// An Immich upload location.
+    pub immich: Option<PathBuf>,
+    /// Plain files and folders.
+    pub paths: Vec<PathBuf>,
+    pub database: Option<DatabaseSource>,
+    /// Globs of what is left out.
+    pub exclude: Vec<String>,
+}
+
+#[derive(Debug, Clone)]
+pub struct BackupOptions {
+    pub source: SourceChoice,
+    /// Where relative paths start.
+    pub current: PathBuf,
+    pub host: String,
+    pub tags: Vec<String>,
+    /// A dump that lost more than half of itself is taken all the same.
+    pub accept_shrunk: bool,
+    pub checkpoint: CheckpointRule,
+}
+
+/// What a backup did.
+#[derive(Debug)]
+pub struct BackupReport {
+    pub snapshot: ObjectId,
+    pub time: Timestamp,
+    pub statistics: Statistics,
+    pub objects_uploaded: u64,
+    pub bytes_uploaded: u64,
+    pub database: Option<DatabaseReport>,
+    pub problems: Vec<SourceProblem>,
+    /// More than are in `problems` on a very bad day.
+    pub problems_total: u64,
+    pub duration: Duration,
+}
+
+#[derive(Debug, Clone)]
+pub struct DatabaseReport {
+    /// `pg_dump` or `pg_dumpall`.
+    pub kind: String,
+    pub bytes: u64,
+    pub rows: u64,
+}
+
+/// Tells the source of a backup from others of the same host, for the lock.
+pub fn source_name(options: &BackupOptions) -> Vec<u8> {
+    let SourceChoice { immich, paths, .. } = &options.source;
+    format!("{:?} {immich:?} {paths:?}", options.current).into_bytes()
+}

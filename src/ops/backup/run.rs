@@ -1,0 +1,161 @@
+//! One run: what is known before the first byte is read, and the commit at the end.
+
+use std::time::Duration;
+
+use super::files::{FileContext, FileCounts};
+use super::options::{BackupOptions, BackupReport, DatabaseReport};
+use super::record::{self, Taken};
+use super::roots;
+use super::sequence::Sequenced;
+use crate::index::Index;
+use crate::ops::Result;
+use crate::ops::pipeline::Pipeline;
+use crate::progress::Progress;
+use crate::repository::{Repository, StoredSnapshot, load_catalog, load_snapshots};
+use crate::seams::Timestamp;
+use crate::source::database::{DumpFacts, demand, shrinkage};
+use crate::source::filter::Filter;
+use crate::source::{Root, Walk};
+
+/// What is known before the first byte is read.
+pub struct Run<'r> {
+    pub repository: &'r Repository,
+    pub options: &'r BackupOptions,
+    pub progress: &'r dyn Progress,
+    roots: Vec<Root>,
+    snapshots: Vec<StoredSnapshot>,
+    pub files: FileContext<'r>,
+    began: Timestamp,
+    began_since_boot: Duration,
+    store_time: Timestamp,
+}
+
+/// A dump that was read and judged good.
+pub struct DumpTaken {
+    pub facts: DumpFacts,
+    pub began: Timestamp,
+    pub ended: Timestamp,
+}
+
+impl<'r> Run<'r> {
+    pub fn prepare(
+        repository: &'r Repository,
+        index: &'r Index,
+        options: &'r BackupOptions,
+        progress: &'r dyn Progress,
+    ) -> Result<Self> {
+        let clock = repository.seams.clock.as_ref();
+        let (began, began_since_boot) = (clock.now(), clock.since_boot());
+        let roots = roots::resolve(&options.source, &options.current, progress)?;
+        progress.stage("Looking at the repository", None);
+        let store_time = repository.store.now()?;
+        let snapshots = load_snapshots(repository, index, &mut |name, problem| {
+            progress.notice(&format!(
+                "{name} cannot be used: {problem}; run offsite verify"
+            ));
+        })?;
+        let facts = load_catalog(repository, index)?;
+        for (name, problem) in &facts.damaged_segments {
+            progress.notice(&format!(
+                "{name} cannot be used: {problem}; run offsite verify"
+            ));
+        }
+        progress.finish();
+        let files = FileContext {
+            index,
+            clock,
+            counts: FileCounts::default(),
+        };
+        Ok(Self {
+            repository,
+            options,
+            progress,
+            roots,
+            snapshots,
+            files,
+            began,
+            began_since_boot,
+            store_time,
+        })
+    }
+
+    pub fn walk(&self) -> Result<Walk> {
+        Ok(Walk::new(
+            &self.roots,
+            Filter::new(&self.options.source.exclude)?,
+        )?)
+    }
+
+    /// The newest good snapshot of the same host and source.
+    pub fn parent(&self) -> Option<&StoredSnapshot> {
+        self.snapshots.iter().rev().find(|one| {
+            one.record.host == self.options.host
+                && one.record.suspect.is_none()
+                && record::same_source(&one.record, &self.roots)
+        })
+    }
+
+    pub fn judge_dump(&self, facts: &DumpFacts) -> Result<()> {
+        if self.options.source.immich.is_some() {
+            demand::immich(facts)?;
+        }
+        let good = self.snapshots.iter().rev().find_map(|one| {
+            let comparable = one.record.host == self.options.host
+                && one.record.suspect.is_none()
+                && record::same_source(&one.record, &self.roots);
+            one.record.database.as_ref().filter(|_| comparable)
+        });
+        if let Some(good) = good.filter(|_| !self.options.accept_shrunk) {
+            let rows_total = good.rows.0.values().sum();
+            shrinkage::compare(
+                facts,
+                &shrinkage::Baseline {
+                    bytes: good.bytes,
+                    rows_total,
+                },
+            )?;
+        }
+        Ok(())
+    }
+
+    pub fn commit(
+        &self,
+        pipeline: &Pipeline<'_>,
+        dump: Option<DumpTaken>,
+        sequenced: Sequenced,
+    ) -> Result<BackupReport> {
+        let clock = self.repository.seams.clock.as_ref();
+        let database = dump.map(|dump| record::database(dump.facts, dump.began, dump.ended));
+        let record = record::compose(Taken {
+            options: self.options,
+            roots: &self.roots,
+            began: self.began,
+            finished: clock.now(),
+            store_time: self.store_time,
+            session: pipeline.session(),
+            continues: pipeline.uploads.continues(),
+            parent: self.parent().map(|one| one.id),
+            database,
+            sequenced: &sequenced,
+            counts: &self.files.counts,
+            totals: pipeline.totals(),
+        });
+        let object = record::store(self.repository, self.files.index, &record)?;
+        let (objects, bytes) = pipeline.uploads.totals();
+        Ok(BackupReport {
+            snapshot: object.id,
+            time: record.time,
+            statistics: record.statistics,
+            objects_uploaded: objects + 1,
+            bytes_uploaded: bytes + object.bytes.len() as u64,
+            database: record.database.map(|database| DatabaseReport {
+                kind: database.kind,
+                bytes: database.bytes,
+                rows: database.rows.0.values().sum(),
+            }),
+            problems: sequenced.problems,
+            problems_total: sequenced.problems_total,
+            duration: clock.since_boot().saturating_sub(self.began_since_boot),
+        })
+    }
+}

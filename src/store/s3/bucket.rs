@@ -1,0 +1,94 @@
+//! The bucket itself: its client, what was learnt of the store, and the runtime that serves its
+//! connections.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Duration;
+
+use aws_sdk_s3::Client;
+use tokio::runtime::Runtime;
+
+use super::client::connect;
+use super::exchange::ANSWER_TIME;
+use super::options::S3Options;
+use crate::seams::{Clock, Seams};
+use crate::store::{ErrorKind, Result, StoreError, name};
+
+/// Keeps objects in a bucket.
+pub struct S3 {
+    pub(super) bucket: String,
+    pub(super) prefix: String,
+    pub(super) client: Client,
+    pub(super) clock: Arc<dyn Clock>,
+    /// An exchange was seen to be encrypted: bodies need no signature of their own (`calls`).
+    pub(super) is_tls: Arc<AtomicBool>,
+    /// The store was seen to refuse a body without a checksum (`calls`).
+    pub(super) wants_checksum: AtomicBool,
+    /// The store was seen not to know conditional puts (`calls`).
+    pub(super) lacks_conditions: AtomicBool,
+    /// How long the server may take to say anything (`exchange`).
+    pub(super) answer_time: Duration,
+    /// `None` only while it is being dropped.
+    runtime: Option<Runtime>,
+}
+
+impl S3 {
+    /// Prepares the client. Makes no request to the store; the chain of credentials may ask
+    /// metadata services for a region.
+    ///
+    /// # Errors
+    /// `Invalid` for settings that cannot work.
+    pub fn open(options: &S3Options, seams: &Seams) -> Result<Self> {
+        let failed = |kind| StoreError::new(kind, "open", "");
+        let prefix = options.prefix.trim_matches('/').to_owned();
+        if !prefix.is_empty() {
+            name::check(&prefix, "open")?;
+        }
+        if options.bucket.is_empty() {
+            return Err(failed(ErrorKind::Invalid).because("no bucket is named"));
+        }
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .thread_name("offsite-s3")
+            .enable_all()
+            .build()
+            .map_err(|error| failed(ErrorKind::Other).caused_by(error))?;
+        let client = runtime.block_on(connect(options))?;
+        Ok(Self {
+            bucket: options.bucket.clone(),
+            prefix,
+            client,
+            clock: seams.clock.clone(),
+            is_tls: Arc::default(),
+            wants_checksum: AtomicBool::new(false),
+            lacks_conditions: AtomicBool::new(false),
+            answer_time: ANSWER_TIME,
+            runtime: Some(runtime),
+        })
+    }
+
+    /// Waits on the calling thread; connections are served by the runtime's own.
+    pub(super) fn block_on<T>(&self, call: impl Future<Output = Result<T>>) -> Result<T> {
+        match &self.runtime {
+            Some(runtime) => runtime.block_on(call),
+            // Nobody holds a reference while it is being dropped.
+            None => Err(StoreError::new(ErrorKind::Other, "reach", "")),
+        }
+    }
+
+    pub(super) fn key(&self, name: &str) -> String {
+        match self.prefix.as_str() {
+            "" => name.to_owned(),
+            prefix => format!("{prefix}/{name}"),
+        }
+    }
+}
+
+impl Drop for S3 {
+    fn drop(&mut self) {
+        if let Some(runtime) = self.runtime.take() {
+            // Without waiting for a name lookup that hangs.
+            runtime.shutdown_background();
+        }
+    }
+}
