@@ -95,32 +95,6 @@ impl Index {
         })
     }
 
-    /// The chunks of a pack, in the order of their frames.
-    ///
-    /// # Errors
-    /// `Sqlite`.
-    pub fn chunks_of(&self, pack: &ObjectId) -> Result<Vec<ChunkRow>> {
-        self.with(|connection| {
-            // No index leads from packs to chunks: it would cost as much as the table, and only
-            // the rare run that follows an interrupted one asks.
-            let mut statement = connection.prepare_cached(
-                "SELECT chunks.id, start, stored, plain, position, codec FROM chunks
-                 WHERE pack = (SELECT number FROM packs WHERE packs.id = ?) ORDER BY start",
-            )?;
-            let rows = statement.query_map([pack.as_bytes().as_slice()], |row| {
-                Ok(ChunkRow {
-                    id: ChunkId::new(row.get(0)?),
-                    start: row.get(1)?,
-                    stored: row.get(2)?,
-                    plain: row.get(3)?,
-                    position: row.get(4)?,
-                    codec: row.get(5)?,
-                })
-            })?;
-            rows.collect()
-        })
-    }
-
     /// How many places of chunks are known.
     ///
     /// # Errors
@@ -210,7 +184,8 @@ pub(super) mod tests {
         assert_eq!(places.len(), 2);
         assert!(places[0].live && places[0].pack == ObjectId::new([2; 32]) && !places[1].live);
         assert_eq!(places[0].chunk, chunk(5));
-        assert_eq!(index.chunks_of(&ObjectId::new([2; 32])).unwrap().len(), 2);
+        let claim = index.pack(&ObjectId::new([2; 32])).unwrap().unwrap();
+        assert_eq!(index.chunks_of(&claim).unwrap().len(), 2);
         assert!(index.places(&ChunkId::new([9; 32])).unwrap().is_empty());
         assert!(
             !index

@@ -1,6 +1,6 @@
 //! Packs and segments: what the store holds, as far as this host knows.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 
 use super::{Index, IndexError, Result};
 use crate::id::{ObjectId, SessionId};
@@ -17,18 +17,6 @@ pub struct IndexedPack {
     /// The pack's header as stored.
     pub header: Vec<u8>,
     pub chunks: Vec<super::chunks::ChunkRow>,
-}
-
-/// A pack as the index knows it, without its chunks.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct KnownPack {
-    pub id: ObjectId,
-    pub bytes: u64,
-    pub class: u8,
-    pub crc: u64,
-    pub header: Vec<u8>,
-    pub live: bool,
-    pub published: bool,
 }
 
 impl Index {
@@ -117,8 +105,8 @@ impl Index {
         Ok(())
     }
 
-    /// Marks as live exactly the packs (of data, or of listings) that `list` shows with their
-    /// right size. `list` must give ids in ascending order; nothing is held in memory but what
+    /// Marks as live exactly the claims of packs (of data, or of listings) that `list` shows with
+    /// the size claimed. `list` must give ids in ascending order; nothing is held in memory but what
     /// changed. Packs that the index does not know are given to `stranger`.
     ///
     /// # Errors
@@ -142,9 +130,10 @@ impl Index {
             };
             let mut next = advance().map_err(|e| self.error(e))?;
             let mut take = |upto: Option<ObjectId>, seen: Option<u64>| -> rusqlite::Result<bool> {
+                let mut known = false;
                 while let Some(row) = &next {
                     if upto.is_some_and(|id| row.id > id) {
-                        return Ok(false);
+                        break;
                     }
                     let here = upto == Some(row.id);
                     let live = here && seen == Some(row.bytes);
@@ -152,11 +141,9 @@ impl Index {
                         changes.push((row.number, live));
                     }
                     next = advance()?;
-                    if here {
-                        return Ok(true);
-                    }
+                    known |= here;
                 }
-                Ok(false)
+                Ok(known)
             };
             list(&mut |id, bytes| match take(Some(id), Some(bytes)) {
                 Ok(true) => {}
@@ -186,63 +173,6 @@ impl Index {
             transaction.commit()
         })
     }
-
-    /// Packs with that id, if known.
-    ///
-    /// # Errors
-    /// `Sqlite`.
-    pub fn pack(&self, id: &ObjectId) -> Result<Option<KnownPack>> {
-        self.with(|connection| {
-            let sql = format!("SELECT {PACK_COLUMNS} FROM packs WHERE id = ?");
-            let mut statement = connection.prepare_cached(&sql)?;
-            statement
-                .query_row([id.as_bytes().as_slice()], known_pack)
-                .optional()
-        })
-    }
-
-    /// All packs, in the order of their ids, without their chunks.
-    ///
-    /// # Errors
-    /// `Sqlite`.
-    pub fn packs_after(&self, after: Option<&ObjectId>, count: u32) -> Result<Vec<KnownPack>> {
-        let after = after.map_or(Vec::new(), |id| id.as_bytes().to_vec());
-        self.with(|connection| {
-            let sql = format!("SELECT {PACK_COLUMNS} FROM packs WHERE id > ? ORDER BY id LIMIT ?");
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map(params![after, count], known_pack)?;
-            rows.collect()
-        })
-    }
-
-    /// Live packs that no listed segment names.
-    ///
-    /// # Errors
-    /// `Sqlite`.
-    pub fn unpublished_packs(&self) -> Result<Vec<KnownPack>> {
-        self.with(|connection| {
-            let sql = format!(
-                "SELECT {PACK_COLUMNS} FROM packs WHERE segment IS NULL AND live ORDER BY id"
-            );
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map([], known_pack)?;
-            rows.collect()
-        })
-    }
-}
-
-const PACK_COLUMNS: &str = "id, bytes, class, crc, header, live, segment IS NOT NULL";
-
-fn known_pack(row: &rusqlite::Row<'_>) -> rusqlite::Result<KnownPack> {
-    Ok(KnownPack {
-        id: ObjectId::new(row.get(0)?),
-        bytes: row.get(1)?,
-        class: row.get(2)?,
-        crc: u64::from_ne_bytes(row.get::<_, i64>(3)?.to_ne_bytes()),
-        header: row.get(4)?,
-        live: row.get(5)?,
-        published: row.get(6)?,
-    })
 }
 
 struct Row {
@@ -263,7 +193,26 @@ impl Row {
     }
 }
 
-/// A pack that is known stays as it is, but may become published.
+/// All that is said of a pack, as a hash. The checksum is left out: the footer of a pack says all
+/// the rest, and must count as the same claim.
+fn claim_of(pack: &IndexedPack) -> [u8; 32] {
+    let mut hasher = blake3::Hasher::new();
+    hasher.update(&pack.bytes.to_le_bytes());
+    hasher.update(&[pack.class]);
+    hasher.update(&(pack.header.len() as u64).to_le_bytes());
+    hasher.update(&pack.header);
+    for chunk in &pack.chunks {
+        hasher.update(chunk.id.as_bytes());
+        hasher.update(&chunk.start.to_le_bytes());
+        for field in [chunk.stored, chunk.plain, chunk.position] {
+            hasher.update(&field.to_le_bytes());
+        }
+        hasher.update(&[chunk.codec]);
+    }
+    *hasher.finalize().as_bytes()
+}
+
+/// A claim that is known stays as it is, but may become published.
 fn insert_pack(
     transaction: &Transaction<'_>,
     pack: &IndexedPack,
@@ -271,14 +220,15 @@ fn insert_pack(
     segment: Option<i64>,
 ) -> rusqlite::Result<()> {
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO packs (id, bytes, class, crc, header, live, segment)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7) ON CONFLICT (id) DO NOTHING",
+        "INSERT INTO packs (id, claim, bytes, class, crc, header, live, segment)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id, claim) DO NOTHING",
     )?;
     // SQLite has signed integers; the bits are what counts.
     let crc = i64::from_ne_bytes(pack.crc.to_ne_bytes());
-    let id = pack.id.as_bytes();
+    let (id, claim) = (pack.id.as_bytes(), claim_of(pack));
     let new = insert.execute(params![
         id,
+        claim,
         pack.bytes,
         pack.class,
         crc,
@@ -288,10 +238,10 @@ fn insert_pack(
     ])? == 1;
     if !new {
         if let Some(segment) = segment {
-            let sql = "UPDATE packs SET segment = ?2 WHERE id = ?1";
+            let sql = "UPDATE packs SET segment = ?3 WHERE id = ?1 AND claim = ?2";
             transaction
                 .prepare_cached(sql)?
-                .execute(params![id, segment])?;
+                .execute(params![id, claim, segment])?;
         }
         return Ok(());
     }
@@ -336,6 +286,38 @@ mod tests {
         assert!(live(1) && live(3) && live(5));
         reconcile(&index, &[]);
         assert!(!live(1) && !live(3) && !live(5));
+    }
+
+    #[test]
+    fn a_false_claim_keeps_out_no_true_one() {
+        let index = Index::in_memory().unwrap();
+        let session = SessionId::new([0; 16]);
+        let longer = IndexedPack {
+            bytes: 101,
+            ..pack(1, &[chunk(1)])
+        };
+        let recoded = super::super::ChunkRow {
+            codec: 1,
+            ..chunk(1)
+        };
+        let lies = [longer, pack(1, &[]), pack(1, &[recoded])];
+        let forged = ObjectId::new([8; 32]);
+        index.add_segment(&forged, &session, &lies, false).unwrap();
+        let honest = ObjectId::new([9; 32]);
+        let truth = [pack(1, &[chunk(1)])];
+        index.add_segment(&honest, &session, &truth, false).unwrap();
+        index.add_segment(&honest, &session, &truth, false).unwrap();
+        assert!(reconcile(&index, &[(1, 100), (2, 100)]) == [2]);
+        let claims = index.claims_of(&truth[0].id).unwrap();
+        let live: Vec<_> = claims.iter().map(|claim| claim.live).collect();
+        assert_eq!(live, [true, true, true, false]);
+        assert!(index.pack(&truth[0].id).unwrap().unwrap().bytes == 100);
+        assert!(index.packs_after(None, 9).unwrap()[0].live);
+        let places = index.places(&chunk(1).id).unwrap();
+        let true_place = |place: &super::super::Place| place.chunk == chunk(1) && place.live;
+        assert_eq!(places.iter().filter(|place| true_place(place)).count(), 1);
+        let chunks = claims.iter().map(|claim| index.chunks_of(claim).unwrap());
+        assert!(chunks.into_iter().any(|chunks| chunks == [chunk(1)]));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ErrorCode};
 
 /// Raised with every change of the tables; an index of another number is thrown away.
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
 
 const SCHEMA: &str = "
 -- Index segments that were read in. `listed`: the store showed it at the last look.
@@ -12,17 +12,21 @@ CREATE TABLE segments (
     id      BLOB NOT NULL UNIQUE,
     session BLOB NOT NULL
 );
--- Packs. `live`: the store showed it with its right size at the last look, and no plan condemns
--- it. `segment`: one that carries it and is listed; NULL: unpublished.
+-- What is said of packs: a row for each different claim, since one that is wrong must not keep out
+-- one that is right. `claim`: a hash of all that is said, chunks included. `live`: the store showed
+-- the pack with the size claimed at the last look, and no plan condemns it. `segment`: one that
+-- carries the claim and is listed; NULL: unpublished.
 CREATE TABLE packs (
     number  INTEGER PRIMARY KEY,
-    id      BLOB NOT NULL UNIQUE,
+    id      BLOB NOT NULL,
+    claim   BLOB NOT NULL,
     bytes   INTEGER NOT NULL,
     class   INTEGER NOT NULL,
     crc     INTEGER NOT NULL,
     header  BLOB NOT NULL,
     live    INTEGER NOT NULL,
-    segment INTEGER
+    segment INTEGER,
+    UNIQUE (id, claim)
 );
 CREATE INDEX packs_by_segment ON packs (segment);
 -- Every claimed place of a chunk: the index is many-valued.

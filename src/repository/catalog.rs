@@ -183,7 +183,8 @@ pub fn salvage(repository: &Repository, index: &Index, kind: Kind) -> Result<u64
     })?;
     let mut found = 0;
     for (id, bytes) in unnamed {
-        if index.pack(&id)?.is_some() {
+        // Of a pack that is of another size than is claimed, nothing true was said yet.
+        if index.pack(&id)?.is_some_and(|known| known.bytes == bytes) {
             continue;
         }
         let store = repository.store.as_ref();

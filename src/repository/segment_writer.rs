@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Repository, RepositoryError, Result, seal_record};
+use super::{Repository, RepositoryError, Result, chunk_rows, seal_record};
 use crate::crypto::session_id;
 use crate::format::frame::{Codec, Shape};
 use crate::format::header::Header;
@@ -96,7 +96,7 @@ impl SegmentWriter {
             repository.store.put(&object.name, object.bytes.clone())?;
             objects += 1;
             stored += object.bytes.len() as u64;
-            // The packs are known; this only notes that they are published.
+            // These claims are known; this only notes that they are published.
             let known: Vec<_> = packs.iter().map(known_pack).collect::<Result<_>>()?;
             index.add_segment(&object.id, &self.session, &known, true)?;
             self.rows = rest.to_vec();
@@ -113,13 +113,13 @@ fn known_pack(row: &PackRow) -> Result<IndexedPack> {
         class: row.class()? as u8,
         crc: row.crc,
         header: row.header.clone(),
-        chunks: Vec::new(),
+        chunks: chunk_rows(&row.entries()?).collect(),
     })
 }
 
 fn row_of(index: &Index, pack: &KnownPack) -> Result<PackRow> {
     let entries = index
-        .chunks_of(&pack.id)?
+        .chunks_of(pack)?
         .into_iter()
         .map(|chunk| {
             let codec = Codec::from_number(chunk.codec)?;

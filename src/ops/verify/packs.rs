@@ -4,14 +4,13 @@
 use bytes::Bytes;
 
 use super::super::Result;
-use super::catalog::is_there;
 use super::fetch::{fetch, oversized};
 use super::findings::Findings;
 use crate::format::header::Header;
 use crate::format::pack::Class;
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX};
 use crate::id::{ChunkId, ObjectId};
-use crate::index::{ChunkRow, Index, IndexedPack};
+use crate::index::{ChunkRow, Index, IndexedPack, KnownPack};
 use crate::repository::{
     ObjectProblem, Repository, body_key, check_whole_pack, chunk_rows, frame_range, open_frame,
     session_of,
@@ -99,18 +98,25 @@ impl PackCheck<'_> {
 
     /// The bytes are not what its writer stored. With the key, what still opens is still good.
     fn damaged(&self, kind: Kind, id: ObjectId, info: &ObjectInfo, pack: &Bytes) -> Result<()> {
-        // Of another size than is claimed, nothing in it would be looked for at the right place.
-        if !is_there(self.claims, &id)? {
-            return Ok(());
+        // Of another size than is claimed, nothing in it would be looked for at the right place. Of
+        // several claims, the truest is the one by which most can be opened.
+        let mut best: Option<(KnownPack, Header, Opened)> = None;
+        for known in self.claims.claims_of(&id)? {
+            let Ok(header) = Header::decode(&known.header, kind, None) else {
+                continue;
+            };
+            if !known.live {
+                continue;
+            }
+            let Some(opened) = self.open(&header, &self.claims.chunks_of(&known)?, pack) else {
+                return Ok(());
+            };
+            let is_better = |best: &(_, _, Opened)| best.2.good.len() < opened.good.len();
+            if best.as_ref().is_none_or(is_better) {
+                best = Some((known, header, opened));
+            }
         }
-        let Some(known) = self.claims.pack(&id)? else {
-            return Ok(());
-        };
-        let Ok(header) = Header::decode(&known.header, kind, None) else {
-            return Ok(());
-        };
-        let rows = self.claims.chunks_of(&id)?;
-        let Some(opened) = self.open(&header, &rows, pack) else {
+        let Some((known, header, opened)) = best else {
             return Ok(());
         };
         let (good, total) = (opened.good.len(), opened.total);
