@@ -84,30 +84,40 @@ fn read_footer(
     findings: &Findings,
 ) -> Result<()> {
     let name = name::of(kind, id);
+    let known = claims.pack(id)?.filter(|known| known.bytes != bytes);
     let store = repository.store.as_ref();
-    let problem = match read_contents(store, &repository.writer, kind, id, bytes) {
-        Ok(contents) => {
-            claims.add_pack(&contents.indexed(*id, bytes, 0))?;
-            return Ok(());
-        }
-        Err(RepositoryError::Object { problem, .. }) => problem,
-        Err(RepositoryError::Store(error)) => problem_of(error)?,
+    let read = match read_contents(store, &repository.writer, kind, id, bytes) {
+        Ok(contents) => Ok(contents),
+        Err(RepositoryError::Object { problem, .. }) => Err(problem),
+        Err(RepositoryError::Store(error)) => Err(problem_of(error)?),
         Err(error) => return Err(error.into()),
     };
-    // A flipped bit can look like a later version; the name tells.
-    let problem = if problem.is_unsupported() {
-        let whole = fetch(repository, &name, Some(id), PACK_BYTES_MAX)?;
-        whole.err().unwrap_or(problem)
+    let is_doubtful = match &read {
+        // A segment says otherwise: either it lies, or these are the bytes of another pack.
+        Ok(_) => known.is_some(),
+        // A flipped bit can look like a later version.
+        Err(problem) => problem.is_unsupported(),
+    };
+    let by_name = if is_doubtful {
+        fetch(repository, &name, Some(id), PACK_BYTES_MAX)?.map(drop)
     } else {
-        problem
+        Ok(())
     };
-    let known = claims.pack(id)?.filter(|known| known.bytes != bytes);
-    let problem = match known {
-        Some(known) if problem != ObjectProblem::Missing => ObjectProblem::WrongSize {
-            expected: known.bytes,
-            found: bytes,
-        },
-        _ => problem,
-    };
-    findings.damaged(&name, problem)
+    match (by_name.and(read), known) {
+        (Ok(contents), _) => {
+            claims.add_pack(&contents.indexed(*id, bytes, 0))?;
+            Ok(())
+        }
+        (Err(problem), Some(known)) if problem != ObjectProblem::Missing => {
+            let problem = match problem {
+                unsupported if unsupported.is_unsupported() => unsupported,
+                _ => ObjectProblem::WrongSize {
+                    expected: known.bytes,
+                    found: bytes,
+                },
+            };
+            findings.damaged(&name, problem)
+        }
+        (Err(problem), _) => findings.damaged(&name, problem),
+    }
 }
