@@ -6,7 +6,9 @@ use clap::{Parser, Subcommand};
 
 use super::context::Context;
 use super::global::Global;
-use super::{backup, cat, database, demo, index, init, key, ls, output, restore, snapshots};
+use super::{
+    backup, cat, database, demo, index, init, key, ls, output, restore, snapshots, verify,
+};
 
 /// Encrypted, deduplicated offsite backups of an Immich photo library that can prove they restore.
 #[derive(Parser)]
@@ -34,6 +36,7 @@ enum Command {
     Cat(cat::Args),
     Database(database::Args),
     Restore(restore::Args),
+    Verify(verify::Args),
     #[command(subcommand)]
     Index(index::Command),
     #[command(subcommand)]
@@ -54,6 +57,7 @@ pub fn main() -> ExitCode {
         Command::Cat(args) => cat::run(&context, &args),
         Command::Database(args) => database::run(&context, &args),
         Command::Restore(args) => restore::run(&context, &args),
+        Command::Verify(args) => verify::run(&context, &args),
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Demo(args) => demo::run(&context, &args),

@@ -1,7 +1,8 @@
 //! Floor 2: the local index, an SQLite database. All SQL of the project is in this folder.
 //!
-//! It answers two questions: where does a chunk lie (`chunks`, `packs`), and what did a file hold
-//! when it was last read (`files`). It is a cache: deleting it costs time, never data.
+//! It answers two questions: where does a chunk lie (`chunks`, in `packs`, by `claims` of which not
+//! all may be true), and what did a file hold when it was last read (`files`). It is a cache:
+//! deleting it costs time, never data.
 
 mod chunks;
 mod files;
@@ -75,6 +76,23 @@ impl Index {
         let connection = Connection::open_in_memory().and_then(schema::prepare);
         let connection = connection.map_err(|source| IndexError::Sqlite {
             path: "in memory".to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+            path: None,
+        })
+    }
+
+    /// An index that lives as long as the process, in a file without a name in the system's folder
+    /// for temporary files: it may grow large without memory growing.
+    ///
+    /// # Errors
+    /// `Sqlite` when no such file can be made.
+    pub fn temporary() -> Result<Self> {
+        let connection = Connection::open("").and_then(schema::prepare);
+        let connection = connection.map_err(|source| IndexError::Sqlite {
+            path: "in a temporary file".to_owned(),
             source,
         })?;
         Ok(Self {

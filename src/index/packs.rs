@@ -1,6 +1,6 @@
 //! Packs and segments: what the store holds, as far as this host knows.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 
 use super::{Index, IndexError, Result};
 use crate::id::{ObjectId, SessionId};
@@ -210,13 +210,22 @@ impl Index {
     /// # Errors
     /// `Sqlite`.
     pub fn pack(&self, id: &ObjectId) -> Result<Option<KnownPack>> {
+        Ok(self.claims_of(id)?.into_iter().next())
+    }
+
+    /// All claims about a pack, live ones first.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn claims_of(&self, id: &ObjectId) -> Result<Vec<KnownPack>> {
         self.with(|connection| {
-            let sql =
-                format!("SELECT {PACK_COLUMNS} FROM packs WHERE id = ? ORDER BY live DESC LIMIT 1");
+            let sql = format!(
+                "SELECT {PACK_COLUMNS} FROM packs WHERE id = ?
+                 ORDER BY live DESC, verified DESC, number"
+            );
             let mut statement = connection.prepare_cached(&sql)?;
-            statement
-                .query_row([id.as_bytes().as_slice()], known_pack)
-                .optional()
+            let rows = statement.query_map([id.as_bytes().as_slice()], known_pack)?;
+            rows.collect()
         })
     }
 

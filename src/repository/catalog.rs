@@ -183,7 +183,9 @@ pub fn salvage(repository: &Repository, index: &Index, kind: Kind) -> Result<u64
     })?;
     let mut found = 0;
     for (id, bytes) in listed {
-        if index.pack(&id)?.is_none() && take_footer(repository, index, kind, &id, bytes)? {
+        // A pack of which only another size was claimed is as good as unnamed.
+        let is_named = index.pack(&id)?.is_some_and(|pack| pack.bytes == bytes);
+        if !is_named && take_footer(repository, index, kind, &id, bytes)? {
             found += 1;
         }
     }

@@ -29,6 +29,17 @@ pub enum ObjectProblem {
     WrongChunk,
 }
 
+impl ObjectProblem {
+    /// Whether the object may well be sound, but was written by a later version than this.
+    pub fn is_unsupported(&self) -> bool {
+        use FormatError::{Unsupported, UnsupportedVersion};
+        matches!(
+            self,
+            Self::Format(UnsupportedVersion { .. } | Unsupported { .. })
+        )
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
     #[error(transparent)]
@@ -98,12 +109,7 @@ impl RepositoryError {
         match self {
             Self::ChunkMissing { .. } | Self::ChunkDamaged { .. } | Self::Listing(_) => true,
             Self::ListingLost { cause, .. } => cause.is_damage(),
-            Self::Object { problem, .. } => !matches!(
-                problem,
-                ObjectProblem::Format(
-                    FormatError::UnsupportedVersion { .. } | FormatError::Unsupported { .. }
-                )
-            ),
+            Self::Object { problem, .. } => !problem.is_unsupported(),
             _ => false,
         }
     }
