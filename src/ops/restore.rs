@@ -233,7 +233,7 @@ impl Run<'_> {
             Ok(())
         })?;
         let size = entry.size.unwrap_or(0);
-        if self.is_there(entry, &ids, size) {
+        if self.is_there(entry, &ids, size)? {
             self.counts.skipped.fetch_add(1, Ordering::Relaxed);
             self.progress.advance(size);
             return Ok(());
@@ -259,10 +259,10 @@ impl Run<'_> {
     }
 
     /// Whether the file stands there already: of the right size and, cut the same way, of the same
-    /// chunks.
-    fn is_there(&self, entry: &Entry, ids: &[ChunkId], size: u64) -> bool {
+    /// chunks. Then its permissions and time are put right as well.
+    fn is_there(&self, entry: &Entry, ids: &[ChunkId], size: u64) -> io::Result<bool> {
         let Some(mut file) = self.target.existing_file(&entry.path, size) else {
-            return false;
+            return Ok(false);
         };
         let chunker = if entry.is_database() {
             &self.chunkers.dumps
@@ -278,7 +278,10 @@ impl Run<'_> {
                 Err(io::Error::other("differs"))
             }
         });
-        compared.is_ok() && expected.next().is_none()
+        if compared.is_err() || expected.next().is_some() {
+            return Ok(false);
+        }
+        self.target.mend(&file, &entry.path, entry)
     }
 
     /// Immich does not start without its six folders and a marker in each.
