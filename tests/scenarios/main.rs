@@ -20,6 +20,7 @@
 
 mod as_of_a_time;
 mod damaged_pack_names_its_files;
+mod exit_codes_and_hints;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod immich_folder;
