@@ -83,6 +83,7 @@ fn the_wrong_passphrase_or_none_is_12() {
     }
     refused(&user, &["snapshots", "--words-file", "no such file"], 12);
     user.write("words.txt", "twenty four words these are not");
+    set_mode(&user.path("words.txt"), 0o600);
     refused(&user, &["snapshots", "--words-file", "words.txt"], 12);
 }
 
@@ -141,7 +142,8 @@ fn init_never_touches_what_is_there() {
     let mut user = User::with_folder();
     user.write("file", "text");
     user.repository = user.path("file").display().to_string();
-    refused(&user, &["init"], 1);
+    refused(&user, &["init"], 10);
+    assert_eq!(std::fs::read(user.path("file")).unwrap(), b"text");
 }
 
 #[test]
@@ -210,6 +212,8 @@ fn what_makes_no_sense_is_2() {
         let outcome = user.offsite(&[arguments, &["--json"]].concat()).ended(2);
         assert_parsers_document(&outcome);
     }
+    user.repository = "ftp://example.org/photos".to_owned();
+    refused(&user, &["snapshots"], 1);
     user.repository = String::new();
     let sentence = refused(&user, &["snapshots"], 2);
     assert!(sentence.contains("repository"), "{sentence}");
