@@ -24,7 +24,7 @@ COMMITMENT_AT = {SLOT: 80, DATA: 148, LISTING: 148}     # all others 64; ends th
 HEADER_LENGTH = {SLOT: 144, DATA: 212, LISTING: 212}    # all others 96
 MAX_PACK, MAX_PACK_CHUNKS = 100_663_296, 16_384         # §5
 MAX_CHUNK, MAX_RECORD = 8_388_608, 33_554_432           # plain lengths, §4
-MAX_RECORD_OBJECT = 40_000_000                          # ours: the page sets no limit here
+MAX_RECORD_OBJECT = 41_943_040                          # stored length, §4
 
 class Bad(Exception):
     """Something is damaged, missing or not what it claims to be."""
@@ -175,7 +175,7 @@ class Repository:
 
     # -- opening: §7; §10 steps 1 and 2
     def unlock_with_passphrase(self, passphrase):
-        names = self.names(SLOT)
+        names = sorted(self.names(SLOT), key=lambda name: os.path.getmtime(self.path(SLOT, name)))   # oldest first
         for name in names[:16]:
             try:
                 data = self.read_whole(SLOT, name, 4096)
@@ -202,8 +202,8 @@ class Repository:
         header = check_header(data, kind, self.keys.repository_id)
         key = frame_key("body", self.keys.subkey(kind), header)
         preface = open_frame(key, kind, PREFACE, 0, data[96:128], 16)
-        stored, plain, codec, zeros = struct.unpack("<IIB7s", preface)
-        need(not any(zeros) and 128 + stored + 16 <= len(data), "the lengths in its preface do not fit")
+        stored, plain, codec, _ = struct.unpack("<IIB7s", preface)
+        need(128 + stored + 16 <= len(data), "the lengths in its preface do not fit")
         payload = cbor_sequence(open_frame(key, kind, PAYLOAD, 1, data[128:128 + stored], plain, codec))
         open_pad(key, kind, RECORD_PAD, data[128 + stored:])
         need(len(payload) == 1 and isinstance(payload[0], dict), "its payload is not one CBOR map")

@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::context::Context;
+use super::exit::Failure;
 use super::global::Global;
 use super::{
     backup, cat, database, demo, index, init, key, ls, output, restore, snapshots, verify,
@@ -46,7 +47,10 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let Arguments { global, command } = Arguments::parse();
+    let Arguments { global, command } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
     let json = global.json;
     let context = Context::new(global);
     let result = match command {
@@ -66,4 +70,18 @@ pub fn main() -> ExitCode {
         Ok(status) => status.into(),
         Err(failure) => output::report(&failure, json),
     }
+}
+
+/// Help, the version, or what is wrong with the command line: as a document where one was asked for.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().any(|argument| argument == "--json");
+    if !(wants_json && error.use_stderr()) {
+        error.exit();
+    }
+    let text = error.to_string();
+    let sentence = text.split("\n\n").next().unwrap_or_default();
+    let sentence = sentence.strip_prefix("error: ").unwrap_or(sentence);
+    let sentence: Vec<&str> = sentence.split_whitespace().collect();
+    let failure = Failure::usage(&sentence.join(" "), "offsite help shows what can be said");
+    output::report(&failure, true)
 }

@@ -10,6 +10,7 @@ use serde_json::json;
 use super::context::{Access, Context};
 use super::exit::{Failure, Result, Status};
 use super::{output, show, when};
+use crate::format::entry::DATABASE_PATH;
 use crate::ops::{self, Opened, OpsError, RestoreOptions, RestoreReport};
 use crate::progress::Progress;
 use crate::repository::{RepositoryError, SnapshotFilter, StoredSnapshot};
@@ -99,7 +100,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     target: PathBuf,
     /// Only this folder or file of the snapshot
-    #[arg(long, value_name = "SUBFOLDER")]
+    #[arg(long, value_name = "SUBFOLDER", conflicts_with = "database_only")]
     path: Option<OsString>,
     /// Files, but not the database dump
     #[arg(long, conflicts_with = "database_only")]
@@ -121,7 +122,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let options = RestoreOptions {
         target: args.target.clone(),
         files: !args.database_only,
-        database: !args.files_only && path.is_empty(),
+        database: !args.files_only && (path.is_empty() || path == DATABASE_PATH),
         path,
     };
     let (repository, index) = (&opened.repository, &opened.index);

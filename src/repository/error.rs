@@ -54,7 +54,7 @@ pub enum RepositoryError {
     NoRepository { url: String },
     #[error("{url} is not empty: it holds {example}")]
     NotEmpty { url: String, example: String },
-    #[error("the passphrase opens none of the {slots} key slots")]
+    #[error("the passphrase is wrong: it {}", opens_none(*slots))]
     WrongPassphrase { slots: usize },
     #[error("the repository has no key slot")]
     NoSlots,
@@ -112,6 +112,13 @@ impl RepositoryError {
             Self::Object { problem, .. } => !problem.is_unsupported(),
             _ => false,
         }
+    }
+}
+
+fn opens_none(slots: usize) -> String {
+    match slots {
+        1 => "does not open the one key slot there is".to_owned(),
+        _ => format!("opens none of the {slots} key slots"),
     }
 }
 

@@ -62,5 +62,5 @@ fn flip_one_byte(user: &User) {
     let mut bytes = user.objects.read(name);
     let middle = bytes.len() / 2;
     bytes[middle] ^= 0x10;
-    user.objects.replace(name, bytes);
+    user.objects.put(name, bytes);
 }

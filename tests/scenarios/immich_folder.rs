@@ -90,6 +90,11 @@ fn database_and_cat_give_the_very_bytes() {
             == dump
     );
 
+    let part = ["restore", "--path", "database.sql", "--target", "part"];
+    user.offsite(&part).done();
+    assert!(fs::read(user.path("part/database.sql")).unwrap() == dump);
+    assert_eq!(fs::read_dir(user.path("part")).unwrap().count(), 1);
+
     let inside = tree(&user.path("upload-location/library"));
     let odd = inside
         .keys()

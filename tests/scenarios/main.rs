@@ -22,6 +22,7 @@ mod as_of_a_time;
 mod damaged_pack_names_its_files;
 mod dump_of_a_running_postgres;
 mod dump_that_is_no_good;
+mod exit_codes_and_hints;
 mod fifty_photos_with_new_headers;
 #[path = "../harness/mod.rs"]
 mod harness;

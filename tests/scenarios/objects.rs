@@ -66,13 +66,13 @@ impl Objects {
         }
     }
 
-    /// Puts other bytes in the place of an object, as no honest store would.
-    pub fn replace(&self, name: &str, bytes: Vec<u8>) {
+    /// Puts bytes under a name, in the place of an object if there is one, as no honest store would.
+    pub fn put(&self, name: &str, bytes: Vec<u8>) {
         match &self.0 {
             Place::Folder(folder) => {
                 let path = folder.join(name);
                 // Objects may be read-only.
-                std::fs::remove_file(&path).expect("an object");
+                let _ = std::fs::remove_file(&path);
                 std::fs::write(&path, bytes).expect("an object");
             }
             Place::Bucket { bucket, prefix } => wait_for(async {

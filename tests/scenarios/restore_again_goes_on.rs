@@ -1,7 +1,7 @@
 //! "The restore stopped in the middle of the night. I just started it again."
 
 use std::fs;
-use std::os::unix::fs::symlink;
+use std::os::unix::fs::{MetadataExt, symlink};
 
 use serde_json::Value;
 
@@ -65,8 +65,33 @@ fn permissions_and_times_are_put_right_where_the_content_is() {
     set_modified(&back.join("0/3.jpg"), (1_000_000_000, 0));
     set_mode(&back.join("1/4.jpg"), 0o777);
     set_mode(&back.join("2"), 0o700);
-    restore(&user);
+    let report = restore(&user);
+    assert_eq!(report["files_restored"], 0);
     assert_same(&user.path("photos"), &back);
+
+    // A file with a second name elsewhere is not changed behind that name's back, but replaced.
+    fs::hard_link(back.join("0/3.jpg"), user.path("elsewhere")).unwrap();
+    set_mode(&user.path("elsewhere"), 0o604);
+    let report = restore(&user);
+    assert_eq!(report["files_restored"], 1);
+    assert_same(&user.path("photos"), &back);
+    let elsewhere = fs::metadata(user.path("elsewhere")).unwrap();
+    assert_eq!(elsewhere.mode() & 0o7777, 0o604);
+}
+
+#[test]
+fn root_gives_files_their_owners_after_somebody_else_could_not() {
+    if !rustix::process::geteuid().is_root() {
+        return; // nobody here who could
+    }
+    let user = backed_up();
+    restore(&user);
+    let photo = user.restored("back", "photos/0/3.jpg");
+    std::os::unix::fs::chown(&photo, Some(1234), Some(5678)).unwrap();
+    let report = restore(&user);
+    assert_eq!(report["files_restored"], 0);
+    let found = fs::metadata(&photo).unwrap();
+    assert_eq!((found.uid(), found.gid()), (0, 0));
 }
 
 #[test]
