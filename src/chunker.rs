@@ -111,8 +111,8 @@ impl Chunker {
         .1
     }
 
-    /// Reads `source` to its end and gives each chunk to `visit`, in order; holds at most twice
-    /// the maximum size. Returns how many bytes there were.
+    /// Reads `source` to its end and gives each chunk to `visit`, in order; holds at most one
+    /// and a quarter of the maximum size. Returns how many bytes there were.
     ///
     /// # Errors
     /// The first error of `source` or `visit`.
@@ -123,7 +123,7 @@ impl Chunker {
         visit: &mut dyn FnMut(&[u8]) -> Result<(), E>,
     ) -> Result<u64, E> {
         let window = self.sizes.maximum as usize;
-        buffer.resize(2 * window, 0);
+        buffer.resize(window + window / 4, 0);
         let (mut start, mut end, mut total) = (0, 0, 0);
         let mut more = true;
         loop {

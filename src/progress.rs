@@ -7,6 +7,12 @@ pub trait Progress: Send + Sync {
     /// A stage of work begins, such as "Reading the library". `bytes_total` where it is known.
     fn stage(&self, name: &str, bytes_total: Option<u64>);
 
+    /// Whether somebody looks who would like to know how long it will take: then it is worth some
+    /// work to find out.
+    fn wants_totals(&self) -> bool {
+        false
+    }
+
     /// The running stage turned out to be larger by so many bytes.
     fn expect(&self, bytes: u64);
 

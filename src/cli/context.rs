@@ -41,9 +41,9 @@ impl Context {
     pub fn new(global: Global) -> Self {
         let shown = Shown::from_flags(global.quiet, global.no_progress);
         Self {
-            global,
             seams: Seams::real(),
-            progress: Arc::new(TerminalProgress::new(shown)),
+            progress: Arc::new(TerminalProgress::new(shown, global.verbose)),
+            global,
         }
     }
 

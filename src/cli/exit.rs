@@ -7,6 +7,7 @@ use super::secret::SecretError;
 use super::when::WhenError;
 use crate::ops::OpsError;
 use crate::repository::RepositoryError;
+use crate::source::SourceError;
 use crate::store::{ErrorKind, StoreError};
 
 /// How a command ended that did not fail.
@@ -113,6 +114,14 @@ impl From<OpsError> for Failure {
                 (
                     FAILED,
                     "restore the two apart: with --files-only, then with --database-only",
+                ),
+            ),
+            OpsError::Source(SourceError::Shrunk { .. }) => Self::of(
+                error,
+                (
+                    FAILED,
+                    "nothing was committed; if that much was removed on purpose, run it once with \
+                     --accept-shrunk",
                 ),
             ),
             OpsError::Source(_) => Self::of(

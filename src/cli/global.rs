@@ -37,7 +37,7 @@ pub struct Global {
     /// Say nothing but errors
     #[arg(long, short, global = true)]
     pub quiet: bool,
-    /// Say more
+    /// Name every file that is read or written
     #[arg(long, short, global = true)]
     pub verbose: bool,
     /// No bars

@@ -47,6 +47,7 @@ impl Shown {
 /// Draws on standard error. Shared by all threads of a run.
 pub struct TerminalProgress {
     shown: Shown,
+    verbose: bool,
     ink: Ink,
     /// The bar of the running stage.
     bar: Mutex<Option<ProgressBar>>,
@@ -56,17 +57,34 @@ pub struct TerminalProgress {
 }
 
 impl TerminalProgress {
-    pub fn new(shown: Shown) -> Self {
-        Self::writing_to(shown, show::ink_for_stderr(), Box::new(io::stderr()))
+    /// With `verbose`, every item gets a line of its own.
+    pub fn new(shown: Shown, verbose: bool) -> Self {
+        let mut progress = Self::writing_to(shown, show::ink_for_stderr(), Box::new(io::stderr()));
+        progress.verbose = verbose && shown != Shown::Nothing;
+        progress
     }
 
     fn writing_to(shown: Shown, ink: Ink, lines: Box<dyn Write + Send>) -> Self {
         Self {
             shown,
+            verbose: false,
             ink,
             bar: Mutex::new(None),
             item: Arc::default(),
             lines: Mutex::new(lines),
+        }
+    }
+
+    /// Writes a line, above the bar if there is one.
+    fn line(&self, line: &str) {
+        let write = || {
+            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
+            // Nothing can be told any more once standard error is gone.
+            let _ = writeln!(lines, "{line}");
+        };
+        match self.bar() {
+            Some(bar) => bar.suspend(write),
+            None => write(),
         }
     }
 
@@ -125,6 +143,10 @@ impl Progress for TerminalProgress {
         self.replace_bar(Some(bar));
     }
 
+    fn wants_totals(&self) -> bool {
+        self.shown == Shown::BarAndNotices
+    }
+
     fn expect(&self, bytes: u64) {
         let Some(bar) = self.bar() else { return };
         if bar.length().is_none() {
@@ -141,6 +163,9 @@ impl Progress for TerminalProgress {
     }
 
     fn item(&self, path: &[u8]) {
+        if self.verbose {
+            self.line(&show::harmless(path));
+        }
         if self.shown != Shown::BarAndNotices {
             return;
         }
@@ -160,15 +185,7 @@ impl Progress for TerminalProgress {
             true => text,
             false => format!("{} {text}", self.ink.warn("warning:")),
         };
-        let write = || {
-            let mut lines = self.lines.lock().unwrap_or_else(PoisonError::into_inner);
-            // Nothing can be told any more once standard error is gone.
-            let _ = writeln!(lines, "{line}");
-        };
-        match self.bar() {
-            Some(bar) => bar.suspend(write),
-            None => write(),
-        }
+        self.line(&line);
     }
 
     fn finish(&self) {

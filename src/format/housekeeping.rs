@@ -60,17 +60,17 @@ pub struct Proof {
 #[cbor(map)]
 pub struct Finding {
     /// `verify` or `drill`.
-    #[n(0)]
+    #[cbor(n(0), default)]
     pub kind: String,
-    #[n(1)]
+    #[cbor(n(1), default)]
     pub host: String,
-    #[n(2)]
+    #[cbor(n(2), default)]
     pub began: Timestamp,
-    #[n(3)]
+    #[cbor(n(3), default)]
     pub ended: Timestamp,
     #[n(4)]
     pub snapshot: Option<ObjectId>,
-    #[n(5)]
+    #[cbor(n(5), default)]
     pub ok: bool,
     #[cbor(n(6), default, skip_if = "Counts::is_empty")]
     pub figures: Counts,

@@ -34,9 +34,9 @@ pub struct PackRow {
     pub bytes: u64,
     #[n(2)]
     class: u8,
-    /// CRC-64/NVME of the stored bytes.
+    /// CRC-64/NVME of the stored bytes, where the writer knew it.
     #[n(3)]
-    pub crc: u64,
+    pub crc: Option<u64>,
     #[cbor(n(4), with = "minicbor::bytes")]
     pub header: Vec<u8>,
     #[cbor(n(5), with = "minicbor::bytes")]
@@ -48,7 +48,7 @@ impl PackRow {
         id: ObjectId,
         bytes: u64,
         class: Class,
-        crc: u64,
+        crc: Option<u64>,
         header: Vec<u8>,
         entries: &[FooterEntry],
     ) -> Self {

@@ -18,11 +18,11 @@ const ARGON2ID: [u8; 4] = [1, 0, 0, 0];
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Label {
-    #[n(0)]
+    #[cbor(n(0), default)]
     pub label: String,
-    #[n(1)]
+    #[cbor(n(1), default)]
     pub created: Timestamp,
-    #[n(2)]
+    #[cbor(n(2), default)]
     pub host: String,
 }
 

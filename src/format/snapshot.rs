@@ -96,28 +96,28 @@ pub struct Database {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Statistics {
-    #[n(0)]
+    #[cbor(n(0), default)]
     pub files: u64,
-    #[n(1)]
+    #[cbor(n(1), default)]
     pub folders: u64,
-    #[n(2)]
+    #[cbor(n(2), default)]
     pub links: u64,
     /// All contents, the dump included.
-    #[n(3)]
+    #[cbor(n(3), default)]
     pub bytes: u64,
-    #[n(4)]
+    #[cbor(n(4), default)]
     pub files_new: u64,
-    #[n(5)]
+    #[cbor(n(5), default)]
     pub files_changed: u64,
-    #[n(6)]
+    #[cbor(n(6), default)]
     pub files_unmodified: u64,
-    #[n(7)]
+    #[cbor(n(7), default)]
     pub bytes_read: u64,
-    /// After deduplication.
-    #[n(8)]
+    /// Contents that were new, after deduplication; listings do not count.
+    #[cbor(n(8), default)]
     pub bytes_added: u64,
-    /// After compression.
-    #[n(9)]
+    /// The same after compression.
+    #[cbor(n(9), default)]
     pub bytes_stored: u64,
 }
 
@@ -125,7 +125,7 @@ pub struct Statistics {
 #[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
 #[cbor(map)]
 pub struct Problems {
-    #[n(0)]
+    #[cbor(n(0), default)]
     pub count: u64,
     /// Problem lists; not all problems of a very bad day are kept.
     #[cbor(n(1), default, skip_if = "Joined::is_empty")]

@@ -1,11 +1,9 @@
 //! Floor 2: the local index, an SQLite database. All SQL of the project is in this folder.
 //!
-//! It answers two questions: where does a chunk lie (`chunks`, in `packs`, by `claims` of which not
-//! all may be true), and what did a file hold when it was last read (`files`). It is a cache:
-//! deleting it costs time, never data.
+//! It answers two questions: where does a chunk lie (`chunks`, `packs`), and what did a file hold
+//! when it was last read (`files`). It is a cache: deleting it costs time, never data.
 
 mod chunks;
-mod claims;
 mod files;
 mod packs;
 mod records;
@@ -17,9 +15,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use rusqlite::Connection;
 
 pub use chunks::{ChunkRow, Place};
-pub use claims::KnownPack;
 pub use files::{CachedContent, CachedFile, FileStamp};
-pub use packs::IndexedPack;
+pub use packs::{IndexedPack, KnownPack};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.
 pub struct Index {

@@ -1,6 +1,6 @@
 //! Packs and segments: what the store holds, as far as this host knows.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{OptionalExtension, Transaction, params};
 
 use super::{Index, IndexError, Result};
 use crate::id::{ObjectId, SessionId};
@@ -13,10 +13,25 @@ pub struct IndexedPack {
     pub bytes: u64,
     /// Wire number of its class.
     pub class: u8,
-    pub crc: u64,
+    /// CRC-64/NVME of its bytes, where it is known.
+    pub crc: Option<u64>,
     /// The pack's header as stored.
     pub header: Vec<u8>,
     pub chunks: Vec<super::chunks::ChunkRow>,
+}
+
+/// What the index knows of a pack, without its chunks. There may be several of one id.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct KnownPack {
+    /// Of the row.
+    pub number: i64,
+    pub id: ObjectId,
+    pub bytes: u64,
+    pub class: u8,
+    pub crc: Option<u64>,
+    pub header: Vec<u8>,
+    pub live: bool,
+    pub published: bool,
 }
 
 impl Index {
@@ -31,8 +46,8 @@ impl Index {
         })
     }
 
-    /// Takes in what a segment says, in one transaction. Packs that are new are not live until the
-    /// store was seen to hold them, unless `live`.
+    /// Takes in what a segment claims, in one transaction. Its packs are not live until the store
+    /// was seen to hold them.
     ///
     /// # Errors
     /// `Sqlite`.
@@ -41,34 +56,50 @@ impl Index {
         id: &ObjectId,
         session: &SessionId,
         packs: &[IndexedPack],
-        live: bool,
     ) -> Result<()> {
         self.with(|connection| {
             let transaction = connection.transaction()?;
-            transaction.execute(
-                "INSERT INTO segments (id, session) VALUES (?1, ?2) ON CONFLICT (id) DO NOTHING",
-                params![id.as_bytes(), session.as_bytes()],
-            )?;
-            let segment: i64 = transaction.query_row(
-                "SELECT number FROM segments WHERE id = ?",
-                [id.as_bytes().as_slice()],
-                |row| row.get(0),
-            )?;
+            let segment = insert_segment(&transaction, id, session)?;
             for pack in packs {
-                insert_pack(&transaction, pack, live, Some(segment))?;
+                let origin = Origin::Segment(segment);
+                insert_pack(&transaction, pack, origin)?;
             }
             transaction.commit()
         })
     }
 
-    /// Adds a pack that no segment names yet: it was just stored, or its footer was just read.
+    /// Notes that a segment which carries packs of this host was acknowledged.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn published(
+        &self,
+        id: &ObjectId,
+        session: &SessionId,
+        packs: impl Iterator<Item = ObjectId>,
+    ) -> Result<()> {
+        self.with(|connection| {
+            let transaction = connection.transaction()?;
+            let segment = insert_segment(&transaction, id, session)?;
+            {
+                let sql = "UPDATE packs SET segment = ?2 WHERE id = ?1 AND verified";
+                let mut update = transaction.prepare_cached(sql)?;
+                for pack in packs {
+                    update.execute(params![pack.as_bytes(), segment])?;
+                }
+            }
+            transaction.commit()
+        })
+    }
+
+    /// Adds a pack that this host knows for itself: it was just stored, or its footer was just read.
     ///
     /// # Errors
     /// `Sqlite`.
     pub fn add_pack(&self, pack: &IndexedPack) -> Result<()> {
         self.with(|connection| {
             let transaction = connection.transaction()?;
-            insert_pack(&transaction, pack, true, None)?;
+            insert_pack(&transaction, pack, Origin::Verified)?;
             transaction.commit()
         })
     }
@@ -105,8 +136,8 @@ impl Index {
         Ok(())
     }
 
-    /// Marks as live exactly the claims of packs (of data, or of listings) that `list` shows with
-    /// the size claimed. `list` must give ids in ascending order; nothing is held in memory but what
+    /// Marks as live exactly the packs (of data, or of listings) that `list` shows with their
+    /// right size. `list` must give ids in ascending order; nothing is held in memory but what
     /// changed. Packs that the index does not know are given to `stranger`.
     ///
     /// # Errors
@@ -140,8 +171,8 @@ impl Index {
                     if live != row.live {
                         changes.push((row.number, live));
                     }
-                    next = advance()?;
                     known |= here;
+                    next = advance()?;
                 }
                 Ok(known)
             };
@@ -173,6 +204,84 @@ impl Index {
             transaction.commit()
         })
     }
+
+    /// What is known of a pack: the live claim, if there is one.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn pack(&self, id: &ObjectId) -> Result<Option<KnownPack>> {
+        self.with(|connection| {
+            let sql =
+                format!("SELECT {PACK_COLUMNS} FROM packs WHERE id = ? ORDER BY live DESC LIMIT 1");
+            let mut statement = connection.prepare_cached(&sql)?;
+            statement
+                .query_row([id.as_bytes().as_slice()], known_pack)
+                .optional()
+        })
+    }
+
+    /// All live claims about a pack.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn claims_of(&self, id: &ObjectId) -> Result<Vec<KnownPack>> {
+        self.with(|connection| {
+            let sql = format!("SELECT {PACK_COLUMNS} FROM packs WHERE id = ? AND live");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map([id.as_bytes().as_slice()], known_pack)?;
+            rows.collect()
+        })
+    }
+
+    /// All claims about packs, in the order of ids, without their chunks.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn packs_after(&self, after: Option<&ObjectId>, count: u32) -> Result<Vec<KnownPack>> {
+        let after = after.map_or(Vec::new(), |id| id.as_bytes().to_vec());
+        self.with(|connection| {
+            let sql = format!(
+                "SELECT {PACK_COLUMNS} FROM packs WHERE id > ? ORDER BY id, number LIMIT ?"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map(params![after, count], known_pack)?;
+            rows.collect()
+        })
+    }
+
+    /// Live packs that this host knows for itself and no listed segment names.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn unpublished_packs(&self) -> Result<Vec<KnownPack>> {
+        self.with(|connection| {
+            let sql = format!(
+                "SELECT {PACK_COLUMNS} FROM packs WHERE verified AND live AND NOT EXISTS (
+                     SELECT 1 FROM packs AS other
+                     WHERE other.id = packs.id AND other.segment IS NOT NULL
+                 ) ORDER BY id"
+            );
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map([], known_pack)?;
+            rows.collect()
+        })
+    }
+}
+
+const PACK_COLUMNS: &str = "number, id, bytes, class, crc, header, live, segment IS NOT NULL";
+
+fn known_pack(row: &rusqlite::Row<'_>) -> rusqlite::Result<KnownPack> {
+    Ok(KnownPack {
+        number: row.get(0)?,
+        id: ObjectId::new(row.get(1)?),
+        bytes: row.get(2)?,
+        class: row.get(3)?,
+        // SQLite has signed integers; the bits are what counts.
+        crc: row.get::<_, Option<i64>>(4)?.map(i64::cast_unsigned),
+        header: row.get(5)?,
+        live: row.get(6)?,
+        published: row.get(7)?,
+    })
 }
 
 struct Row {
@@ -193,64 +302,62 @@ impl Row {
     }
 }
 
-/// All that is said of a pack, as a hash. The checksum is left out: the footer of a pack says all
-/// the rest, and must count as the same claim.
-fn claim_of(pack: &IndexedPack) -> [u8; 32] {
-    let mut hasher = blake3::Hasher::new();
-    hasher.update(&pack.bytes.to_le_bytes());
-    hasher.update(&[pack.class]);
-    hasher.update(&(pack.header.len() as u64).to_le_bytes());
-    hasher.update(&pack.header);
-    for chunk in &pack.chunks {
-        hasher.update(chunk.id.as_bytes());
-        hasher.update(&chunk.start.to_le_bytes());
-        for field in [chunk.stored, chunk.plain, chunk.position] {
-            hasher.update(&field.to_le_bytes());
-        }
-        hasher.update(&[chunk.codec]);
-    }
-    *hasher.finalize().as_bytes()
+fn insert_segment(
+    transaction: &Transaction<'_>,
+    id: &ObjectId,
+    session: &SessionId,
+) -> rusqlite::Result<i64> {
+    let sql = "INSERT INTO segments (id, session) VALUES (?1, ?2)
+               ON CONFLICT (id) DO UPDATE SET session = excluded.session RETURNING number";
+    let mut insert = transaction.prepare_cached(sql)?;
+    insert.query_row(params![id.as_bytes(), session.as_bytes()], |row| row.get(0))
 }
 
-/// A claim that is known stays as it is, but may become published.
+/// Whose word it is.
+#[derive(Clone, Copy)]
+enum Origin {
+    /// A segment's, by its number.
+    Segment(i64),
+    /// This host's own: it saw the pack.
+    Verified,
+}
+
+/// A claim that is known already may bring chunks that it did not have before.
 fn insert_pack(
     transaction: &Transaction<'_>,
     pack: &IndexedPack,
-    live: bool,
-    segment: Option<i64>,
+    origin: Origin,
 ) -> rusqlite::Result<()> {
-    let mut insert = transaction.prepare_cached(
-        "INSERT INTO packs (id, claim, bytes, class, crc, header, live, segment)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8) ON CONFLICT (id, claim) DO NOTHING",
-    )?;
-    // SQLite has signed integers; the bits are what counts.
-    let crc = i64::from_ne_bytes(pack.crc.to_ne_bytes());
-    let (id, claim) = (pack.id.as_bytes(), claim_of(pack));
-    let new = insert.execute(params![
+    let IndexedPack {
         id,
-        claim,
-        pack.bytes,
-        pack.class,
+        bytes,
+        class,
         crc,
-        pack.header,
-        live,
-        segment
-    ])? == 1;
-    if !new {
-        if let Some(segment) = segment {
-            let sql = "UPDATE packs SET segment = ?3 WHERE id = ?1 AND claim = ?2";
-            transaction
-                .prepare_cached(sql)?
-                .execute(params![id, claim, segment])?;
-        }
-        return Ok(());
-    }
-    super::chunks::insert_chunks(transaction, transaction.last_insert_rowid(), &pack.chunks)
+        header,
+        chunks,
+    } = pack;
+    let (id, crc) = (id.as_bytes(), crc.map(u64::cast_signed));
+    let (verified, segment) = match origin {
+        Origin::Segment(number) => (false, Some(number)),
+        Origin::Verified => (true, None),
+    };
+    let mut insert = transaction.prepare_cached(
+        "INSERT INTO packs (id, bytes, class, header, verified, crc, live, segment)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5, ?7)
+         ON CONFLICT (id, bytes, class, header, verified) DO UPDATE SET
+            live = max(live, excluded.live), crc = coalesce(crc, excluded.crc),
+            segment = coalesce(excluded.segment, segment)
+         RETURNING number",
+    )?;
+    let row = params![id, bytes, class, header, verified, crc, segment];
+    let number = insert.query_row(row, |row| row.get(0))?;
+    super::chunks::insert_chunks(transaction, number, chunks)
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::chunks::tests::{chunk, pack};
+    use super::super::{ChunkRow, Place};
     use super::*;
 
     fn reconcile(index: &Index, listed: &[(u8, u64)]) -> Vec<u8> {
@@ -289,35 +396,40 @@ mod tests {
     }
 
     #[test]
-    fn a_false_claim_keeps_out_no_true_one() {
+    fn a_false_claim_about_a_pack_takes_nothing_away() {
         let index = Index::in_memory().unwrap();
+        let (forged, honest) = (ObjectId::new([8; 32]), ObjectId::new([9; 32]));
         let session = SessionId::new([0; 16]);
-        let longer = IndexedPack {
-            bytes: 101,
-            ..pack(1, &[chunk(1)])
-        };
-        let recoded = super::super::ChunkRow {
-            codec: 1,
+        let misplaced = ChunkRow {
+            stored: 99,
             ..chunk(1)
         };
-        let lies = [longer, pack(1, &[]), pack(1, &[recoded])];
-        let forged = ObjectId::new([8; 32]);
-        index.add_segment(&forged, &session, &lies, false).unwrap();
-        let honest = ObjectId::new([9; 32]);
-        let truth = [pack(1, &[chunk(1)])];
-        index.add_segment(&honest, &session, &truth, false).unwrap();
-        index.add_segment(&honest, &session, &truth, false).unwrap();
-        assert!(reconcile(&index, &[(1, 100), (2, 100)]) == [2]);
-        let claims = index.claims_of(&truth[0].id).unwrap();
-        let live: Vec<_> = claims.iter().map(|claim| claim.live).collect();
-        assert_eq!(live, [true, true, true, false]);
-        assert!(index.pack(&truth[0].id).unwrap().unwrap().bytes == 100);
-        assert!(index.packs_after(None, 9).unwrap()[0].live);
+        let lies = [
+            pack(1, &[misplaced]),
+            IndexedPack {
+                header: vec![9],
+                ..pack(1, &[chunk(1)])
+            },
+            IndexedPack {
+                class: 2,
+                ..pack(1, &[chunk(1)])
+            },
+            IndexedPack {
+                bytes: 7,
+                ..pack(1, &[chunk(1)])
+            },
+        ];
+        index.add_segment(&forged, &session, &lies).unwrap();
+        index
+            .add_segment(&honest, &session, &[pack(1, &[chunk(1)])])
+            .unwrap();
+        reconcile(&index, &[(1, 100)]);
         let places = index.places(&chunk(1).id).unwrap();
-        let true_place = |place: &super::super::Place| place.chunk == chunk(1) && place.live;
-        assert_eq!(places.iter().filter(|place| true_place(place)).count(), 1);
-        let chunks = claims.iter().map(|claim| index.chunks_of(claim).unwrap());
-        assert!(chunks.into_iter().any(|chunks| chunks == [chunk(1)]));
+        let right = |place: &Place| {
+            place.live && place.class == 0 && place.header == [1, 2, 3] && place.chunk == chunk(1)
+        };
+        assert!(places.iter().any(right), "{places:?}");
+        assert!(places.iter().filter(|place| place.live).count() <= 3);
     }
 
     #[test]
@@ -327,7 +439,7 @@ mod tests {
         assert_eq!(index.unpublished_packs().unwrap().len(), 1);
         let (segment, session) = (ObjectId::new([9; 32]), SessionId::new([0; 16]));
         index
-            .add_segment(&segment, &session, &[pack(1, &[chunk(1)])], false)
+            .published(&segment, &session, [ObjectId::new([1; 32])].into_iter())
             .unwrap();
         assert!(index.has_segment(&segment).unwrap());
         assert!(index.unpublished_packs().unwrap().is_empty());

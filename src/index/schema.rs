@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ErrorCode};
 
 /// Raised with every change of the tables; an index of another number is thrown away.
-const SCHEMA_VERSION: i32 = 2;
+const SCHEMA_VERSION: i32 = 1;
 
 const SCHEMA: &str = "
 -- Index segments that were read in. `listed`: the store showed it at the last look.
@@ -12,21 +12,21 @@ CREATE TABLE segments (
     id      BLOB NOT NULL UNIQUE,
     session BLOB NOT NULL
 );
--- What is said of packs: a row for each different claim, since one that is wrong must not keep out
--- one that is right. `claim`: a hash of all that is said, chunks included. `live`: the store showed
--- the pack with the size claimed at the last look, and no plan condemns it. `segment`: one that
--- carries the claim and is listed; NULL: unpublished.
+-- Packs, as segments or footers claim them: of two claims about one pack both are kept, so that a
+-- false one takes nothing away. `live`: the store showed it with its right size at the last look, and no plan condemns
+-- it. `verified`: not a segment's word, but this host put the pack or read its footer. `segment`:
+-- one that carries it and is listed.
 CREATE TABLE packs (
     number  INTEGER PRIMARY KEY,
     id      BLOB NOT NULL,
-    claim   BLOB NOT NULL,
     bytes   INTEGER NOT NULL,
     class   INTEGER NOT NULL,
-    crc     INTEGER NOT NULL,
     header  BLOB NOT NULL,
+    verified INTEGER NOT NULL,
+    crc     INTEGER,
     live    INTEGER NOT NULL,
     segment INTEGER,
-    UNIQUE (id, claim)
+    UNIQUE (id, bytes, class, header, verified)
 );
 CREATE INDEX packs_by_segment ON packs (segment);
 -- Every claimed place of a chunk: the index is many-valued.
@@ -38,7 +38,7 @@ CREATE TABLE chunks (
     plain    INTEGER NOT NULL,
     position INTEGER NOT NULL,
     codec    INTEGER NOT NULL,
-    PRIMARY KEY (id, pack, start)
+    PRIMARY KEY (id, pack, start, stored, plain, position, codec)
 ) WITHOUT ROWID;
 -- What a file held when it was read, by its path on this host.
 CREATE TABLE files (
@@ -62,7 +62,7 @@ pub(super) fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(std::time::Duration::from_secs(30))?;
     // WAL with NORMAL: a lost tail after a power cut is a cache that is a little behind.
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -16384;
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8192;
          PRAGMA temp_store = FILE; PRAGMA wal_autocheckpoint = 4000;",
     )?;
     connection.set_prepared_statement_cache_capacity(64);

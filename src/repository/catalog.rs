@@ -55,7 +55,7 @@ fn load_segments(repository: &Repository, index: &Index, facts: &mut CatalogFact
             Ok(segment) => {
                 let packs = indexed_packs(&segment);
                 match packs {
-                    Ok(packs) => index.add_segment(id, &segment.session, &packs, false)?,
+                    Ok(packs) => index.add_segment(id, &segment.session, &packs)?,
                     Err(problem) => {
                         facts
                             .damaged_segments
@@ -189,29 +189,49 @@ pub(super) fn list_packs(
 /// # Errors
 /// `Store`, `Index`.
 pub fn salvage(repository: &Repository, index: &Index, kind: Kind) -> Result<u64> {
-    let mut unnamed = Vec::new();
+    let mut listed = Vec::new();
     list_packs(repository, kind, &mut |id, bytes| {
-        unnamed.push((id, bytes));
+        listed.push((id, bytes));
         Ok(())
     })?;
     let mut found = 0;
-    for (id, bytes) in unnamed {
-        // Of a pack that is of another size than is claimed, nothing true was said yet.
-        if index.pack(&id)?.is_some_and(|known| known.bytes == bytes) {
-            continue;
-        }
-        let store = repository.store.as_ref();
-        match read_contents(store, &repository.writer, kind, &id, bytes) {
-            Ok(contents) => {
-                index.add_pack(&contents.indexed(id, bytes, 0))?;
-                found += 1;
-            }
-            Err(RepositoryError::Object { .. }) => {}
-            // Gone since the LIST, or shorter than that said.
-            Err(RepositoryError::Store(error))
-                if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Incomplete) => {}
-            Err(error) => return Err(error),
+    for (id, bytes) in listed {
+        if index.pack(&id)?.is_none() && take_footer(repository, index, kind, &id, bytes)? {
+            found += 1;
         }
     }
     Ok(found)
+}
+
+/// Takes what a pack says of itself into the index: its footer outranks what segments claim. Gives
+/// `false` for a pack that is missing or whose end cannot be used.
+///
+/// # Errors
+/// `Store`, `Index`.
+pub fn take_footer(
+    repository: &Repository,
+    index: &Index,
+    kind: Kind,
+    id: &ObjectId,
+    bytes: u64,
+) -> Result<bool> {
+    match read_contents(
+        repository.store.as_ref(),
+        &repository.writer,
+        kind,
+        id,
+        bytes,
+    ) {
+        Ok(contents) => {
+            index.add_pack(&contents.indexed(*id, bytes, None))?;
+            Ok(true)
+        }
+        Err(RepositoryError::Object { .. }) => Ok(false),
+        Err(RepositoryError::Store(error))
+            if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Incomplete) =>
+        {
+            Ok(false)
+        }
+        Err(error) => Err(error),
+    }
 }

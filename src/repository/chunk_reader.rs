@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::catalog::salvage;
+use super::catalog::{salvage, take_footer};
 use super::pack_reader::{body_key, frame_range, open_frame, session_of};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
 use crate::crypto::{ObjectKey, Secret};
@@ -39,7 +39,16 @@ pub struct ChunkReader<'r> {
     blocks: Mutex<Blocks>,
     arrived: Condvar,
     sessions: Mutex<HashMap<[u8; 80], Arc<Secret>>>,
-    salvaged: Mutex<bool>,
+    /// For data packs, for listing packs.
+    asked: Mutex<Asked>,
+}
+
+/// Which packs were asked for their footers already.
+#[derive(Default)]
+struct Asked {
+    packs: HashSet<ObjectId>,
+    /// All packs of these kinds that no segment names.
+    unnamed: HashSet<Kind>,
 }
 
 #[derive(Default)]
@@ -64,7 +73,7 @@ impl<'r> ChunkReader<'r> {
             blocks: Mutex::default(),
             arrived: Condvar::new(),
             sessions: Mutex::default(),
-            salvaged: Mutex::new(false),
+            asked: Mutex::default(),
         }
     }
 
@@ -90,9 +99,8 @@ impl<'r> ChunkReader<'r> {
         if let Ok(plain) = first {
             return Ok(plain);
         }
-        if self.salvage_once(kind)?
-            && let Ok(plain) = self.try_places(id, kind)?
-        {
+        self.ask_the_packs(id, kind)?;
+        if let Ok(plain) = self.try_places(id, kind)? {
             return Ok(plain);
         }
         first.map_err(|trouble| match trouble {
@@ -103,6 +111,28 @@ impl<'r> ChunkReader<'r> {
             },
             None => RepositoryError::ChunkMissing { id: *id },
         })
+    }
+
+    /// Before a chunk is given up: what do the packs say themselves that are claimed to hold it,
+    /// and those that no segment names?
+    fn ask_the_packs(&self, id: &ChunkId, kind: Kind) -> Result<()> {
+        let mut asked = lock(&self.asked);
+        for place in self.index.places(id)? {
+            if kind_of(&place) == kind && asked.packs.insert(place.pack) {
+                take_footer(
+                    self.repository,
+                    self.index,
+                    kind,
+                    &place.pack,
+                    place.pack_bytes,
+                )?;
+            }
+        }
+        if !asked.unnamed.contains(&kind) {
+            salvage(self.repository, self.index, kind)?;
+            asked.unnamed.insert(kind);
+        }
+        Ok(())
     }
 
     /// The chunk, or what was wrong with the last of its places; `Err` only when the store or the
@@ -217,17 +247,6 @@ impl<'r> ChunkReader<'r> {
         });
         let found = blocks.find(&place.pack, &frame);
         found.ok_or_else(|| RepositoryError::object(&name, FormatError::TooShort))
-    }
-
-    /// Takes in the footers of packs that no segment names; `false` if that was done before.
-    fn salvage_once(&self, kind: Kind) -> Result<bool> {
-        let mut done = lock(&self.salvaged);
-        if *done {
-            return Ok(false);
-        }
-        salvage(self.repository, self.index, kind)?;
-        *done = true;
-        Ok(true)
     }
 }
 

@@ -29,7 +29,7 @@ pub use error::{ObjectProblem, RepositoryError, Result};
 pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
 pub use open::{Creation, create, identify, open};
-pub use pack_builder::FinishedPack;
+pub use pack_builder::{FinishedPack, PackBuilder, PackKeys};
 pub use pack_reader::{
     PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, read_contents,
     session_of,

@@ -266,7 +266,7 @@ impl FinishedPack {
             self.id(),
             bytes,
             self.class,
-            self.crc,
+            Some(self.crc),
             self.header.clone(),
             &self.entries,
         )
@@ -278,7 +278,7 @@ impl FinishedPack {
             id: self.id(),
             bytes: self.object.bytes.len() as u64,
             class: self.class as u8,
-            crc: self.crc,
+            crc: Some(self.crc),
             header: self.header.clone(),
             chunks: super::pack_reader::chunk_rows(&self.entries).collect::<Vec<ChunkRow>>(),
         }

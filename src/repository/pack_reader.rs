@@ -27,8 +27,8 @@ pub struct PackContents {
 }
 
 impl PackContents {
-    /// As the index takes it; `crc` is 0 where only the end of the pack was read.
-    pub fn indexed(&self, id: ObjectId, bytes: u64, crc: u64) -> IndexedPack {
+    /// As the index takes it; `crc` where the whole pack was read.
+    pub fn indexed(&self, id: ObjectId, bytes: u64, crc: Option<u64>) -> IndexedPack {
         IndexedPack {
             id,
             bytes,

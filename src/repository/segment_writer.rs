@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::{Repository, RepositoryError, Result, chunk_rows, seal_record};
+use super::{Repository, RepositoryError, Result, seal_record};
 use crate::crypto::session_id;
 use crate::format::frame::{Codec, Shape};
 use crate::format::header::Header;
@@ -10,7 +10,7 @@ use crate::format::pack::{Class, FooterEntry};
 use crate::format::segment::{PackRow, SEGMENT_TARGET_BYTES, Segment};
 use crate::format::{Kind, cbor};
 use crate::id::{ChunkId, SessionId};
-use crate::index::{Index, IndexedPack, KnownPack};
+use crate::index::{Index, KnownPack};
 
 /// The packs that were stored since the last checkpoint.
 pub struct SegmentWriter {
@@ -96,9 +96,7 @@ impl SegmentWriter {
             repository.store.put(&object.name, object.bytes.clone())?;
             objects += 1;
             stored += object.bytes.len() as u64;
-            // These claims are known; this only notes that they are published.
-            let known: Vec<_> = packs.iter().map(known_pack).collect::<Result<_>>()?;
-            index.add_segment(&object.id, &self.session, &known, true)?;
+            index.published(&object.id, &self.session, packs.iter().map(|row| row.id))?;
             self.rows = rest.to_vec();
         }
         self.bytes = 0;
@@ -106,20 +104,9 @@ impl SegmentWriter {
     }
 }
 
-fn known_pack(row: &PackRow) -> Result<IndexedPack> {
-    Ok(IndexedPack {
-        id: row.id,
-        bytes: row.bytes,
-        class: row.class()? as u8,
-        crc: row.crc,
-        header: row.header.clone(),
-        chunks: chunk_rows(&row.entries()?).collect(),
-    })
-}
-
 fn row_of(index: &Index, pack: &KnownPack) -> Result<PackRow> {
     let entries = index
-        .chunks_of(pack)?
+        .chunks_of(pack.number)?
         .into_iter()
         .map(|chunk| {
             let codec = Codec::from_number(chunk.codec)?;

@@ -13,6 +13,9 @@ use crate::id::RepositoryId;
 use crate::seams::Random;
 use crate::store::{Store, Window};
 
+/// More than anybody has; bounds what a hostile list can cost.
+const SLOTS_LISTED_MAX: usize = 10_000;
+
 const SECRET_SHAPE: Shape = Shape::plain(32);
 
 /// Wraps the key with a passphrase and stores the slot.
@@ -80,15 +83,11 @@ fn seal_slot(
 /// # Errors
 /// `WrongPassphrase`, `NoSlots`, `Store`; `Object` when no slot can even be tried.
 pub fn unlock(store: &dyn Store, repository: RepositoryId, passphrase: &str) -> Result<ReadKey> {
-    let mut names = Vec::new();
-    store.list(name::prefix(Kind::KeySlot), &mut |info| {
-        if names.len() < SLOTS_MAX && info.bytes <= SLOT_BYTES_MAX {
-            names.push(info.name);
-        }
-        Ok(())
-    })?;
     let (mut tried, mut unusable) = (0, None);
-    for name in names {
+    for name in oldest_first(store)? {
+        if tried == SLOTS_MAX {
+            break;
+        }
         let bytes = store.get(
             &name,
             Window::Whole {
@@ -109,6 +108,20 @@ pub fn unlock(store: &dyn Store, repository: RepositoryId, passphrase: &str) -> 
     }
 }
 
+/// Names of slots, by the store's time: whoever can add objects but not remove any must not be able
+/// to push the real slots out with a flood of false ones.
+fn oldest_first(store: &dyn Store) -> Result<Vec<String>> {
+    let mut slots = Vec::new();
+    store.list(name::prefix(Kind::KeySlot), &mut |info| {
+        if slots.len() < SLOTS_LISTED_MAX && info.bytes <= SLOT_BYTES_MAX {
+            slots.push((info.modified, info.name));
+        }
+        Ok(())
+    })?;
+    slots.sort();
+    Ok(slots.into_iter().map(|(_, name)| name).collect())
+}
+
 fn open_slot(
     object: &[u8],
     repository: RepositoryId,
@@ -121,6 +134,11 @@ fn open_slot(
         passes,
         lanes,
     };
+    // Looked at before any time is spent on the passphrase.
+    let start = header.bytes().len();
+    let frame = object
+        .get(start..start + SECRET_FRAME_BYTES)
+        .ok_or(FormatError::TooShort)?;
     let stretched = stretch(passphrase, &header.salt, cost)?;
     let body = ObjectKey::opening(
         Purpose::Body,
@@ -128,10 +146,6 @@ fn open_slot(
         header.before_commitments(),
         &header.body_commitment(),
     )?;
-    let start = header.bytes().len();
-    let frame = object
-        .get(start..start + SECRET_FRAME_BYTES)
-        .ok_or(FormatError::TooShort)?;
     let mut secret = zeroize::Zeroizing::new(frame.to_vec());
     let additional = SECRET_SHAPE.additional(Kind::KeySlot, Role::SlotSecret, 0);
     body.open(Role::SlotSecret.fixed_position(), &additional, &mut secret)?;

@@ -353,6 +353,9 @@ impl Progress for Quieter<'_> {
     fn stage(&self, name: &str, bytes_total: Option<u64>) {
         self.0.stage(name, bytes_total);
     }
+    fn wants_totals(&self) -> bool {
+        self.0.wants_totals()
+    }
     fn expect(&self, bytes: u64) {
         self.0.expect(bytes);
     }

@@ -1,5 +1,7 @@
 //! The threads of a run: one leads (dump, then walk), the workers take files in, the rest upload.
 
+use std::sync::atomic::{AtomicBool, Ordering};
+
 use super::files;
 use super::run::{DumpTaken, Run};
 use super::sequence::{Outcome, Sequence, Sequenced, SourceProblem};
@@ -113,6 +115,39 @@ impl<'c, 'r> Crew<'c, 'r> {
         }
         let known = self.run.parent().map(|one| one.record.statistics.bytes);
         progress.stage("Reading the files", known);
+        let over = AtomicBool::new(false);
+        let walked = std::thread::scope(|scope| {
+            if known.is_none() && queue.is_some() && progress.wants_totals() {
+                scope.spawn(|| self.survey(&over));
+            }
+            let walked = self.walk(&mut worker, queue, number);
+            over.store(true, Ordering::Relaxed);
+            walked
+        });
+        walked.map(|()| dump)
+    }
+
+    /// Finds out how much there is to do, ahead of those who do it.
+    fn survey(self, over: &AtomicBool) {
+        let Ok(walk) = self.run.walk() else { return };
+        for event in walk {
+            if over.load(Ordering::Relaxed) {
+                return;
+            }
+            if let Event::Found(found) = event
+                && found.kind == Kind::File
+            {
+                self.run.progress.expect(found.metadata.size);
+            }
+        }
+    }
+
+    fn walk(
+        self,
+        worker: &mut Worker<'_, '_>,
+        queue: Option<&Queue<Work>>,
+        mut number: u64,
+    ) -> Result<()> {
         for event in self.run.walk()? {
             if self.pipeline.has_failed() {
                 return Err(OpsError::Stopped);
@@ -126,7 +161,7 @@ impl<'c, 'r> Crew<'c, 'r> {
                             .map_err(|_| OpsError::Stopped)?;
                         None
                     }
-                    None => Some(self.run.files.take(&mut worker, &found)?),
+                    None => Some(self.run.files.take(worker, &found)?),
                 },
                 Event::Found(found) => Some(self.run.files.entry_without_content(found)),
                 Event::Problem(problem) => Some(Outcome::problem(SourceProblem {
@@ -134,14 +169,19 @@ impl<'c, 'r> Crew<'c, 'r> {
                     path: problem.path,
                     error: problem.error,
                 })),
-                Event::Skipped { .. } => continue,
+                Event::Skipped { path, what } => {
+                    let path = String::from_utf8_lossy(&path);
+                    let progress = self.run.progress;
+                    progress.notice(&format!("note: {path} is {what} and is left out"));
+                    continue;
+                }
             };
             if let Some(outcome) = outcome {
                 self.sequence.deliver(number, outcome)?;
             }
             number += 1;
         }
-        Ok(dump)
+        Ok(())
     }
 
     fn take_dump(self, worker: &mut Worker<'_, '_>, source: &DatabaseSource) -> Result<DumpTaken> {

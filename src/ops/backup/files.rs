@@ -54,6 +54,7 @@ impl FileContext<'_> {
             && *stamp == stamp_of(&found.metadata)
             && self.index.are_stored(&content.chunks)?
         {
+            worker.pass(found.metadata.size);
             add(&self.counts.unmodified, 1);
             add(&self.counts.bytes, found.metadata.size);
             let entry = file_entry(found, &found.metadata, content.sha1);
@@ -81,6 +82,7 @@ impl FileContext<'_> {
             path: found.path.clone(),
             error,
         };
+        worker.begin(&found.path);
         let mut second_try = false;
         loop {
             let now = self.clock.now();

@@ -2,8 +2,8 @@
 //! threads.
 //!
 //! Memory of a run, at defaults with W workers, in MiB: two open packs of files and two of
-//! metadata (2 × 20 + 2 × 6), packs on their way (40), batches of large files (16), a read buffer
-//! and a compressor each (W × 10), entries ahead of their turn (8), SQLite (16).
+//! metadata (2 × 20 + 2 × 6), packs on their way (40), batches of large files (8), a read buffer
+//! and a compressor each (W × 10), entries ahead of their turn (8), SQLite (8).
 //!
 //! `claim` is the only decision that threads share: of two that bring the same new chunk, one
 //! stores it.
@@ -86,10 +86,13 @@ impl<'r> Pipeline<'r> {
             Codec::Plain
         };
         let content = compressed.unwrap_or(plain);
-        self.bytes_added
-            .fetch_add(plain.len() as u64, Ordering::Relaxed);
-        self.bytes_stored
-            .fetch_add(content.len() as u64, Ordering::Relaxed);
+        // Listings are no contents: a snapshot never has more new bytes than bytes.
+        if class != Class::Metadata {
+            self.bytes_added
+                .fetch_add(plain.len() as u64, Ordering::Relaxed);
+            self.bytes_stored
+                .fetch_add(content.len() as u64, Ordering::Relaxed);
+        }
         // Chunks have at most 8 MiB.
         let chunk = Plaintext {
             id,

@@ -26,7 +26,7 @@ const SHARED_FROM_BYTES: u64 = 16 * 1024 * 1024;
 /// A batch is handed over when it has so many bytes.
 const BATCH_BYTES: usize = 1024 * 1024;
 /// Batches that wait or are being worked on, in bytes. Part of the memory bound.
-const BATCHES_BYTES_MAX: usize = 16 * 1024 * 1024;
+const BATCHES_BYTES_MAX: usize = 8 * 1024 * 1024;
 
 /// A file to be looked at, and its place in the order of the listing.
 pub struct FileTask {
@@ -91,7 +91,7 @@ impl From<OpsError> for ContentError {
 
 /// One thread.
 pub struct Worker<'p, 'r> {
-    pub pipeline: &'p Pipeline<'r>,
+    pipeline: &'p Pipeline<'r>,
     chunkers: &'p Chunkers,
     progress: &'p dyn Progress,
     /// Where to offer batches; `None` where there is one thread only.
@@ -118,6 +118,16 @@ impl<'p, 'r> Worker<'p, 'r> {
             compressor,
             buffer: Vec::new(),
         })
+    }
+
+    /// A file is begun.
+    pub fn begin(&self, path: &[u8]) {
+        self.progress.item(path);
+    }
+
+    /// Progress by a file that need not be read.
+    pub fn pass(&self, bytes: u64) {
+        self.progress.advance(bytes);
     }
 
     /// Takes in all of `source`, which is about `expected` bytes long.

@@ -105,7 +105,7 @@ fn read_footer(
     };
     match (by_name.and(read), known) {
         (Ok(contents), _) => {
-            claims.add_pack(&contents.indexed(*id, bytes, 0))?;
+            claims.add_pack(&contents.indexed(*id, bytes, None))?;
             Ok(())
         }
         (Err(problem), Some(known)) if problem != ObjectProblem::Missing => {

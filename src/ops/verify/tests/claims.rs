@@ -113,7 +113,7 @@ fn forged(fixture: &Fixture, pack: ObjectId, bytes: u64, rows: &[ChunkRow]) -> S
             pack,
             bytes,
             Class::Files,
-            0,
+            None,
             some.header,
             &entries,
         )],
