@@ -1,8 +1,7 @@
 //! Floor 2: the local index, an SQLite database. All SQL of the project is in this folder.
 //!
-//! It answers two questions: where does a chunk lie (`chunks`, in `packs`, by `claims` of which not
-//! all may be true), and what did a file hold when it was last read (`files`). It is a cache:
-//! deleting it costs time, never data.
+//! It answers two questions: where does a chunk lie (`chunks`, `packs`), and what did a file hold
+//! when it was last read (`files`). It is a cache: deleting it costs time, never data.
 
 mod chunks;
 mod files;

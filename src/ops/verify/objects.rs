@@ -6,6 +6,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use minicbor::Decode;
+
 use super::super::queue::Queue;
 use super::super::{OpsError, Result};
 use super::catalog::Catalog;
@@ -158,24 +160,27 @@ impl Check<'_> {
         }
         let payload = open_record(writer, kind, bytes)?;
         match kind {
-            Kind::Repository => drop(cbor::decode::<Parameters>(&payload)?),
+            Kind::Repository => decodes::<Parameters>(&payload),
             Kind::Segment => {
                 for pack in cbor::decode::<Segment>(&payload)?.packs {
                     pack.class()?;
                     pack.entries()?;
                 }
+                Ok(())
             }
-            Kind::Snapshot => drop(cbor::decode::<Snapshot>(&payload)?),
-            Kind::Plan => drop(cbor::decode::<Plan>(&payload)?),
-            Kind::Forget => drop(cbor::decode::<Forget>(&payload)?),
-            Kind::Proof => {
-                let proof = cbor::decode::<Proof>(&payload)?;
-                drop(cbor::decode::<Finding>(&proof.finding)?);
-            }
-            Kind::KeySlot | Kind::DataPack | Kind::ListingPack => {}
+            Kind::Snapshot => decodes::<Snapshot>(&payload),
+            Kind::Plan => decodes::<Plan>(&payload),
+            Kind::Forget => decodes::<Forget>(&payload),
+            Kind::Proof => decodes::<Finding>(&cbor::decode::<Proof>(&payload)?.finding),
+            Kind::KeySlot | Kind::DataPack | Kind::ListingPack => Ok(()),
         }
-        Ok(())
     }
+}
+
+/// Checks that a payload is what it should be.
+fn decodes<'b, T: Decode<'b, ()>>(payload: &'b [u8]) -> Result<(), ObjectProblem> {
+    cbor::decode::<T>(payload)?;
+    Ok(())
 }
 
 fn is_pack(kind: Kind) -> bool {

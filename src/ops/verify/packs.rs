@@ -1,6 +1,8 @@
 //! One pack: its name, its frame of header, pad, footer and trailer, and, where a key is at hand,
 //! every chunk in it.
 
+use std::collections::HashSet;
+
 use bytes::Bytes;
 
 use super::super::Result;
@@ -10,7 +12,7 @@ use crate::format::header::Header;
 use crate::format::pack::Class;
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX};
 use crate::id::{ChunkId, ObjectId};
-use crate::index::{ChunkRow, Index, IndexedPack, KnownPack};
+use crate::index::{ChunkRow, Index, IndexedPack};
 use crate::repository::{
     ObjectProblem, Repository, body_key, check_whole_pack, chunk_rows, frame_range, open_frame,
     session_of,
@@ -98,35 +100,30 @@ impl PackCheck<'_> {
 
     /// The bytes are not what its writer stored. With the key, what still opens is still good.
     fn damaged(&self, kind: Kind, id: ObjectId, info: &ObjectInfo, pack: &Bytes) -> Result<()> {
-        // Of another size than is claimed, nothing in it would be looked for at the right place. Of
-        // several claims, the truest is the one by which most can be opened.
-        let mut best: Option<(KnownPack, Header, Opened)> = None;
+        // Of another size than is claimed, nothing in it would be looked for at the right place: such
+        // claims are not live. Of several, some may be false; a chunk that opens is a chunk.
+        let (mut claimed, mut good) = (HashSet::new(), HashSet::new());
         for known in self.claims.claims_of(&id)? {
             let Ok(header) = Header::decode(&known.header, kind, None) else {
                 continue;
             };
-            if !known.live {
-                continue;
-            }
-            let Some(opened) = self.open(&header, &self.claims.chunks_of(known.number)?, pack)
-            else {
+            let rows = self.claims.chunks_of(known.number)?;
+            let Some(opened) = self.open(&header, &rows, pack) else {
                 return Ok(());
             };
-            let is_better = |best: &(_, _, Opened)| best.2.good.len() < opened.good.len();
-            if best.as_ref().is_none_or(is_better) {
-                best = Some((known, header, opened));
-            }
+            claimed.extend(rows.iter().map(|row| row.id));
+            good.extend(opened.good.iter().map(|row| row.id));
+            self.prove(id, info.bytes, known.class, &header, opened.good)?;
         }
-        let Some((known, header, opened)) = best else {
-            return Ok(());
-        };
-        let (good, total) = (opened.good.len(), opened.total);
-        let text = match total - good {
-            0 => format!("its {total} chunks can be read all the same"),
-            lost => format!("{lost} of its {total} chunks are lost"),
-        };
-        self.findings.note(&info.name, text);
-        self.prove(id, info.bytes, known.class, &header, opened.good)
+        let total = claimed.len();
+        if total > 0 {
+            let text = match total - good.len() {
+                0 => format!("its {total} chunks can be read all the same"),
+                lost => format!("{lost} of its {total} chunks are lost"),
+            };
+            self.findings.note(&info.name, text);
+        }
+        Ok(())
     }
 
     fn prove(

@@ -71,6 +71,6 @@ fn a_lost_id_list_names_its_file_and_no_other() {
     for data in [true, false] {
         let report = check(&repository, data);
         assert_eq!(damaged(&report), [pack.as_str()]);
-        assert_eq!(report.damage[0].files, [large.path.clone()]);
+        assert_eq!(report.damage[0].files, std::slice::from_ref(&large.path));
     }
 }

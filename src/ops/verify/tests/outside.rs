@@ -116,3 +116,18 @@ fn a_repository_without_any_slot_says_so() {
     assert!(fixture.names("keys/").iter().all(|name| store.lose(name)));
     assert_eq!(damaged(&check(&fixture.at(store), true)), ["keys/"]);
 }
+
+#[test]
+fn one_oversized_record_holds_up_nothing_else() {
+    let fixture = fixture();
+    let store = fixture.copy();
+    let repository = fixture.at(store.clone());
+    let huge = Bytes::from(vec![0; crate::format::RECORD_BYTES_MAX as usize + 1]);
+    let id = ObjectId::new(*blake3::hash(&huge).as_bytes());
+    for kind in [Kind::Segment, Kind::Plan] {
+        store.put(&name::of(kind, &id), huge.clone()).unwrap();
+    }
+    let names = [Kind::Segment, Kind::Plan].map(|kind| name::of(kind, &id));
+    assert_eq!(damaged(&check(&repository, true)), names);
+    assert_eq!(damaged(&check(&repository, false)), names[..1]);
+}
