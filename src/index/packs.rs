@@ -1,6 +1,6 @@
 //! Packs and segments: what the store holds, as far as this host knows.
 
-use rusqlite::{OptionalExtension, Transaction, params};
+use rusqlite::{Transaction, params};
 
 use super::{Index, IndexError, Result};
 use crate::id::{ObjectId, SessionId};
@@ -223,19 +223,6 @@ impl Index {
                 "SELECT {PACK_COLUMNS} FROM packs WHERE id = ?
                  ORDER BY live DESC, verified DESC, number"
             );
-            let mut statement = connection.prepare_cached(&sql)?;
-            let rows = statement.query_map([id.as_bytes().as_slice()], known_pack)?;
-            rows.collect()
-        })
-    }
-
-    /// All live claims about a pack.
-    ///
-    /// # Errors
-    /// `Sqlite`.
-    pub fn claims_of(&self, id: &ObjectId) -> Result<Vec<KnownPack>> {
-        self.with(|connection| {
-            let sql = format!("SELECT {PACK_COLUMNS} FROM packs WHERE id = ? AND live");
             let mut statement = connection.prepare_cached(&sql)?;
             let rows = statement.query_map([id.as_bytes().as_slice()], known_pack)?;
             rows.collect()

@@ -103,7 +103,8 @@ impl PackCheck<'_> {
         // Of another size than is claimed, nothing in it would be looked for at the right place: such
         // claims are not live. Of several, some may be false; a chunk that opens is a chunk.
         let (mut claimed, mut good) = (HashSet::new(), HashSet::new());
-        for known in self.claims.claims_of(&id)? {
+        let claims = self.claims.claims_of(&id)?;
+        for known in claims.into_iter().filter(|claim| claim.live) {
             let Ok(header) = Header::decode(&known.header, kind, None) else {
                 continue;
             };
