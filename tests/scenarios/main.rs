@@ -33,3 +33,4 @@ mod second_backup_sends_nothing;
 mod tree;
 mod two_backups_at_once;
 mod user;
+mod what_is_in_there;
