@@ -36,10 +36,20 @@ pub fn run(context: &Context, args: &Args) -> Result {
         // An error before the first entry must find standard output empty.
         let mut first = true;
         let (repository, index) = (&opened.repository, &opened.index);
+        let mut last = Vec::new();
         ops::list_entries(repository, index, &snapshot.record, path, &mut |entry| {
-            if !args.recursive && !is_direct(&entry.path, path) {
-                return Ok(());
+            let mut above = None;
+            if !args.recursive {
+                let shown = direct(&entry.path, path);
+                if shown == last.as_slice() && shown != entry.path.as_slice() {
+                    return Ok(());
+                }
+                last = shown.to_vec();
+                // Folders above what was backed up are in the paths only.
+                above = (shown != entry.path.as_slice())
+                    .then(|| Entry::new(entry.root, shown.to_vec(), EntryType::Folder));
             }
+            let entry = above.as_ref().unwrap_or(entry);
             let written = if json {
                 let before = if first { '[' } else { ',' };
                 write!(out, "{before}\n  {}", as_json(entry))
@@ -60,11 +70,17 @@ pub fn run(context: &Context, args: &Args) -> Result {
     Ok(Status::Done)
 }
 
-/// Whether `path` lies in `folder` itself, or is the file that was asked for.
-fn is_direct(path: &[u8], folder: &[u8]) -> bool {
-    let rest = path.strip_prefix(folder).unwrap_or(path);
-    let rest = rest.strip_prefix(b"/").unwrap_or(rest);
-    !rest.contains(&b'/')
+/// What of `path` lies in `folder` itself: the whole, or the folder that leads there.
+fn direct<'p>(path: &'p [u8], folder: &[u8]) -> &'p [u8] {
+    let above = if folder.is_empty() {
+        0
+    } else {
+        folder.len() + 1
+    };
+    let rest = path.get(above..).unwrap_or_default();
+    let name = rest.iter().position(|byte| *byte == b'/');
+    let end = name.map_or(path.len(), |name| above + name);
+    path.get(..end).unwrap_or(path)
 }
 
 fn name(entry: &Entry) -> String {
@@ -79,12 +95,14 @@ fn name(entry: &Entry) -> String {
 fn long(entry: &Entry) -> String {
     let number = |value: Option<u32>| value.map_or("-".to_owned(), |number| number.to_string());
     format!(
-        "{:04o} {:>6} {:>6} {:>12} {} {}",
-        entry.mode.unwrap_or(0),
+        "{:>4} {:>6} {:>6} {:>12} {} {}",
+        entry
+            .mode
+            .map_or("-".to_owned(), |mode| format!("{mode:04o}")),
         number(entry.owner),
         number(entry.group),
         entry.size.unwrap_or(0),
-        entry.modified.map_or("-".to_owned(), show::time),
+        entry.modified.map_or(format!("{:19}", "-"), show::time),
         name(entry)
     )
 }

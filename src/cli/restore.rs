@@ -175,12 +175,17 @@ fn tell(
     }
     let ink = show::ink_for_stdout();
     let mut lines = vec![format!(
-        "Restored {} ({}) of the snapshot of {} to {}; {} were there already.",
+        "Restored {} ({}) of the snapshot of {} to {}; {} {} there already.",
         show::counted(report.files_restored, "file", "files"),
         show::bytes(report.bytes_restored),
         show::time(snapshot.record.time),
         args.target.display(),
         show::count(report.files_skipped),
+        if report.files_skipped == 1 {
+            "was"
+        } else {
+            "were"
+        },
     )];
     if !report.problems.is_empty() {
         let number = show::counted(report.problems.len() as u64, "problem", "problems");

@@ -146,8 +146,8 @@ pub fn passphrase(
 }
 
 /// The 24 words in small letters with single spaces, from a file (`-` is standard input) or the
-/// terminal. Numbers between them, as printed on the recovery page, are left out. Whether they are
-/// the right words is not looked at here.
+/// terminal. Numbers before them, as printed on the recovery page, say their order and are left out.
+/// Whether they are the right words is not looked at here.
 ///
 /// # Errors
 /// [`SecretError`]
@@ -171,16 +171,32 @@ pub fn words(
 fn tidy_words(typed: &str) -> Zeroizing<String> {
     // As long as the input at the most: never moved, so no copy is left behind.
     let mut tidy = Zeroizing::new(String::with_capacity(typed.len()));
-    for word in typed.split_whitespace() {
-        if word.starts_with(|first: char| first.is_ascii_digit()) {
-            continue;
-        }
+    for word in in_order(typed) {
         if !tidy.is_empty() {
             tidy.push(' ');
         }
         tidy.extend(word.chars().map(|letter| letter.to_ascii_lowercase()));
     }
     tidy
+}
+
+/// The words without their numbers, and in the order of those where each has one: the page has them
+/// in columns, and who copies it line by line gets them in another.
+fn in_order(typed: &str) -> impl Iterator<Item = &str> {
+    let mut words: Vec<(Option<u32>, &str)> = Vec::new();
+    let mut number = None;
+    for word in typed.split_whitespace() {
+        if word.starts_with(|first: char| first.is_ascii_digit()) {
+            let digits = word.trim_end_matches(|last: char| !last.is_ascii_digit());
+            number = digits.parse().ok();
+        } else {
+            words.push((number.take(), word));
+        }
+    }
+    if words.iter().all(|(number, _)| number.is_some()) {
+        words.sort_by_key(|(number, _)| *number);
+    }
+    words.into_iter().map(|(_, word)| word)
 }
 
 fn from_terminal(purpose: Purpose, world: &dyn World) -> Result<Zeroizing<String>, SecretError> {

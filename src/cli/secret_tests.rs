@@ -235,6 +235,12 @@ fn words_are_read_as_printed_with_numbers_or_without() {
     let file = file_with(b" 1 Abandon   2. ability\n3) able\tabout\n", 0o600);
     let found = words(Some(&file), &Stage::empty(), &Told::default()).unwrap();
     assert_eq!(*found, "abandon ability able about");
+    let file = file_with(b"1 abandon 3 able\n2 ability 4. about\n", 0o600);
+    let found = words(Some(&file), &Stage::empty(), &Told::default()).unwrap();
+    assert_eq!(
+        *found, "abandon ability able about",
+        "columns, line by line"
+    );
     let typed = words(None, &Stage::answering(&["zoo zone"]), &Told::default()).unwrap();
     assert_eq!(*typed, "zoo zone");
     let none = words(None, &Stage::empty(), &Told::default());

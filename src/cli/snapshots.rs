@@ -36,6 +36,11 @@ pub fn run(context: &Context, args: &Args) -> Result {
         output::json(&shown.iter().map(|one| as_json(one)).collect::<Vec<_>>())?;
         return Ok(Status::Done);
     }
+    if shown.is_empty() && !opened.snapshots.is_empty() {
+        let sentence = "There are snapshots, but none of that machine or with that label.";
+        output::lines(&[sentence])?;
+        return Ok(Status::Done);
+    }
     if shown.is_empty() {
         output::lines(&["There is no snapshot yet. offsite backup makes one."])?;
         return Ok(Status::Done);

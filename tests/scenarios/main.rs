@@ -40,3 +40,4 @@ mod slow_or_absent_store;
 mod tree;
 mod two_backups_at_once;
 mod user;
+mod what_is_in_there;

@@ -58,8 +58,9 @@ fn the_24_words_open_it_when_every_key_slot_is_gone() {
         backed_up(&user);
         let words = words_of_the_kit(&user.path("kit.txt"));
         assert_eq!(words.len(), 24);
-        user.write("words.txt", words.join(" ") + "\n");
-        let key = ["--words-file", "words.txt"];
+        user.write("typed.txt", words.join(" ") + "\n");
+        user.write("copied.txt", lines_of_the_kit(&user.path("kit.txt")));
+        let key = ["--words-file", "typed.txt"];
         lose_the_state(&user);
         user.objects.remove("keys/");
         let refused = user.offsite(&["snapshots"]).ended(12);
@@ -70,7 +71,7 @@ fn the_24_words_open_it_when_every_key_slot_is_gone() {
             .done();
         assert_same(&user.path("photos"), &user.restored("back", "photos"));
         lose_the_state(&user);
-        assert_nothing_is_stored_twice(&user, &key);
+        assert_nothing_is_stored_twice(&user, &["--words-file", "copied.txt"]);
     }
 }
 
@@ -119,20 +120,24 @@ fn the_words_of_another_repository_open_nothing() {
     assert!(!user.path("back").exists());
 }
 
+/// The lines of the page that have the words, in columns and with their numbers.
+fn lines_of_the_kit(kit: &Path) -> String {
+    let page = std::fs::read_to_string(kit).expect("the recovery kit");
+    let lines = page.lines();
+    let lines = lines.skip_while(|line| !line.starts_with("The 24 words"));
+    let lines = lines.skip(2).skip_while(|line| line.is_empty());
+    let lines: Vec<&str> = lines.take_while(|line| !line.is_empty()).collect();
+    lines.join("\n")
+}
+
 /// As a person reads them off the page: by their numbers.
 fn words_of_the_kit(kit: &Path) -> Vec<String> {
-    let page = std::fs::read_to_string(kit).expect("the recovery kit");
+    let lines = lines_of_the_kit(kit);
     let mut words = BTreeMap::new();
-    let lines = page
-        .lines()
-        .skip_while(|line| !line.starts_with("The 24 words"));
-    let lines = lines.skip(2).skip_while(|line| line.is_empty());
-    for line in lines.take_while(|line| !line.is_empty()) {
-        let mut parts = line.split_whitespace();
-        while let (Some(number), Some(word)) = (parts.next(), parts.next()) {
-            let number: usize = number.parse().expect("a number before each word");
-            words.insert(number, word.to_owned());
-        }
+    let mut parts = lines.split_whitespace();
+    while let (Some(number), Some(word)) = (parts.next(), parts.next()) {
+        let number: usize = number.parse().expect("a number before each word");
+        words.insert(number, word.to_owned());
     }
     words.into_values().collect()
 }
