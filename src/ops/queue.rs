@@ -139,8 +139,24 @@ impl<T> Queue<T> {
         self.changed.notify_all();
     }
 
+    /// Abandons the queue if the thread that holds the guard panics: those on the other side would
+    /// wait for it for ever.
+    pub fn abandon_on_panic(&self) -> impl Drop + use<'_, T> {
+        Guard(self)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Guard<'q, T>(&'q Queue<T>);
+
+impl<T> Drop for Guard<'_, T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.abandon();
+        }
     }
 }
 
@@ -186,5 +202,21 @@ mod tests {
             assert_eq!(blocked.join().unwrap(), Err(2));
         });
         assert!(queue.pop().is_none());
+    }
+
+    #[test]
+    fn a_panic_wakes_the_other_side() {
+        let queue = Queue::new(1);
+        queue.push(1, 1).unwrap();
+        let panicked = std::thread::scope(|scope| {
+            let taker = scope.spawn(|| {
+                let _guard = queue.abandon_on_panic();
+                let _taken = queue.pop();
+                panic!("planted");
+            });
+            while queue.push(2, 1).is_ok() {}
+            taker.join().is_err()
+        });
+        assert!(panicked);
     }
 }

@@ -209,13 +209,16 @@ impl<'p, 'r> Sequence<'p, 'r> {
         self.turn.notify_all();
     }
 
-    /// Ends listing and problem lists, after everything was delivered.
+    /// Ends listing and problem lists, after all of so many outcomes were delivered.
     ///
     /// # Errors
     /// Of storing metadata chunks; `Index`.
-    pub fn finish(&self) -> Result<Sequenced> {
+    ///
+    /// # Panics
+    /// When one is missing: a snapshot must never lack a file that nobody has complained of.
+    pub fn finish(&self, outcomes: u64) -> Result<Sequenced> {
         let mut state = self.lock();
-        debug_assert!(state.waiting.is_empty(), "everything was delivered");
+        assert_eq!(state.next, outcomes, "everything was delivered");
         self.index
             .remember_files(&std::mem::take(&mut state.remember))?;
         let problems = std::mem::take(&mut state.problems);

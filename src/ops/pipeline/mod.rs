@@ -12,7 +12,7 @@ mod claims;
 mod uploads;
 mod worker;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::compress::Compressor;
@@ -37,6 +37,7 @@ pub struct Pipeline<'r> {
     bytes_added: AtomicU64,
     bytes_stored: AtomicU64,
     failure: Mutex<Option<OpsError>>,
+    stopped: AtomicBool,
 }
 
 impl<'r> Pipeline<'r> {
@@ -54,6 +55,7 @@ impl<'r> Pipeline<'r> {
             bytes_added: AtomicU64::new(0),
             bytes_stored: AtomicU64::new(0),
             failure: Mutex::new(None),
+            stopped: AtomicBool::new(false),
         })
     }
 
@@ -71,6 +73,10 @@ impl<'r> Pipeline<'r> {
         plain: &[u8],
         compressor: &mut Compressor,
     ) -> Result<ChunkId> {
+        if self.has_stopped() {
+            // Otherwise a thread in the middle of a large file would read it to its end first.
+            return Err(OpsError::Stopped);
+        }
         let writer = &self.repository.writer;
         let id = match class {
             Class::Metadata => writer.metadata_id(plain),
@@ -114,16 +120,22 @@ impl<'r> Pipeline<'r> {
             .try_for_each(|pack| self.uploads.send(pack))
     }
 
-    /// Remembers the first failure of the run and makes every thread stop.
+    /// Remembers the first failure of the run, and stops.
     pub fn fail(&self, error: OpsError) {
         if !matches!(error, OpsError::Stopped) {
             lock(&self.failure).get_or_insert(error);
         }
+        self.stop();
+    }
+
+    /// Makes every thread stop that stores or uploads.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
         self.uploads.abandon();
     }
 
-    pub fn has_failed(&self) -> bool {
-        lock(&self.failure).is_some()
+    pub fn has_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
     }
 
     /// The first failure: this, not what followed from it, is the run's.
