@@ -62,11 +62,19 @@ impl Outcome {
         self.remember = Some(file);
     }
 
+    /// About how many bytes it takes while it waits.
     fn weight(&self) -> usize {
         let entry = self.entry.as_ref();
-        200 + entry.map_or(0, |(entry, ids)| {
+        let entry = entry.map_or(0, |(entry, ids)| {
             entry.path.len() + ids.len() * ChunkId::LEN
-        })
+        });
+        let remember = self.remember.as_ref();
+        let remember = remember.map_or(0, |file| {
+            file.path.len() + file.content.chunks.len() * ChunkId::LEN
+        });
+        let problem = self.problem.as_ref();
+        let problem = problem.map_or(0, |problem| problem.path.len() + problem.error.len());
+        400 + entry + remember + problem
     }
 }
 

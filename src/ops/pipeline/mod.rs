@@ -2,8 +2,10 @@
 //! threads.
 //!
 //! Memory of a run, at defaults with W workers, in MiB: two open packs of files and two of
-//! metadata (2 × 20 + 2 × 6), packs on their way (40), batches of large files (8), a read buffer
-//! and a compressor each (W × 10), entries ahead of their turn (8), SQLite (8).
+//! metadata (2 × 20 + 2 × 6), packs on their way (40) and those that were finished meanwhile
+//! (2 × 20), batches of large files (8), a read buffer of 8, a compressor of up to 6 and a frame of
+//! up to 4 for each thread (W × 18), entries ahead of their turn (8), what the next segment will
+//! say (8, and 24 more while it is made), SQLite (8).
 //!
 //! `claim` is the only decision that threads share: of two that bring the same new chunk, one
 //! stores it.
@@ -82,6 +84,7 @@ impl<'r> Pipeline<'r> {
             Class::Metadata => writer.metadata_id(plain),
             Class::Files | Class::Dump => writer.content_id(plain),
         };
+        self.uploads.wait_while_full();
         if !self.claims.claim(&id)? {
             return Ok(id);
         }
