@@ -88,6 +88,10 @@ impl<'r> Pipeline<'r> {
         if !self.claims.claim(&id)? {
             return Ok(id);
         }
+        if class == Class::Metadata {
+            // One leaf of ids alone says nothing of the next, which may be all names.
+            compressor.begin_file();
+        }
         let compressed = compressor.compress(plain);
         let codec = if compressed.is_some() {
             Codec::Zstd
