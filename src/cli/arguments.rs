@@ -5,8 +5,11 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 
 use super::context::Context;
+use super::exit::Failure;
 use super::global::Global;
-use super::{backup, cat, database, demo, index, init, key, ls, output, restore, snapshots};
+use super::{
+    backup, cat, database, demo, index, init, key, ls, output, restore, snapshots, verify,
+};
 
 /// Encrypted, deduplicated offsite backups of an Immich photo library that can prove they restore.
 #[derive(Parser)]
@@ -34,6 +37,7 @@ enum Command {
     Cat(cat::Args),
     Database(database::Args),
     Restore(restore::Args),
+    Verify(verify::Args),
     #[command(subcommand)]
     Index(index::Command),
     #[command(subcommand)]
@@ -43,7 +47,10 @@ enum Command {
 
 /// Runs the command line of this process.
 pub fn main() -> ExitCode {
-    let Arguments { global, command } = Arguments::parse();
+    let Arguments { global, command } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return refuse(&error),
+    };
     let json = global.json;
     let context = Context::new(global);
     let result = match command {
@@ -54,6 +61,7 @@ pub fn main() -> ExitCode {
         Command::Cat(args) => cat::run(&context, &args),
         Command::Database(args) => database::run(&context, &args),
         Command::Restore(args) => restore::run(&context, &args),
+        Command::Verify(args) => verify::run(&context, &args),
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Demo(args) => demo::run(&context, &args),
@@ -62,4 +70,18 @@ pub fn main() -> ExitCode {
         Ok(status) => status.into(),
         Err(failure) => output::report(&failure, json),
     }
+}
+
+/// Help, the version, or what is wrong with the command line: as a document where one was asked for.
+fn refuse(error: &clap::Error) -> ExitCode {
+    let wants_json = std::env::args_os().any(|argument| argument == "--json");
+    if !(wants_json && error.use_stderr()) {
+        error.exit();
+    }
+    let text = error.to_string();
+    let sentence = text.split("\n\n").next().unwrap_or_default();
+    let sentence = sentence.strip_prefix("error: ").unwrap_or(sentence);
+    let sentence: Vec<&str> = sentence.split_whitespace().collect();
+    let failure = Failure::usage(&sentence.join(" "), "offsite help shows what can be said");
+    output::report(&failure, true)
 }

@@ -49,7 +49,9 @@ impl Context {
 
     /// The repository's address.
     pub fn url(&self) -> Result<StoreUrl, Failure> {
-        let Some(url) = &self.global.repo else {
+        // An empty variable is none: that is how compose files leave one out.
+        let named = self.global.repo.as_ref().filter(|url| !url.is_empty());
+        let Some(url) = named else {
             return Err(Failure::usage(
                 "no repository was named",
                 "give --repo URL, or set OFFSITE_REPOSITORY",

@@ -7,6 +7,7 @@ use super::secret::SecretError;
 use super::when::WhenError;
 use crate::ops::OpsError;
 use crate::repository::RepositoryError;
+use crate::source::SourceError;
 use crate::store::{ErrorKind, StoreError};
 
 /// How a command ended that did not fail.
@@ -115,6 +116,14 @@ impl From<OpsError> for Failure {
                     "restore the two apart: with --files-only, then with --database-only",
                 ),
             ),
+            OpsError::Source(SourceError::Shrunk { .. }) => Self::of(
+                error,
+                (
+                    FAILED,
+                    "nothing was committed; if that much was removed on purpose, run it once with \
+                     --accept-shrunk",
+                ),
+            ),
             OpsError::Source(_) => Self::of(
                 error,
                 (
@@ -122,7 +131,36 @@ impl From<OpsError> for Failure {
                     "nothing was committed; the last good snapshot stands",
                 ),
             ),
-            _ => Self::of(error, (FAILED, "")),
+            OpsError::NoDatabase => Self::of(
+                error,
+                (
+                    FAILED,
+                    "offsite snapshots shows which ones hold a database; a backup takes one with \
+                     --database-command CMD or --database-file FILE",
+                ),
+            ),
+            OpsError::RootsOverlap { .. } | OpsError::SourceOrder { .. } => Self::of(
+                error,
+                (
+                    FAILED,
+                    "back the two up apart, each with a command of its own",
+                ),
+            ),
+            OpsError::File { .. } => Self::of(
+                error,
+                (
+                    FAILED,
+                    "check that the path is right, that it may be written, and that there is room",
+                ),
+            ),
+            OpsError::Output(_) => Self::of(
+                error,
+                (
+                    FAILED,
+                    "check where standard output leads: its disk may be full",
+                ),
+            ),
+            _ => Self::of(error, (FAILED, "run it again: what was committed is kept")),
         }
     }
 }
@@ -203,7 +241,20 @@ impl From<StoreError> for Failure {
             ),
             ErrorKind::Full => (FAILED, "make room and run again: what was stored is kept"),
             ErrorKind::ClockSkew => (FAILED, "set the clock of this machine"),
-            _ => (FAILED, ""),
+            ErrorKind::Invalid => (
+                FAILED,
+                "check the address: a folder, file:///folder, or s3://bucket/prefix with \
+                 --endpoint URL where the server is not Amazon's",
+            ),
+            ErrorKind::Retained => (FAILED, "wait until that date; nothing is wrong"),
+            ErrorKind::NotFound
+            | ErrorKind::AlreadyExists
+            | ErrorKind::TooLarge
+            | ErrorKind::Incomplete
+            | ErrorKind::Other => (
+                FAILED,
+                "run it again; if it stays so, the log of the store may say more",
+            ),
         };
         Self::of(error, meaning)
     }

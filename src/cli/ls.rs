@@ -33,18 +33,16 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let path = args.path.trim_matches('/').as_bytes();
     let json = context.global.json;
     output::stream(|out| {
+        // An error before the first entry must find standard output empty.
         let mut first = true;
-        if json {
-            write!(out, "[").map_err(OpsError::Output)?;
-        }
         let (repository, index) = (&opened.repository, &opened.index);
         ops::list_entries(repository, index, &snapshot.record, path, &mut |entry| {
             if !args.recursive && !is_direct(&entry.path, path) {
                 return Ok(());
             }
             let written = if json {
-                let comma = if first { "" } else { "," };
-                write!(out, "{comma}\n  {}", as_json(entry))
+                let before = if first { '[' } else { ',' };
+                write!(out, "{before}\n  {}", as_json(entry))
             } else if args.long {
                 writeln!(out, "{}", long(entry))
             } else {
@@ -54,7 +52,8 @@ pub fn run(context: &Context, args: &Args) -> Result {
             written.map_err(OpsError::Output)
         })?;
         if json {
-            writeln!(out, "\n]").map_err(OpsError::Output)?;
+            let empty = if first { "[" } else { "" };
+            writeln!(out, "{empty}\n]").map_err(OpsError::Output)?;
         }
         Ok(())
     })?;

@@ -23,6 +23,7 @@ mod restore;
 pub mod secret;
 pub mod show;
 mod snapshots;
+mod verify;
 pub mod when;
 
 pub use arguments::main;

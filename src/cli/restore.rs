@@ -10,9 +10,10 @@ use serde_json::json;
 use super::context::{Access, Context};
 use super::exit::{Failure, Result, Status};
 use super::{output, show, when};
-use crate::ops::{self, Opened, RestoreOptions, RestoreReport};
+use crate::format::entry::DATABASE_PATH;
+use crate::ops::{self, Opened, OpsError, RestoreOptions, RestoreReport};
 use crate::progress::Progress;
-use crate::repository::{SnapshotFilter, StoredSnapshot};
+use crate::repository::{RepositoryError, SnapshotFilter, StoredSnapshot};
 
 /// Which snapshot.
 #[derive(ClapArgs, Debug)]
@@ -52,7 +53,9 @@ impl Choice {
             at,
             tag: None,
         };
-        let chosen = opened.snapshot(&self.snapshot, &filter)?;
+        let chosen = opened
+            .snapshot(&self.snapshot, &filter)
+            .map_err(|error| self.explain(error))?;
         if let Some(reason) = &chosen.record.suspect {
             let id: String = chosen.id.to_string().chars().take(12).collect();
             context
@@ -60,6 +63,28 @@ impl Choice {
                 .notice(&format!("snapshot {id} is suspect: {reason}"));
         }
         Ok(chosen)
+    }
+
+    /// That `latest` is no snapshot's name says nothing to who asked for a time or a machine.
+    fn explain(&self, error: OpsError) -> Failure {
+        let is_unknown = matches!(
+            error,
+            OpsError::Repository(RepositoryError::NoSuchSnapshot { .. })
+        );
+        if !is_unknown || (self.at.is_none() && self.host.is_none()) {
+            return error.into();
+        }
+        let show = |text: &String| show::harmless(text.as_bytes());
+        let (host, at) = (self.host.as_ref().map(show), self.at.as_ref().map(show));
+        let host = host.map_or(String::new(), |host| format!(" of the machine {host}"));
+        let at = at.map_or(String::new(), |at| format!(" made at or before {at}"));
+        let sentence = if self.snapshot == "latest" {
+            format!("there is no snapshot{host}{at}")
+        } else {
+            let name = show(&self.snapshot);
+            format!("there is no snapshot {name} among those{host}{at}")
+        };
+        Failure::failed(sentence, "offsite snapshots lists what there is")
     }
 }
 
@@ -75,7 +100,7 @@ pub struct Args {
     #[arg(long, value_name = "DIR")]
     target: PathBuf,
     /// Only this folder or file of the snapshot
-    #[arg(long, value_name = "SUBFOLDER")]
+    #[arg(long, value_name = "SUBFOLDER", conflicts_with = "database_only")]
     path: Option<OsString>,
     /// Files, but not the database dump
     #[arg(long, conflicts_with = "database_only")]
@@ -97,7 +122,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let options = RestoreOptions {
         target: args.target.clone(),
         files: !args.database_only,
-        database: !args.files_only && path.is_empty(),
+        database: !args.files_only && (path.is_empty() || path == DATABASE_PATH),
         path,
     };
     let (repository, index) = (&opened.repository, &opened.index);

@@ -25,7 +25,11 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
-    let access = if args.data { Access::ReaderIfGiven } else { Access::Writer };
+    let access = if args.data {
+        Access::ReaderIfGiven
+    } else {
+        Access::Writer
+    };
     let (repository, state) = context.repository(access)?;
     let index = state.open_index()?;
     let options = VerifyOptions { data: args.data };
@@ -37,7 +41,11 @@ pub fn run(context: &Context, args: &Args) -> Result {
     } else {
         output::lines(&summary(&report, args.data))?;
     }
-    Ok(if report.is_sound() { Status::Done } else { Status::Damage })
+    Ok(if report.is_sound() {
+        Status::Done
+    } else {
+        Status::Damage
+    })
 }
 
 fn as_json(report: &VerifyReport) -> Value {
@@ -84,8 +92,14 @@ fn summary(report: &VerifyReport, data: bool) -> Vec<String> {
         lines.push(ink.good("Everything is whole."));
     } else {
         let number = report.damage.len() as u64;
-        lines.push(ink.bad(&format!("{} damaged:", show::counted(number, "object", "objects"))));
-        report.damage.iter().for_each(|damage| describe(damage, &mut lines));
+        lines.push(ink.bad(&format!(
+            "{} damaged:",
+            show::counted(number, "object", "objects")
+        )));
+        report
+            .damage
+            .iter()
+            .for_each(|damage| describe(damage, &mut lines));
     }
     if report.unknown_objects_total > 0 {
         let number = show::counted(report.unknown_objects_total, "object", "objects");
@@ -102,13 +116,22 @@ fn describe(damage: &Damage, lines: &mut Vec<String>) {
         lines.push("    no snapshot needs it".to_owned());
         return;
     }
-    let ids = damage.snapshots.iter().map(|id| id.to_string().chars().take(12).collect());
-    lines.push(format!("    snapshots: {}", ids.collect::<Vec<String>>().join(", ")));
+    let ids = damage
+        .snapshots
+        .iter()
+        .map(|id| id.to_string().chars().take(12).collect());
+    lines.push(format!(
+        "    snapshots: {}",
+        ids.collect::<Vec<String>>().join(", ")
+    ));
     for path in damage.files.iter().take(FILES_SHOWN_MAX) {
         lines.push(format!("    file: {}", show::harmless(path)));
     }
     let more = damage.files_total.saturating_sub(FILES_SHOWN_MAX as u64);
     if more > 0 {
-        lines.push(format!("    and {} more (--json names them)", show::count(more)));
+        lines.push(format!(
+            "    and {} more (--json names them)",
+            show::count(more)
+        ));
     }
 }

@@ -113,10 +113,10 @@ pub struct Statistics {
     pub files_unmodified: u64,
     #[cbor(n(7), default)]
     pub bytes_read: u64,
-    /// After deduplication.
+    /// Contents that were new, after deduplication; listings do not count.
     #[cbor(n(8), default)]
     pub bytes_added: u64,
-    /// After compression.
+    /// The same after compression.
     #[cbor(n(9), default)]
     pub bytes_stored: u64,
 }

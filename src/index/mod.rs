@@ -83,6 +83,23 @@ impl Index {
         })
     }
 
+    /// An index that lives as long as the process, in a file without a name in the system's folder
+    /// for temporary files: it may grow large without memory growing.
+    ///
+    /// # Errors
+    /// `Sqlite` when no such file can be made.
+    pub fn temporary() -> Result<Self> {
+        let connection = Connection::open("").and_then(schema::prepare);
+        let connection = connection.map_err(|source| IndexError::Sqlite {
+            path: "in a temporary file".to_owned(),
+            source,
+        })?;
+        Ok(Self {
+            connection: Mutex::new(connection),
+            path: None,
+        })
+    }
+
     /// Deletes the files of an index; what is not there is no error.
     pub fn remove(path: &Path) {
         for suffix in ["", "-wal", "-shm"] {

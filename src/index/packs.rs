@@ -210,13 +210,35 @@ impl Index {
     /// # Errors
     /// `Sqlite`.
     pub fn pack(&self, id: &ObjectId) -> Result<Option<KnownPack>> {
+        Ok(self.claims_of(id)?.into_iter().next())
+    }
+
+    /// All claims about a pack, live ones first.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn claims_of(&self, id: &ObjectId) -> Result<Vec<KnownPack>> {
         self.with(|connection| {
-            let sql =
-                format!("SELECT {PACK_COLUMNS} FROM packs WHERE id = ? ORDER BY live DESC LIMIT 1");
+            let sql = format!(
+                "SELECT {PACK_COLUMNS} FROM packs WHERE id = ?
+                 ORDER BY live DESC, verified DESC, number"
+            );
             let mut statement = connection.prepare_cached(&sql)?;
-            statement
-                .query_row([id.as_bytes().as_slice()], known_pack)
-                .optional()
+            let rows = statement.query_map([id.as_bytes().as_slice()], known_pack)?;
+            rows.collect()
+        })
+    }
+
+    /// All live claims about a pack.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn claims_of(&self, id: &ObjectId) -> Result<Vec<KnownPack>> {
+        self.with(|connection| {
+            let sql = format!("SELECT {PACK_COLUMNS} FROM packs WHERE id = ? AND live");
+            let mut statement = connection.prepare_cached(&sql)?;
+            let rows = statement.query_map([id.as_bytes().as_slice()], known_pack)?;
+            rows.collect()
         })
     }
 

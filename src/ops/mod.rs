@@ -13,7 +13,7 @@ mod rebuild;
 mod restore;
 mod state;
 mod target;
-//mod verify;
+mod verify;
 
 pub use backup::{
     BackupOptions, BackupReport, DatabaseReport, SourceChoice, SourceProblem, backup, source_name,
@@ -25,4 +25,4 @@ pub use read::{Opened, cat, database, list_entries};
 pub use rebuild::{RebuildReport, rebuild_index};
 pub use restore::{RestoreOptions, RestoreReport, restore};
 pub use state::{SourceLock, StateFolder};
-//pub use verify::{Damage, VerifyOptions, VerifyReport, verify};
+pub use verify::{Damage, VerifyOptions, VerifyReport, verify};

@@ -48,7 +48,8 @@ pub struct RestoreReport {
 /// Restores a snapshot.
 ///
 /// # Errors
-/// Of the store or the target as a whole; what is wrong with single files is in the report.
+/// `NoSuchFile`, `NoDatabase` when what was asked for is not in the snapshot; of the store or the
+/// target as a whole; what is wrong with single files is in the report.
 pub fn restore(
     repository: &Repository,
     index: &Index,
@@ -59,6 +60,7 @@ pub fn restore(
     repository.read_key("to restore")?;
     let chunks = ChunkReader::new(repository, index, Fetch::Packs);
     let listing = ListingReader::new(&chunks, snapshot.listing);
+    refuse_nothing(&listing, snapshot, options)?;
     if options.database && options.files {
         refuse_taken_name(&listing)?;
     }
@@ -87,6 +89,22 @@ pub fn restore(
         .map_err(|error| OpsError::file("could not bring to disk", &options.target, error))?;
     progress.finish();
     Ok(run.report())
+}
+
+/// Who asks for what the snapshot does not hold must not be told that all is well.
+fn refuse_nothing(
+    listing: &ListingReader<'_>,
+    snapshot: &Snapshot,
+    options: &RestoreOptions,
+) -> Result<()> {
+    if options.database && !options.files && snapshot.database.is_none() {
+        return Err(OpsError::NoDatabase);
+    }
+    let path = &options.path;
+    if !path.is_empty() && listing.beneath(path).next().is_none() {
+        return Err(OpsError::NoSuchFile { path: shown(path) });
+    }
+    Ok(())
 }
 
 /// The dump goes to `database.sql`: no archived file may have that name.
@@ -235,7 +253,7 @@ impl Run<'_> {
             Ok(())
         })?;
         let size = entry.size.unwrap_or(0);
-        if self.is_there(entry, &ids, size) {
+        if self.is_there(entry, &ids, size)? {
             self.counts.skipped.fetch_add(1, Ordering::Relaxed);
             self.progress.advance(size);
             return Ok(());
@@ -261,10 +279,10 @@ impl Run<'_> {
     }
 
     /// Whether the file stands there already: of the right size and, cut the same way, of the same
-    /// chunks.
-    fn is_there(&self, entry: &Entry, ids: &[ChunkId], size: u64) -> bool {
+    /// chunks. Then its permissions and time are put right as well.
+    fn is_there(&self, entry: &Entry, ids: &[ChunkId], size: u64) -> io::Result<bool> {
         let Some(mut file) = self.target.existing_file(&entry.path, size) else {
-            return false;
+            return Ok(false);
         };
         let chunker = if entry.is_database() {
             &self.chunkers.dumps
@@ -280,7 +298,10 @@ impl Run<'_> {
                 Err(io::Error::other("differs"))
             }
         });
-        compared.is_ok() && expected.next().is_none()
+        if compared.is_err() || expected.next().is_some() {
+            return Ok(false);
+        }
+        self.target.mend(&file, &entry.path, entry)
     }
 
     /// Immich does not start without its six folders and a marker in each.

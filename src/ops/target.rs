@@ -6,9 +6,10 @@
 
 use std::ffi::OsStr;
 use std::fs::{self, File};
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::os::fd::{AsFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -23,6 +24,9 @@ const FOLDER: OFlags = OFlags::RDONLY
     .union(OFlags::DIRECTORY)
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC);
+
+/// Set-ID bits have no business in a photo library, and a forged listing could bring some.
+const FILE_MODE: u32 = 0o777;
 
 /// Where a restore writes.
 pub struct Target {
@@ -110,12 +114,37 @@ impl Target {
     }
 
     /// A regular file that stands at `path` already and is `size` bytes long.
-    pub fn existing_file(&self, path: &[u8], size: u64) -> Option<impl Read + use<>> {
+    pub fn existing_file(&self, path: &[u8], size: u64) -> Option<File> {
         let (parent, name) = self.existing_parent(path).ok()?;
         let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
         let file = File::from(rustix::fs::openat(&parent, name, flags, Mode::empty()).ok()?);
         let metadata = file.metadata().ok()?;
         (metadata.is_file() && metadata.len() == size).then_some(file)
+    }
+
+    /// Gives a file from [`Target::existing_file`], whose content is right, its owner, permissions
+    /// and time where they differ. `false` when it has other names as well, perhaps outside of the
+    /// target, for which they would change too.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn mend(&self, file: &File, path: &[u8], entry: &Entry) -> io::Result<bool> {
+        let found = file.metadata()?;
+        let is_owned = entry.owner.is_none_or(|owner| owner == found.uid())
+            && entry.group.is_none_or(|group| group == found.gid());
+        let is_dressed = entry
+            .mode
+            .is_none_or(|mode| mode & FILE_MODE == found.mode() & 0o7777)
+            && entry.modified.is_none_or(|modified| {
+                seconds_and_nanoseconds(modified) == (found.mtime(), found.mtime_nsec())
+            });
+        match (is_owned, is_dressed) {
+            (true, true) => {}
+            _ if found.nlink() > 1 => return Ok(false),
+            (false, true) => self.give(file, entry),
+            (_, false) => self.dress(file, path, entry, FILE_MODE)?,
+        }
+        Ok(true)
     }
 
     /// Begins a file that will stand at `path` when it is whole.
@@ -200,11 +229,7 @@ impl Target {
     /// Owner first: changing it clears set-ID bits.
     fn dress(&self, what: impl AsFd, path: &[u8], entry: &Entry, mask: u32) -> io::Result<()> {
         self.before(DiskOperation::SetMetadata, path)?;
-        let (owner, group) = (
-            entry.owner.map(Uid::from_raw),
-            entry.group.map(Gid::from_raw),
-        );
-        self.own(rustix::fs::fchown(&what, owner, group));
+        self.give(&what, entry);
         if let Some(mode) = entry.mode {
             rustix::fs::fchmod(&what, Mode::from_raw_mode(mode & mask))?;
         }
@@ -212,6 +237,14 @@ impl Target {
             rustix::fs::futimens(&what, &times(modified))?;
         }
         Ok(())
+    }
+
+    fn give(&self, what: impl AsFd, entry: &Entry) {
+        let (owner, group) = (
+            entry.owner.map(Uid::from_raw),
+            entry.group.map(Gid::from_raw),
+        );
+        self.own(rustix::fs::fchown(what, owner, group));
     }
 
     /// An ordinary user cannot give files away: that is counted and told once.
@@ -266,8 +299,8 @@ impl NewFile<'_> {
     /// # Errors
     /// Of the file system; then the old file, if there was one, still stands.
     pub fn commit(mut self, entry: &Entry) -> io::Result<()> {
-        // Set-ID bits have no business in a photo library, and a forged listing could bring some.
-        self.target.dress(&self.file, &self.path, entry, 0o777)?;
+        self.target
+            .dress(&self.file, &self.path, entry, FILE_MODE)?;
         self.target.before(DiskOperation::Rename, &self.path)?;
         let (from, to) = (self.temporary.as_str(), &self.name);
         match rustix::fs::renameat(&self.parent, from, &self.parent, to) {
@@ -301,17 +334,20 @@ fn split(path: &[u8]) -> (&[u8], &OsStr) {
 }
 
 fn times(modified: Timestamp) -> Timestamps {
-    let nanoseconds = modified.nanoseconds().rem_euclid(1_000_000_000);
+    let (tv_sec, tv_nsec) = seconds_and_nanoseconds(modified);
     Timestamps {
         last_access: Timespec {
             tv_sec: 0,
             tv_nsec: UTIME_OMIT,
         },
-        last_modification: Timespec {
-            tv_sec: modified.seconds(),
-            tv_nsec: nanoseconds,
-        },
+        last_modification: Timespec { tv_sec, tv_nsec },
     }
+}
+
+/// As file systems have them: the nanoseconds count forward, before 1970 too.
+fn seconds_and_nanoseconds(time: Timestamp) -> (i64, i64) {
+    let nanoseconds = time.nanoseconds().rem_euclid(1_000_000_000);
+    (time.seconds(), nanoseconds)
 }
 
 #[cfg(test)]
@@ -380,7 +416,6 @@ mod tests {
 
     #[test]
     fn a_file_that_is_not_whole_leaves_nothing() {
-        use std::os::unix::fs::MetadataExt;
         let folder = tempfile::tempdir().unwrap();
         let target = Target::open(folder.path(), &Seams::real()).unwrap();
         let mut file = target.begin_file(b"a/b.jpg").unwrap();

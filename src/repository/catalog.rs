@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::pack_reader::chunk_rows;
 use super::{ObjectProblem, Repository, RepositoryError, Result, open_record, read_contents};
 use crate::format::segment::Segment;
-use crate::format::{Kind, RECORD_BYTES_MAX, cbor, name};
+use crate::format::{FormatError, Kind, RECORD_BYTES_MAX, cbor, name};
 use crate::id::ObjectId;
 use crate::index::{Index, IndexedPack};
 use crate::store::{ErrorKind, StoreError, Window};
@@ -102,7 +102,20 @@ pub(super) fn fetch_record(repository: &Repository, kind: Kind, id: &ObjectId) -
     let window = Window::Whole {
         bytes_max: RECORD_BYTES_MAX,
     };
-    let bytes = repository.store.get(&name, window)?;
+    let bytes = match repository.store.get(&name, window) {
+        // One object that is too long or too short must not hold up all others.
+        Err(error) if error.kind == ErrorKind::TooLarge => {
+            let what = "the size of a record";
+            return Err(RepositoryError::object(
+                &name,
+                FormatError::Contradiction { what },
+            ));
+        }
+        Err(error) if error.kind == ErrorKind::Incomplete => {
+            return Err(RepositoryError::object(&name, FormatError::TooShort));
+        }
+        other => other?,
+    };
     if blake3::hash(&bytes).as_bytes() != id.as_bytes() {
         return Err(RepositoryError::object(&name, ObjectProblem::WrongName));
     }
@@ -183,7 +196,9 @@ pub fn salvage(repository: &Repository, index: &Index, kind: Kind) -> Result<u64
     })?;
     let mut found = 0;
     for (id, bytes) in listed {
-        if index.pack(&id)?.is_none() && take_footer(repository, index, kind, &id, bytes)? {
+        // A pack of which only another size was claimed is as good as unnamed.
+        let is_named = index.pack(&id)?.is_some_and(|pack| pack.bytes == bytes);
+        if !is_named && take_footer(repository, index, kind, &id, bytes)? {
             found += 1;
         }
     }

@@ -29,6 +29,17 @@ pub enum ObjectProblem {
     WrongChunk,
 }
 
+impl ObjectProblem {
+    /// Whether the object may well be sound, but was written by a later version than this.
+    pub fn is_unsupported(&self) -> bool {
+        use FormatError::{Unsupported, UnsupportedVersion};
+        matches!(
+            self,
+            Self::Format(UnsupportedVersion { .. } | Unsupported { .. })
+        )
+    }
+}
+
 #[derive(Debug, thiserror::Error)]
 pub enum RepositoryError {
     #[error(transparent)]
@@ -43,7 +54,7 @@ pub enum RepositoryError {
     NoRepository { url: String },
     #[error("{url} is not empty: it holds {example}")]
     NotEmpty { url: String, example: String },
-    #[error("the passphrase opens none of the {slots} key slots")]
+    #[error("the passphrase is wrong: it {}", opens_none(*slots))]
     WrongPassphrase { slots: usize },
     #[error("the repository has no key slot")]
     NoSlots,
@@ -98,14 +109,16 @@ impl RepositoryError {
         match self {
             Self::ChunkMissing { .. } | Self::ChunkDamaged { .. } | Self::Listing(_) => true,
             Self::ListingLost { cause, .. } => cause.is_damage(),
-            Self::Object { problem, .. } => !matches!(
-                problem,
-                ObjectProblem::Format(
-                    FormatError::UnsupportedVersion { .. } | FormatError::Unsupported { .. }
-                )
-            ),
+            Self::Object { problem, .. } => !problem.is_unsupported(),
             _ => false,
         }
+    }
+}
+
+fn opens_none(slots: usize) -> String {
+    match slots {
+        1 => "does not open the one key slot there is".to_owned(),
+        _ => format!("opens none of the {slots} key slots"),
     }
 }
 

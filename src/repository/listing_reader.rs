@@ -43,6 +43,7 @@ impl<'r> ListingReader<'r> {
             pending: vec![start],
             leaf: Vec::new().into_iter(),
             last: None,
+            current: id,
         }
     }
 
@@ -100,6 +101,8 @@ pub struct Entries<'r, 'f> {
     pending: Vec<Pending>,
     leaf: std::vec::IntoIter<Entry>,
     last: Option<(u32, Vec<u8>)>,
+    /// The chunk that was gone into last.
+    current: ChunkId,
 }
 
 impl Iterator for Entries<'_, '_> {
@@ -111,6 +114,7 @@ impl Iterator for Entries<'_, '_> {
                 return Some(Ok(entry));
             }
             let pending = self.pending.pop()?;
+            self.current = pending.id;
             let first = pending.first.as_ref().map(|(_, path)| path.clone());
             if let Err(error) = self.descend(pending) {
                 let first = first.unwrap_or_default();
@@ -124,6 +128,11 @@ impl Iterator for Entries<'_, '_> {
 }
 
 impl Entries<'_, '_> {
+    /// The chunk that the last item came from: the leaf of an entry, or what could not be read.
+    pub fn chunk(&self) -> ChunkId {
+        self.current
+    }
+
     fn descend(&mut self, pending: Pending) -> Result<()> {
         if pending.level > LEVEL_MAX {
             let what = "the depth of a listing";

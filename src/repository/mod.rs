@@ -30,7 +30,10 @@ pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
 pub use open::{Creation, create, identify, open};
 pub use pack_builder::{FinishedPack, PackBuilder, PackKeys};
-pub use pack_reader::{PackContents, check_whole_pack, chunk_rows, open_frame, read_contents};
+pub use pack_reader::{
+    PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, read_contents,
+    session_of,
+};
 pub use pack_writer::{PackWriter, Plaintext};
 pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;

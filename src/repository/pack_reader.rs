@@ -202,7 +202,7 @@ pub fn check_whole_pack(
 ///
 /// # Errors
 /// `Crypto`, `Format`.
-pub(super) fn body_key(
+pub fn body_key(
     writer: &WriterKey,
     header: &Header,
     session: Option<&Secret>,
@@ -222,7 +222,10 @@ pub(super) fn body_key(
 }
 
 /// The session key that a data pack's header carries.
-pub(super) fn session_of(reader: &ReadKey, header: &Header) -> Result<Secret, ObjectProblem> {
+///
+/// # Errors
+/// `Crypto`, `Format`.
+pub fn session_of(reader: &ReadKey, header: &Header) -> Result<Secret, ObjectProblem> {
     let sealed = sealed_session(header.extension()).ok_or(FormatError::TooShort)?;
     Ok(reader.open_session(&sealed)?)
 }
@@ -266,6 +269,6 @@ fn chunk_id(writer: &WriterKey, kind: Kind, plain: &[u8]) -> ChunkId {
 }
 
 /// Where a chunk's frame lies in the bytes of its pack.
-pub(super) fn frame_range(chunk: &ChunkRow) -> Range<u64> {
+pub fn frame_range(chunk: &ChunkRow) -> Range<u64> {
     chunk.start..chunk.start.saturating_add(u64::from(chunk.stored))
 }

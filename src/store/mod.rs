@@ -204,7 +204,7 @@ impl fmt::Display for StoreError {
             ErrorKind::AlreadyExists => "it exists already",
             ErrorKind::Denied => "the store denies access",
             ErrorKind::Credentials => "the store does not accept the credentials",
-            ErrorKind::NoContainer => "the bucket or folder does not exist",
+            ErrorKind::NoContainer => "there is no such bucket or folder",
             ErrorKind::Throttled => "the store asks for fewer requests",
             ErrorKind::Transient => "the store could not be reached or failed",
             ErrorKind::Full => "there is no space left",

@@ -99,10 +99,13 @@ impl<'r> Pipeline<'r> {
             Codec::Plain
         };
         let content = compressed.unwrap_or(plain);
-        self.bytes_added
-            .fetch_add(plain.len() as u64, Ordering::Relaxed);
-        self.bytes_stored
-            .fetch_add(content.len() as u64, Ordering::Relaxed);
+        // Listings are no contents: a snapshot never has more new bytes than bytes.
+        if class != Class::Metadata {
+            self.bytes_added
+                .fetch_add(plain.len() as u64, Ordering::Relaxed);
+            self.bytes_stored
+                .fetch_add(content.len() as u64, Ordering::Relaxed);
+        }
         // Chunks have at most 8 MiB.
         let chunk = Plaintext {
             id,

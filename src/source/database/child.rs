@@ -40,12 +40,14 @@ pub(super) struct DatabaseCommand {
 }
 
 impl DatabaseCommand {
-    /// Runs a command through the shell; gives its standard output.
+    /// Runs a command through the shell; gives its standard output. It has no business with the
+    /// passphrase of the repository, and what it says may end up in a log: it does not inherit it.
     pub(super) fn start(command: &str) -> Result<(Self, ChildStdout), SourceError> {
         let failed = |source| SourceError::CommandStart { source };
         let mut child = Command::new("sh")
             .arg("-c")
             .arg(format!("{NO_TERMINAL}\n{command}"))
+            .env_remove("OFFSITE_PASSPHRASE")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
             .stderr(Stdio::piped())

@@ -35,7 +35,7 @@ impl Local {
             .map_err(|error| failed(ErrorKind::Invalid).caused_by(error))?;
         match fs::metadata(&root) {
             Ok(metadata) if metadata.is_dir() => Ok(Self::at(root, seams)),
-            Ok(_) => Err(failed(ErrorKind::NoContainer).because("it is not a folder")),
+            Ok(_) => Err(failed(ErrorKind::NoContainer).because("what is there is not a folder")),
             Err(error) if is_absent(&error) => Err(failed(ErrorKind::NoContainer)),
             Err(error) => Err(failed(kind_of(&error)).caused_by(error)),
         }

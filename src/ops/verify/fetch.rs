@@ -1,0 +1,83 @@
+//! Fetching for a check: what is wrong with an object is an answer, a store out of reach an error.
+
+use bytes::Bytes;
+
+use super::super::Result;
+use crate::format::FormatError;
+use crate::id::ObjectId;
+use crate::repository::{ObjectProblem, Repository, RepositoryError};
+use crate::store::{ErrorKind, ObjectInfo, StoreError, Window};
+
+/// A whole object of at most `bytes_max` bytes, held against the hash in its name, if it has one.
+///
+/// # Errors
+/// `Store`.
+pub fn fetch(
+    repository: &Repository,
+    name: &str,
+    id: Option<&ObjectId>,
+    bytes_max: u64,
+) -> Result<Result<Bytes, ObjectProblem>> {
+    match repository.store.get(name, Window::Whole { bytes_max }) {
+        Ok(bytes) if id.is_some_and(|id| !is_named_right(&bytes, id)) => {
+            Ok(Err(ObjectProblem::WrongName))
+        }
+        Ok(bytes) => Ok(Ok(bytes)),
+        Err(error) => Ok(Err(problem_of(error)?)),
+    }
+}
+
+fn is_named_right(bytes: &[u8], id: &ObjectId) -> bool {
+    blake3::hash(bytes).as_bytes() == id.as_bytes()
+}
+
+/// What a failed fetch says about the object.
+///
+/// # Errors
+/// The failure itself, when it says nothing about the object.
+pub fn problem_of(error: StoreError) -> Result<ObjectProblem, StoreError> {
+    match error.kind {
+        ErrorKind::NotFound => Ok(ObjectProblem::Missing),
+        ErrorKind::Incomplete => Ok(FormatError::TooShort.into()),
+        ErrorKind::TooLarge => Ok(oversized()),
+        _ => Err(error),
+    }
+}
+
+/// The problem of an object that is larger than it can rightly be.
+pub fn oversized() -> ObjectProblem {
+    let what = "the size of an object";
+    FormatError::Contradiction { what }.into()
+}
+
+/// Visits every object; an error of `visit` ends it.
+///
+/// # Errors
+/// `Store`; whatever `visit` returns.
+pub fn each_object(
+    repository: &Repository,
+    visit: &mut dyn FnMut(ObjectInfo) -> Result<()>,
+) -> Result<()> {
+    let mut failure = None;
+    let listed = repository.store.list("", &mut |info| {
+        visit(info).map_err(|error| {
+            failure = Some(error);
+            StoreError::new(ErrorKind::Other, "list", "")
+        })
+    });
+    match failure {
+        Some(error) => Err(error),
+        None => Ok(listed?),
+    }
+}
+
+/// Damage is an answer; anything else ends the work.
+///
+/// # Errors
+/// Whatever is not damage.
+pub fn damage_apart<T>(result: Result<T, RepositoryError>) -> Result<Result<T, RepositoryError>> {
+    match result {
+        Err(error) if !error.is_damage() => Err(error.into()),
+        other => Ok(other),
+    }
+}

@@ -1,0 +1,23 @@
+//! `verify`: whether every snapshot could be restored, and whether every object is what it was.
+//!
+//! Nothing that this host remembers is believed: snapshot records, segments and listings are
+//! fetched anew. `catalog` learns where chunks are said to lie; with `data`, `objects` (and `packs`)
+//! fetches all there is and notes which chunks truly do; `walk` holds the listings against that,
+//! and, when something is wrong, `blame` finds what hurts which file. `findings` collects, `report`
+//! is what comes out, `meter` counts bytes, `run` is the whole in order.
+
+mod blame;
+mod catalog;
+mod fetch;
+mod findings;
+mod meter;
+mod objects;
+mod packs;
+mod report;
+mod run;
+#[cfg(test)]
+mod tests;
+mod walk;
+
+pub use report::{Damage, VerifyOptions, VerifyReport};
+pub use run::verify;

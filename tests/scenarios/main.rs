@@ -1,0 +1,42 @@
+//! What a person does with `offsite`, told as they would tell it, and run: the real program, in
+//! processes of its own, on a directory and on a real object storage.
+//!
+//! A file is a situation, named as a user would say it; its tests are sentences. To add one, put
+//! `tests/scenarios/what_happened.rs` beside this file and its `mod` line into the list below,
+//! which is sorted. Everything a test needs begins with a [`user::User`]: a fresh folder, a fresh
+//! state directory, an address where a repository may be made, and an environment of nothing else.
+//!
+//! ```text
+//! let user = User::with_folder();             // or User::with_bucket(), or both(): one after the other
+//! user.write("photos/a.jpg", b"a photo");     // paths are relative to the user's own folder,
+//! user.init();                                // which is also where the program runs
+//! user.offsite(&["backup", "photos"]).done();
+//! user.offsite(&["restore", "--target", "back"]).done();
+//! assert_same(&user.path("photos"), &user.restored("back", "photos"));
+//! ```
+//!
+//! A test makes a tree of its own, since the tests run at once, and unlocks seldom: every passphrase
+//! costs a second of Argon2.
+
+mod as_of_a_time;
+mod damaged_pack_names_its_files;
+mod dump_of_a_running_postgres;
+mod dump_that_is_no_good;
+mod exit_codes_and_hints;
+mod fifty_photos_with_new_headers;
+#[path = "../harness/mod.rs"]
+mod harness;
+mod host_without_delete;
+mod immich_folder;
+mod killed_mid_upload;
+mod little_changes_little_is_sent;
+mod nothing_readable_in_the_store;
+mod objects;
+mod odd_names_come_back;
+mod only_the_bucket_left;
+mod restore_again_goes_on;
+mod second_backup_sends_nothing;
+mod slow_or_absent_store;
+mod tree;
+mod two_backups_at_once;
+mod user;
