@@ -1,4 +1,4 @@
-//! A queue between threads, bounded by weight: bytes for packs and batches, pieces for tasks.
+//! A queue between threads, bounded by weight: bytes for packs and batches, pieces for entries.
 
 use std::collections::VecDeque;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
@@ -14,6 +14,8 @@ struct State<T> {
     items: VecDeque<(T, usize)>,
     /// Of what waits and of what was taken and is not done.
     weight: usize,
+    /// Threads that wait to push.
+    blocked: usize,
     closed: bool,
 }
 
@@ -42,6 +44,7 @@ impl<T> Queue<T> {
         let state = State {
             items: VecDeque::new(),
             weight: 0,
+            blocked: 0,
             closed: false,
         };
         Self {
@@ -54,12 +57,11 @@ impl<T> Queue<T> {
     /// Waits until there is room; gives the item back if the queue was closed.
     pub fn push(&self, item: T, weight: usize) -> Result<(), T> {
         let mut state = self.lock();
+        state.blocked += 1;
         while !state.closed && state.weight > 0 && state.weight + weight > self.weight_max {
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.wait(state);
         }
+        state.blocked -= 1;
         if state.closed {
             return Err(item);
         }
@@ -68,6 +70,14 @@ impl<T> Queue<T> {
         drop(state);
         self.changed.notify_all();
         Ok(())
+    }
+
+    /// Waits while others wait to push: for whoever would only make what finds no room either.
+    pub fn wait_while_full(&self) {
+        let mut state = self.lock();
+        while !state.closed && state.blocked > 0 {
+            state = self.wait(state);
+        }
     }
 
     /// Puts an item before all others, if there is room under `weight_max` (which may differ from
@@ -100,10 +110,7 @@ impl<T> Queue<T> {
             if state.closed {
                 return None;
             }
-            state = self
-                .changed
-                .wait(state)
-                .unwrap_or_else(PoisonError::into_inner);
+            state = self.wait(state);
         }
     }
 
@@ -139,8 +146,30 @@ impl<T> Queue<T> {
         self.changed.notify_all();
     }
 
+    /// Abandons the queue if the thread that holds the guard panics: those on the other side would
+    /// wait for it for ever.
+    pub fn abandon_on_panic(&self) -> impl Drop + use<'_, T> {
+        Guard(self)
+    }
+
     fn lock(&self) -> MutexGuard<'_, State<T>> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn wait<'q>(&'q self, state: MutexGuard<'q, State<T>>) -> MutexGuard<'q, State<T>> {
+        self.changed
+            .wait(state)
+            .unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+struct Guard<'q, T>(&'q Queue<T>);
+
+impl<T> Drop for Guard<'_, T> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.0.abandon();
+        }
     }
 }
 
@@ -182,9 +211,27 @@ mod tests {
         queue.push(1, 1).unwrap();
         std::thread::scope(|scope| {
             let blocked = scope.spawn(|| queue.push(2, 1));
+            let patient = scope.spawn(|| queue.wait_while_full());
             queue.abandon();
             assert_eq!(blocked.join().unwrap(), Err(2));
+            patient.join().unwrap();
         });
         assert!(queue.pop().is_none());
+    }
+
+    #[test]
+    fn a_panic_wakes_the_other_side() {
+        let queue = Queue::new(1);
+        queue.push(1, 1).unwrap();
+        let panicked = std::thread::scope(|scope| {
+            let taker = scope.spawn(|| {
+                let _guard = queue.abandon_on_panic();
+                let _taken = queue.pop();
+                panic!("planted");
+            });
+            while queue.push(2, 1).is_ok() {}
+            taker.join().is_err()
+        });
+        assert!(panicked);
     }
 }

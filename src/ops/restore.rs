@@ -169,6 +169,7 @@ impl Run<'_> {
         let walked = std::thread::scope(|scope| {
             for _ in 0..workers.map_or(0, std::num::NonZero::get) {
                 scope.spawn(|| {
+                    let _guard = queue.abandon_on_panic();
                     while let Some(entry) = queue.pop() {
                         if let Err(error) = self.file(&entry.item) {
                             self.fail(error);
@@ -177,6 +178,7 @@ impl Run<'_> {
                     }
                 });
             }
+            let _guard = queue.abandon_on_panic();
             let walked = self.walk(listing, workers.is_some().then_some(&queue));
             match &walked {
                 Ok(()) => queue.close(),

@@ -157,7 +157,10 @@ pub fn open(
         return Err(RepositoryError::OtherRepository { url: store.url() });
     }
     let payload = open_record(&writer, Kind::Repository, &bytes).map_err(damaged)?;
-    let parameters = cbor::decode(&payload).map_err(|error| damaged(error.into()))?;
+    let mut parameters: Parameters =
+        cbor::decode(&payload).map_err(|error| damaged(error.into()))?;
+    // Whoever holds a writer key can have written it; memory is bounded by it.
+    parameters.pack_bytes = parameters.pack_bytes.min(Parameters::PACK_BYTES_MAX);
     Ok(Repository {
         store,
         seams,

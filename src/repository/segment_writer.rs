@@ -8,9 +8,9 @@ use crate::format::frame::{Codec, Shape};
 use crate::format::header::Header;
 use crate::format::pack::{Class, FooterEntry};
 use crate::format::segment::{PackRow, SEGMENT_TARGET_BYTES, Segment};
-use crate::format::{Kind, cbor};
-use crate::id::{ChunkId, SessionId};
-use crate::index::{Index, KnownPack};
+use crate::format::{FormatError, Kind, cbor};
+use crate::id::SessionId;
+use crate::index::{ChunkRow, Index, IndexError, KnownPack};
 
 /// The packs that were stored since the last checkpoint.
 pub struct SegmentWriter {
@@ -45,12 +45,13 @@ impl SegmentWriter {
     /// run may refer to it.
     ///
     /// # Errors
-    /// `Index`; `Object` for an index that holds what it cannot.
+    /// `Index`, also for an index that holds what this program cannot have written.
     pub fn adopt_unpublished(&mut self, index: &Index) -> Result<()> {
         for pack in index.unpublished_packs()? {
-            let row = row_of(index, &pack)?;
-            let header = Header::decode(&row.header, row.class()?.kind(), None)?;
-            self.continues.insert(session_id(header.extension()));
+            let chunks = index.chunks_of(pack.number)?;
+            // These rows are this host's own, so that nobody else can have spoilt them.
+            let (session, row) = row_of(pack, chunks).map_err(|_| IndexError::Damaged)?;
+            self.continues.insert(session);
             self.add(row);
         }
         self.continues.remove(&self.session);
@@ -66,29 +67,20 @@ impl SegmentWriter {
     /// objects and bytes were stored.
     ///
     /// # Errors
-    /// `Store`, `Index`, `Object`. What was not acknowledged stays for the next call.
+    /// `Store`, `Index`, `Object`. What was not acknowledged stays unpublished in the index, where
+    /// the next run finds it.
     pub fn publish(&mut self, repository: &Repository, index: &Index) -> Result<(u64, u64)> {
         let (mut objects, mut stored) = (0, 0);
         while !self.rows.is_empty() {
-            let (mut count, mut bytes) = (0, 0);
-            for row in &self.rows {
-                if count > 0 && bytes + row.encoded_bytes() > SEGMENT_TARGET_BYTES {
-                    break;
-                }
-                count += 1;
-                bytes += row.encoded_bytes();
-            }
-            let (packs, rest) = self.rows.split_at(count);
             let segment = Segment {
                 session: self.session,
                 continues: self.continues().into(),
                 replaces: Vec::new().into(),
-                packs: packs.to_vec(),
+                packs: self.take_rows(),
             };
-            let random = repository.seams.random.as_ref();
             let object = seal_record(
                 &repository.writer,
-                random,
+                repository.seams.random.as_ref(),
                 Kind::Segment,
                 &cbor::encode(&segment),
             )
@@ -96,39 +88,52 @@ impl SegmentWriter {
             repository.store.put(&object.name, object.bytes.clone())?;
             objects += 1;
             stored += object.bytes.len() as u64;
-            index.published(&object.id, &self.session, packs.iter().map(|row| row.id))?;
-            self.rows = rest.to_vec();
+            let packs = segment.packs.iter().map(|row| row.id);
+            index.published(&object.id, &self.session, packs)?;
         }
-        self.bytes = 0;
         Ok((objects, stored))
+    }
+
+    /// As many rows as one segment holds, and at least one.
+    fn take_rows(&mut self) -> Vec<PackRow> {
+        let (mut count, mut bytes) = (0, 0);
+        for row in &self.rows {
+            let length = row.encoded_bytes();
+            if count > 0 && bytes + length > SEGMENT_TARGET_BYTES {
+                break;
+            }
+            count += 1;
+            bytes += length;
+        }
+        self.bytes -= bytes;
+        self.rows.drain(..count).collect()
     }
 }
 
-fn row_of(index: &Index, pack: &KnownPack) -> Result<PackRow> {
-    let entries = index
-        .chunks_of(pack.number)?
-        .into_iter()
-        .map(|chunk| {
-            let codec = Codec::from_number(chunk.codec)?;
-            let shape = Shape {
+/// What a segment says of a pack, and the session that wrote it.
+fn row_of(pack: KnownPack, chunks: Vec<ChunkRow>) -> Result<(SessionId, PackRow), FormatError> {
+    let class = Class::from_number(pack.class)?;
+    let header = Header::decode(&pack.header, class.kind(), None)?;
+    let entry_of = |chunk: ChunkRow| {
+        Ok(FooterEntry {
+            id: chunk.id,
+            shape: Shape {
                 stored: chunk.stored,
                 plain: chunk.plain,
-                codec,
-            };
-            Ok(FooterEntry {
-                id: ChunkId::new(*chunk.id.as_bytes()),
-                shape,
-                position: chunk.position,
-            })
+                codec: Codec::from_number(chunk.codec)?,
+            },
+            position: chunk.position,
         })
-        .collect::<Result<Vec<_>>>()?;
-    let class = Class::from_number(pack.class)?;
-    Ok(PackRow::new(
-        pack.id,
-        pack.bytes,
-        class,
-        pack.crc,
-        pack.header.clone(),
-        &entries,
-    ))
+    };
+    let entries = chunks.into_iter().map(entry_of);
+    let entries = entries.collect::<Result<Vec<_>, FormatError>>()?;
+    let KnownPack {
+        id,
+        bytes,
+        crc,
+        header: stored,
+        ..
+    } = pack;
+    let row = PackRow::new(id, bytes, class, crc, stored, &entries);
+    Ok((session_id(header.extension()), row))
 }

@@ -26,63 +26,95 @@ pub struct Crew<'c, 'r> {
     pub sequence: &'c Sequence<'c, 'r>,
 }
 
+/// What the leading thread brought.
+struct Led {
+    dump: Option<DumpTaken>,
+    /// So many outcomes were, or will be, delivered to the sequence.
+    outcomes: u64,
+}
+
+/// Stops everybody when the thread that holds it panics.
+struct Alarm<'a, 'c, 'r> {
+    crew: Crew<'c, 'r>,
+    queue: &'a Queue<Work>,
+}
+
+impl Alarm<'_, '_, '_> {
+    fn ring(&self) {
+        // First: whoever waits for the network may hold the sequence.
+        self.crew.pipeline.stop();
+        self.crew.sequence.stop();
+        self.queue.abandon();
+    }
+}
+
+impl Drop for Alarm<'_, '_, '_> {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            self.ring();
+        }
+    }
+}
+
 impl<'c, 'r> Crew<'c, 'r> {
     /// Takes dump and files in; with threads, or all here, one after another.
+    ///
+    /// # Errors
+    /// Without threads whatever failed; with threads `Stopped`, and the pipeline knows why.
     pub fn work(self) -> Result<(Option<DumpTaken>, Sequenced)> {
         let threads = self.run.repository.seams.threads;
         let Some(workers) = threads.workers else {
-            let dump = self.lead(None)?;
-            return Ok((dump, self.wind_up()?));
+            return self.wind_up(self.lead(None)?);
         };
         let queue = Queue::new(TASKS_BYTES_MAX);
         let queue = &queue;
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..workers.get())
-                .map(|_| scope.spawn(move || self.guard(queue, self.serve(queue))))
+                .map(|_| scope.spawn(move || self.guard(queue, || self.serve(queue))))
                 .collect();
             for _ in 0..threads.transfers.get() {
-                scope.spawn(move || self.guard(queue, self.pipeline.uploads.run()));
+                scope.spawn(move || self.guard(queue, || self.pipeline.uploads.run()));
             }
-            let led = self.lead(Some(queue));
-            match &led {
-                Ok(_) => queue.close(),
-                Err(_) => self.stop(queue),
-            }
-            for worker in workers {
-                // A worker that panics is a defect of ours; the scope passes the panic on.
-                let _ = worker.join();
-            }
-            let finished = led.and_then(|dump| Ok((dump, self.wind_up()?)));
-            match &finished {
-                Ok(_) => self.pipeline.uploads.close(),
-                Err(_) => self.pipeline.uploads.abandon(),
-            }
-            finished
+            self.guard(queue, || {
+                let led = self.lead(Some(queue))?;
+                queue.close();
+                for worker in workers {
+                    // A scope passes on the panics of those only whom nobody has joined.
+                    if let Err(panic) = worker.join() {
+                        std::panic::resume_unwind(panic);
+                    }
+                }
+                let finished = self.wind_up(led)?;
+                self.pipeline.uploads.close();
+                Ok(finished)
+            })
+            .ok_or(OpsError::Stopped)
         })
     }
 
-    /// Makes the failure of one thread the failure of the run.
-    fn guard(self, queue: &Queue<Work>, result: Result<()>) {
-        if let Err(error) = result {
-            self.pipeline.fail(error);
-            self.stop(queue);
+    /// Does the work of one thread. If it fails, or panics, the run fails, and nobody waits for
+    /// what will not come.
+    fn guard<T>(self, queue: &Queue<Work>, work: impl FnOnce() -> Result<T>) -> Option<T> {
+        let alarm = Alarm { crew: self, queue };
+        match work() {
+            Ok(value) => Some(value),
+            Err(error) => {
+                self.pipeline.fail(error);
+                alarm.ring();
+                None
+            }
         }
-    }
-
-    fn stop(self, queue: &Queue<Work>) {
-        self.sequence.stop();
-        queue.abandon();
     }
 
     /// All contents are taken in: ends packs and listing.
-    fn wind_up(self) -> Result<Sequenced> {
-        if self.pipeline.has_failed() {
+    fn wind_up(self, led: Led) -> Result<(Option<DumpTaken>, Sequenced)> {
+        if self.pipeline.has_stopped() {
             return Err(OpsError::Stopped);
         }
         self.pipeline.finish(Class::Files)?;
-        let sequenced = self.sequence.finish()?;
+        let sequenced = self.sequence.finish(led.outcomes)?;
         self.pipeline.finish(Class::Metadata)?;
-        Ok(sequenced)
+        Ok((led.dump, sequenced))
     }
 
     /// One worker: until the queue is closed and empty.
@@ -102,16 +134,14 @@ impl<'c, 'r> Crew<'c, 'r> {
     }
 
     /// The leading thread: the dump, then the walk. Without a queue it does all the work itself.
-    fn lead(self, queue: Option<&Queue<Work>>) -> Result<Option<DumpTaken>> {
+    fn lead(self, queue: Option<&Queue<Work>>) -> Result<Led> {
         let progress = self.run.progress;
         let mut worker = Worker::new(self.pipeline, self.chunkers, progress, queue)?;
-        let mut number = 0;
         let mut dump = None;
         if let Some(source) = &self.run.options.source.database {
             progress.stage("Reading the database dump", None);
             dump = Some(self.take_dump(&mut worker, source)?);
             self.pipeline.finish(Class::Dump)?;
-            number += 1;
         }
         let known = self.run.parent().map(|one| one.record.statistics.bytes);
         progress.stage("Reading the files", known);
@@ -120,11 +150,11 @@ impl<'c, 'r> Crew<'c, 'r> {
             if known.is_none() && queue.is_some() && progress.wants_totals() {
                 scope.spawn(|| self.survey(&over));
             }
-            let walked = self.walk(&mut worker, queue, number);
+            let walked = self.walk(&mut worker, queue, u64::from(dump.is_some()));
             over.store(true, Ordering::Relaxed);
             walked
         });
-        walked.map(|()| dump)
+        walked.map(|outcomes| Led { dump, outcomes })
     }
 
     /// Finds out how much there is to do, ahead of those who do it.
@@ -142,14 +172,15 @@ impl<'c, 'r> Crew<'c, 'r> {
         }
     }
 
+    /// Hands out what the walk finds, with numbers from `number` on; gives the next one.
     fn walk(
         self,
         worker: &mut Worker<'_, '_>,
         queue: Option<&Queue<Work>>,
         mut number: u64,
-    ) -> Result<()> {
+    ) -> Result<u64> {
         for event in self.run.walk()? {
-            if self.pipeline.has_failed() {
+            if self.pipeline.has_stopped() {
                 return Err(OpsError::Stopped);
             }
             let outcome = match event {
@@ -181,7 +212,7 @@ impl<'c, 'r> Crew<'c, 'r> {
             }
             number += 1;
         }
-        Ok(())
+        Ok(number)
     }
 
     fn take_dump(self, worker: &mut Worker<'_, '_>, source: &DatabaseSource) -> Result<DumpTaken> {
@@ -206,3 +237,7 @@ impl<'c, 'r> Crew<'c, 'r> {
         })
     }
 }
+
+#[cfg(test)]
+#[path = "crew_tests.rs"]
+mod tests;

@@ -62,11 +62,19 @@ impl Outcome {
         self.remember = Some(file);
     }
 
+    /// About how many bytes it takes while it waits.
     fn weight(&self) -> usize {
         let entry = self.entry.as_ref();
-        200 + entry.map_or(0, |(entry, ids)| {
+        let entry = entry.map_or(0, |(entry, ids)| {
             entry.path.len() + ids.len() * ChunkId::LEN
-        })
+        });
+        let remember = self.remember.as_ref();
+        let remember = remember.map_or(0, |file| {
+            file.path.len() + file.content.chunks.len() * ChunkId::LEN
+        });
+        let problem = self.problem.as_ref();
+        let problem = problem.map_or(0, |problem| problem.path.len() + problem.error.len());
+        400 + entry + remember + problem
     }
 }
 
@@ -209,13 +217,16 @@ impl<'p, 'r> Sequence<'p, 'r> {
         self.turn.notify_all();
     }
 
-    /// Ends listing and problem lists, after everything was delivered.
+    /// Ends listing and problem lists, after all of so many outcomes were delivered.
     ///
     /// # Errors
     /// Of storing metadata chunks; `Index`.
-    pub fn finish(&self) -> Result<Sequenced> {
+    ///
+    /// # Panics
+    /// When one is missing: a snapshot must never lack a file that nobody has complained of.
+    pub fn finish(&self, outcomes: u64) -> Result<Sequenced> {
         let mut state = self.lock();
-        debug_assert!(state.waiting.is_empty(), "everything was delivered");
+        assert_eq!(state.next, outcomes, "everything was delivered");
         self.index
             .remember_files(&std::mem::take(&mut state.remember))?;
         let problems = std::mem::take(&mut state.problems);

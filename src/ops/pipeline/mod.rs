@@ -2,8 +2,10 @@
 //! threads.
 //!
 //! Memory of a run, at defaults with W workers, in MiB: two open packs of files and two of
-//! metadata (2 × 20 + 2 × 6), packs on their way (40), batches of large files (8), a read buffer
-//! and a compressor each (W × 10), entries ahead of their turn (8), SQLite (8).
+//! metadata (2 × 20 + 2 × 6), packs on their way (40) and those that were finished meanwhile
+//! (2 × 20), batches of large files (8), a read buffer of 8, a compressor of up to 6 and a frame of
+//! up to 4 for each thread (W × 18), entries ahead of their turn (8), what the next segment will
+//! say (8, and 24 more while it is made), SQLite (8).
 //!
 //! `claim` is the only decision that threads share: of two that bring the same new chunk, one
 //! stores it.
@@ -12,7 +14,7 @@ mod claims;
 mod uploads;
 mod worker;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use crate::compress::Compressor;
@@ -37,6 +39,7 @@ pub struct Pipeline<'r> {
     bytes_added: AtomicU64,
     bytes_stored: AtomicU64,
     failure: Mutex<Option<OpsError>>,
+    stopped: AtomicBool,
 }
 
 impl<'r> Pipeline<'r> {
@@ -54,6 +57,7 @@ impl<'r> Pipeline<'r> {
             bytes_added: AtomicU64::new(0),
             bytes_stored: AtomicU64::new(0),
             failure: Mutex::new(None),
+            stopped: AtomicBool::new(false),
         })
     }
 
@@ -71,13 +75,22 @@ impl<'r> Pipeline<'r> {
         plain: &[u8],
         compressor: &mut Compressor,
     ) -> Result<ChunkId> {
+        if self.has_stopped() {
+            // Otherwise a thread in the middle of a large file would read it to its end first.
+            return Err(OpsError::Stopped);
+        }
         let writer = &self.repository.writer;
         let id = match class {
             Class::Metadata => writer.metadata_id(plain),
             Class::Files | Class::Dump => writer.content_id(plain),
         };
+        self.uploads.wait_while_full();
         if !self.claims.claim(&id)? {
             return Ok(id);
+        }
+        if class == Class::Metadata {
+            // One leaf of ids alone says nothing of the next, which may be all names.
+            compressor.begin_file();
         }
         let compressed = compressor.compress(plain);
         let codec = if compressed.is_some() {
@@ -117,16 +130,22 @@ impl<'r> Pipeline<'r> {
             .try_for_each(|pack| self.uploads.send(pack))
     }
 
-    /// Remembers the first failure of the run and makes every thread stop.
+    /// Remembers the first failure of the run, and stops.
     pub fn fail(&self, error: OpsError) {
         if !matches!(error, OpsError::Stopped) {
             lock(&self.failure).get_or_insert(error);
         }
+        self.stop();
+    }
+
+    /// Makes every thread stop that stores or uploads.
+    pub fn stop(&self) {
+        self.stopped.store(true, Ordering::Relaxed);
         self.uploads.abandon();
     }
 
-    pub fn has_failed(&self) -> bool {
-        lock(&self.failure).is_some()
+    pub fn has_stopped(&self) -> bool {
+        self.stopped.load(Ordering::Relaxed)
     }
 
     /// The first failure: this, not what followed from it, is the run's.

@@ -206,6 +206,8 @@ impl<'p, 'r> Worker<'p, 'r> {
     /// # Errors
     /// As [`Pipeline::store`].
     pub fn batch(&mut self, mut batch: Batch) -> Result<()> {
+        // Of another file than the one this thread may be in the middle of.
+        self.compressor.begin_file();
         let mut ids = Vec::with_capacity(batch.lengths.len());
         let mut rest = batch.bytes.as_slice();
         for length in &batch.lengths {
