@@ -20,6 +20,7 @@
 
 mod as_of_a_time;
 mod damaged_pack_names_its_files;
+mod decoder_without_offsite;
 mod dump_of_a_running_postgres;
 mod dump_that_is_no_good;
 mod exit_codes_and_hints;

@@ -131,7 +131,7 @@ fn lines_of_the_kit(kit: &Path) -> String {
 }
 
 /// As a person reads them off the page: by their numbers.
-fn words_of_the_kit(kit: &Path) -> Vec<String> {
+pub fn words_of_the_kit(kit: &Path) -> Vec<String> {
     let lines = lines_of_the_kit(kit);
     let mut words = BTreeMap::new();
     let mut parts = lines.split_whitespace();
