@@ -8,6 +8,7 @@ mod gate;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,6 +23,9 @@ use gate::Gate;
 pub struct RetryOptions {
     /// Time from the first failure of a call after which it is not tried again.
     pub budget: Duration,
+    /// The same while the store has not answered at all: then the address is more likely wrong than
+    /// the line down, and a person is waiting.
+    pub budget_unanswered: Duration,
     /// Attempts of one call at most, the first included.
     pub attempts_max: u32,
     /// Attempts that are made even if the budget is spent: on a slow line a single attempt can
@@ -41,6 +45,7 @@ impl Default for RetryOptions {
     fn default() -> Self {
         Self {
             budget: Duration::from_secs(10 * 60),
+            budget_unanswered: Duration::from_secs(60),
             attempts_max: 60,
             attempts_min: 3,
             delay_first: Duration::from_millis(500),
@@ -57,6 +62,8 @@ pub struct Retry {
     seams: Seams,
     options: RetryOptions,
     gate: Gate,
+    /// The store has answered at least once.
+    answered: AtomicBool,
 }
 
 /// An object that is cut short stays short: a second look tells it from a line that broke.
@@ -79,6 +86,7 @@ impl Retry {
             seams,
             options,
             gate,
+            answered: AtomicBool::new(false),
         }
     }
 
@@ -104,6 +112,9 @@ impl Retry {
     }
 
     fn tell_gate<T>(&self, result: &Result<T>) {
+        if !matches!(result, Err(error) if error.kind == ErrorKind::Transient) {
+            self.answered.store(true, Ordering::Relaxed);
+        }
         match result {
             Ok(_) => self.gate.went_well(),
             Err(error) if error.kind == ErrorKind::Throttled => {
@@ -126,7 +137,7 @@ impl Retry {
         }
         let is_over = failures.count >= self.options.attempts_max
             || failures.incomplete >= INCOMPLETE_ATTEMPTS_MAX
-            || elapsed >= self.options.budget && failures.count >= self.options.attempts_min;
+            || elapsed >= self.budget() && failures.count >= self.options.attempts_min;
         if is_over {
             return Err(given_up(error, failures.count, elapsed));
         }
@@ -139,6 +150,19 @@ impl Retry {
         }
         self.seams.clock.sleep(delay);
         Ok(())
+    }
+
+    fn budget(&self) -> Duration {
+        let RetryOptions {
+            budget,
+            budget_unanswered,
+            ..
+        } = self.options;
+        if self.answered.load(Ordering::Relaxed) {
+            budget
+        } else {
+            budget.min(budget_unanswered)
+        }
     }
 
     /// Anything from nothing to the bound, which doubles with each failure.

@@ -115,18 +115,36 @@ fn the_time_budget_ends_it_and_the_error_says_how_often() {
         store,
         ..
     } = scene();
+    store.put("a", BODY).unwrap();
     faulty.fail_names("", Fault::Before(ErrorKind::Transient));
     let error = store.head("a").unwrap_err();
     assert_eq!(error.kind, ErrorKind::Transient);
     assert!(
         error
             .detail
-            .contains(&format!("tried {} times", faulty.calls())),
+            .contains(&format!("tried {} times", faulty.calls() - 1)),
         "{error}"
     );
     let spent = world.since_boot();
     assert!(
         spent >= Duration::from_secs(600) && spent < Duration::from_secs(640),
+        "{spent:?}"
+    );
+}
+
+#[test]
+fn a_store_that_never_answered_is_given_up_sooner() {
+    let Scene {
+        world,
+        faulty,
+        store,
+        ..
+    } = scene();
+    faulty.fail_names("", Fault::Before(ErrorKind::Transient));
+    store.head("a").unwrap_err();
+    let spent = world.since_boot();
+    assert!(
+        spent >= Duration::from_secs(60) && spent < Duration::from_secs(100),
         "{spent:?}"
     );
 }
