@@ -79,6 +79,13 @@ identity!(
     16
 );
 
+impl ObjectId {
+    /// The name that these stored bytes must have.
+    pub fn of(bytes: &[u8]) -> Self {
+        Self(*blake3::hash(bytes).as_bytes())
+    }
+}
+
 fn parse_hex<const N: usize>(text: &str) -> Result<[u8; N], ParseIdError> {
     let error = ParseIdError {
         expected_digits: 2 * N,

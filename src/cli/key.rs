@@ -10,9 +10,7 @@ use super::exit::{Failure, Result, Status};
 use super::{output, recovery_kit, show};
 use crate::crypto::ReadKey;
 use crate::format::FORMAT_VERSION;
-use crate::format::name::REPOSITORY;
-use crate::repository::RepositoryError;
-use crate::store::Window;
+use crate::repository::{RepositoryError, repository_object};
 
 /// Keys of the repository
 #[derive(Subcommand, Debug)]
@@ -33,9 +31,7 @@ pub struct KitArgs {
 pub fn run(context: &Context, command: &Command) -> Result {
     let Command::Kit(KitArgs { file }) = command;
     let (repository, _) = context.repository(Access::Reader)?;
-    let object = repository
-        .store
-        .get(REPOSITORY, Window::Whole { bytes_max: 1024 })?;
+    let object = repository_object(&repository)?;
     let reader = repository.read_key("to write a recovery kit")?;
     write_kit(context, reader, &object, FORMAT_VERSION, file)?;
     if context.global.json {

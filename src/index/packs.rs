@@ -1,5 +1,7 @@
 //! Packs and segments: what the store holds, as far as this host knows.
 
+use std::collections::BTreeSet;
+
 use rusqlite::{Transaction, params};
 
 use super::{Index, IndexError, Result};
@@ -108,11 +110,8 @@ impl Index {
     /// another listed segment named them later.
     ///
     /// # Errors
-    /// `Sqlite`; whatever `look` returns.
-    pub fn reconcile_segments<E: From<IndexError>>(
-        &self,
-        listed: &std::collections::BTreeSet<ObjectId>,
-    ) -> std::result::Result<(), E> {
+    /// `Sqlite`.
+    pub fn reconcile_segments(&self, listed: &BTreeSet<ObjectId>) -> Result<()> {
         let gone = self.with(|connection| {
             let mut statement = connection.prepare("SELECT number, id FROM segments")?;
             let rows =
@@ -440,11 +439,9 @@ mod tests {
         assert!(index.has_segment(&segment).unwrap());
         assert!(index.unpublished_packs().unwrap().is_empty());
         assert!(index.is_stored(&chunk(1).id).unwrap(), "it stays live");
-        index
-            .reconcile_segments::<IndexError>(&[segment].into())
-            .unwrap();
+        index.reconcile_segments(&[segment].into()).unwrap();
         assert!(index.unpublished_packs().unwrap().is_empty());
-        index.reconcile_segments::<IndexError>(&[].into()).unwrap();
+        index.reconcile_segments(&[].into()).unwrap();
         assert_eq!(index.unpublished_packs().unwrap().len(), 1);
         assert!(!index.has_segment(&segment).unwrap());
     }

@@ -3,13 +3,13 @@
 
 use std::collections::BTreeSet;
 
+use super::objects::{fetch_record, list_objects};
 use super::pack_reader::chunk_rows;
-use super::{ObjectProblem, Repository, RepositoryError, Result, open_record, read_contents};
-use crate::format::segment::Segment;
-use crate::format::{FormatError, Kind, RECORD_BYTES_MAX, cbor, name};
-use crate::id::ObjectId;
+use super::{ObjectProblem, Repository, RepositoryError, Result, read_contents};
+use crate::format::segment::{PackRow, Segment};
+use crate::format::{FormatError, Kind, PACK_BYTES_MAX, cbor, name};
+use crate::id::{ObjectId, SessionId};
 use crate::index::{Index, IndexedPack};
-use crate::store::{ErrorKind, StoreError, Window};
 
 /// What a look at the store showed.
 #[derive(Debug, Default)]
@@ -38,106 +38,52 @@ pub fn load(repository: &Repository, index: &Index) -> Result<CatalogFacts> {
 
 fn load_segments(repository: &Repository, index: &Index, facts: &mut CatalogFacts) -> Result<()> {
     let mut listed = BTreeSet::new();
-    repository
-        .store
-        .list(name::prefix(Kind::Segment), &mut |info| {
-            if let Some((Kind::Segment, Some(id))) = name::parse(&info.name) {
-                listed.insert(id);
-            }
-            Ok(())
-        })?;
+    list_objects(repository.store.as_ref(), Kind::Segment, &mut |id, _| {
+        listed.insert(id);
+    })?;
     let mut gone = BTreeSet::new();
     for id in &listed {
         if index.has_segment(id)? {
             continue;
         }
         match read_segment(repository, id) {
-            Ok(segment) => {
-                let packs = indexed_packs(&segment);
-                match packs {
-                    Ok(packs) => index.add_segment(id, &segment.session, &packs)?,
-                    Err(problem) => {
-                        facts
-                            .damaged_segments
-                            .push((name::of(Kind::Segment, id), problem));
-                    }
+            Ok((session, packs)) => index.add_segment(id, &session, &packs)?,
+            Err(error) => match error.into_damage()? {
+                // Consolidated away between the LIST and the GET.
+                (_, ObjectProblem::Missing) => {
+                    gone.insert(*id);
                 }
-            }
-            // Consolidated away between the LIST and the GET.
-            Err(RepositoryError::Store(error)) if error.kind == ErrorKind::NotFound => {
-                gone.insert(*id);
-            }
-            Err(RepositoryError::Object { name, problem }) => {
-                let damaged = RepositoryError::Object {
-                    name: name.clone(),
-                    problem,
-                };
-                if !damaged.is_damage() {
-                    return Err(damaged);
-                }
-                if let RepositoryError::Object { problem, .. } = damaged {
-                    facts.damaged_segments.push((name, problem));
-                }
-            }
-            Err(error) => return Err(error),
+                damage => facts.damaged_segments.push(damage),
+            },
         }
     }
     let listed = listed.difference(&gone).copied().collect();
-    index.reconcile_segments::<RepositoryError>(&listed)
+    Ok(index.reconcile_segments(&listed)?)
 }
 
 /// Fetches, checks and decodes one segment.
-fn read_segment(repository: &Repository, id: &ObjectId) -> Result<Segment> {
+fn read_segment(repository: &Repository, id: &ObjectId) -> Result<(SessionId, Vec<IndexedPack>)> {
     let payload = fetch_record(repository, Kind::Segment, id)?;
-    let name = name::of(Kind::Segment, id);
-    cbor::decode(&payload).map_err(|error| RepositoryError::object(&name, error))
+    let decoded = cbor::decode::<Segment>(&payload).and_then(|segment| {
+        let packs = segment.packs.iter().map(indexed_pack);
+        Ok((segment.session, packs.collect::<Result<_, _>>()?))
+    });
+    decoded.map_err(|error| RepositoryError::object(&name::of(Kind::Segment, id), error))
 }
 
-/// Fetches a record, checks its name, and opens it.
-///
-/// # Errors
-/// `Store`, `Object`.
-pub(super) fn fetch_record(repository: &Repository, kind: Kind, id: &ObjectId) -> Result<Vec<u8>> {
-    let name = name::of(kind, id);
-    let window = Window::Whole {
-        bytes_max: RECORD_BYTES_MAX,
-    };
-    let bytes = match repository.store.get(&name, window) {
-        // One object that is too long or too short must not hold up all others.
-        Err(error) if error.kind == ErrorKind::TooLarge => {
-            let what = "the size of a record";
-            return Err(RepositoryError::object(
-                &name,
-                FormatError::Contradiction { what },
-            ));
-        }
-        Err(error) if error.kind == ErrorKind::Incomplete => {
-            return Err(RepositoryError::object(&name, FormatError::TooShort));
-        }
-        other => other?,
-    };
-    if blake3::hash(&bytes).as_bytes() != id.as_bytes() {
-        return Err(RepositoryError::object(&name, ObjectProblem::WrongName));
+fn indexed_pack(pack: &PackRow) -> Result<IndexedPack, FormatError> {
+    if pack.bytes > PACK_BYTES_MAX {
+        let what = "the size of a pack";
+        return Err(FormatError::Contradiction { what });
     }
-    let opened = open_record(&repository.writer, kind, &bytes);
-    opened.map_err(|problem| RepositoryError::object(&name, problem))
-}
-
-fn indexed_packs(segment: &Segment) -> Result<Vec<IndexedPack>, ObjectProblem> {
-    segment
-        .packs
-        .iter()
-        .map(|pack| {
-            Ok(IndexedPack {
-                id: pack.id,
-                bytes: pack.bytes,
-                class: pack.class()? as u8,
-                crc: pack.crc,
-                header: pack.header.clone(),
-                chunks: chunk_rows(&pack.entries()?).collect(),
-            })
-        })
-        .collect()
+    Ok(IndexedPack {
+        id: pack.id,
+        bytes: pack.bytes,
+        class: pack.class()? as u8,
+        crc: pack.crc,
+        header: pack.header.clone(),
+        chunks: chunk_rows(&pack.entries()?).collect(),
+    })
 }
 
 fn look_at_packs(
@@ -151,35 +97,15 @@ fn look_at_packs(
     index.reconcile_packs::<RepositoryError>(
         kind == Kind::ListingPack,
         |see| {
-            list_packs(repository, kind, &mut |id, size| {
+            list_objects(repository.store.as_ref(), kind, &mut |id, info| {
                 *packs += 1;
-                *bytes += size;
-                see(id, size);
-                Ok(())
+                *bytes += info.bytes;
+                see(id, info.bytes);
             })
         },
         &mut |_, _| unnamed += 1,
     )?;
     facts.unnamed_packs += unnamed;
-    Ok(())
-}
-
-/// Lists packs of a kind with their sizes, in the order of their ids.
-///
-/// # Errors
-/// `Store`.
-pub(super) fn list_packs(
-    repository: &Repository,
-    kind: Kind,
-    visit: &mut dyn FnMut(ObjectId, u64) -> Result<(), StoreError>,
-) -> Result<()> {
-    repository.store.list(
-        name::prefix(kind),
-        &mut |info| match name::parse(&info.name) {
-            Some((found, Some(id))) if found == kind => visit(id, info.bytes),
-            _ => Ok(()),
-        },
-    )?;
     Ok(())
 }
 
@@ -190,9 +116,8 @@ pub(super) fn list_packs(
 /// `Store`, `Index`.
 pub fn salvage(repository: &Repository, index: &Index, kind: Kind) -> Result<u64> {
     let mut listed = Vec::new();
-    list_packs(repository, kind, &mut |id, bytes| {
-        listed.push((id, bytes));
-        Ok(())
+    list_objects(repository.store.as_ref(), kind, &mut |id, info| {
+        listed.push((id, info.bytes));
     })?;
     let mut found = 0;
     for (id, bytes) in listed {
@@ -210,7 +135,7 @@ pub fn salvage(repository: &Repository, index: &Index, kind: Kind) -> Result<u64
 ///
 /// # Errors
 /// `Store`, `Index`.
-pub fn take_footer(
+pub(super) fn take_footer(
     repository: &Repository,
     index: &Index,
     kind: Kind,
@@ -229,11 +154,6 @@ pub fn take_footer(
             Ok(true)
         }
         Err(RepositoryError::Object { .. }) => Ok(false),
-        Err(RepositoryError::Store(error))
-            if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Incomplete) =>
-        {
-            Ok(false)
-        }
         Err(error) => Err(error),
     }
 }

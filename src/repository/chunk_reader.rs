@@ -8,6 +8,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::catalog::{salvage, take_footer};
+use super::objects::fetch;
 use super::pack_reader::{body_key, frame_range, open_frame, session_of};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
 use crate::crypto::{ObjectKey, Secret};
@@ -15,7 +16,7 @@ use crate::format::header::{Header, sealed_session};
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX, name};
 use crate::id::{ChunkId, ObjectId};
 use crate::index::{Index, Place};
-use crate::store::{ErrorKind, Window};
+use crate::store::Window;
 
 /// How much is fetched for one chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,7 +40,6 @@ pub struct ChunkReader<'r> {
     blocks: Mutex<Blocks>,
     arrived: Condvar,
     sessions: Mutex<HashMap<[u8; 80], Arc<Secret>>>,
-    /// For data packs, for listing packs.
     asked: Mutex<Asked>,
 }
 
@@ -49,6 +49,17 @@ struct Asked {
     packs: HashSet<ObjectId>,
     /// All packs of these kinds that no segment names.
     unnamed: HashSet<Kind>,
+}
+
+/// What became of trying to read a chunk.
+enum Tried {
+    Read(Vec<u8>),
+    /// The pack that was tried last, and what was wrong there.
+    Damaged {
+        pack: ObjectId,
+        problem: ObjectProblem,
+    },
+    Nowhere,
 }
 
 #[derive(Default)]
@@ -95,21 +106,23 @@ impl<'r> ChunkReader<'r> {
     }
 
     fn read(&self, id: &ChunkId, kind: Kind) -> Result<Vec<u8>> {
-        let first = self.try_places(id, kind)?;
-        if let Ok(plain) = first {
-            return Ok(plain);
-        }
+        let first = match self.try_places(id, kind)? {
+            Tried::Read(plain) => return Ok(plain),
+            other => other,
+        };
         self.ask_the_packs(id, kind)?;
-        if let Ok(plain) = self.try_places(id, kind)? {
-            return Ok(plain);
-        }
-        first.map_err(|trouble| match trouble {
-            Some((pack, problem)) => RepositoryError::ChunkDamaged {
+        let tried = match (first, self.try_places(id, kind)?) {
+            (_, Tried::Read(plain)) => return Ok(plain),
+            (Tried::Nowhere, second) => second,
+            (first, _) => first,
+        };
+        Err(match tried {
+            Tried::Damaged { pack, problem } => RepositoryError::ChunkDamaged {
                 id: *id,
                 pack,
                 problem,
             },
-            None => RepositoryError::ChunkMissing { id: *id },
+            Tried::Nowhere | Tried::Read(_) => RepositoryError::ChunkMissing { id: *id },
         })
     }
 
@@ -135,44 +148,34 @@ impl<'r> ChunkReader<'r> {
         Ok(())
     }
 
-    /// The chunk, or what was wrong with the last of its places; `Err` only when the store or the
-    /// index is out of reach.
-    #[allow(clippy::type_complexity)]
-    fn try_places(
-        &self,
-        id: &ChunkId,
-        kind: Kind,
-    ) -> Result<Result<Vec<u8>, Option<(ObjectId, ObjectProblem)>>> {
-        let mut trouble = None;
+    /// Tries the claimed places, one after another; an error only when the store or the index is
+    /// out of reach.
+    fn try_places(&self, id: &ChunkId, kind: Kind) -> Result<Tried> {
+        let mut tried = Tried::Nowhere;
         for place in self.index.places(id)? {
             if kind_of(&place) != kind {
                 continue;
             }
-            match self.read_place(&place, kind)? {
-                Ok(plain) => return Ok(Ok(plain)),
-                Err(problem) => trouble = Some((place.pack, problem)),
+            match self.read_place(&place, kind) {
+                Ok(plain) => return Ok(Tried::Read(plain)),
+                Err(RepositoryError::Object { problem, .. }) => {
+                    let pack = place.pack;
+                    tried = Tried::Damaged { pack, problem };
+                }
+                Err(error) => return Err(error),
             }
         }
-        Ok(Err(trouble))
+        Ok(tried)
     }
 
-    fn read_place(&self, place: &Place, kind: Kind) -> Result<Result<Vec<u8>, ObjectProblem>> {
-        let frame = match self.frame(place, kind) {
-            Ok(frame) => frame,
-            Err(RepositoryError::Store(error)) => match error.kind {
-                ErrorKind::NotFound => return Ok(Err(ObjectProblem::Missing)),
-                ErrorKind::Incomplete | ErrorKind::TooLarge => {
-                    return Ok(Err(FormatError::TooShort.into()));
-                }
-                _ => return Err(error.into()),
-            },
-            Err(RepositoryError::Object { problem, .. }) => return Ok(Err(problem)),
-            Err(error) => return Err(error),
-        };
+    fn read_place(&self, place: &Place, kind: Kind) -> Result<Vec<u8>> {
+        let name = name::of(kind, &place.pack);
+        let frame = self.frame(place, &name)?;
+        let writer = &self.repository.writer;
         let opened = self
             .key_of(place, kind)
-            .and_then(|key| open_frame(&self.repository.writer, kind, &key, &place.chunk, &frame));
-        Ok(opened)
+            .and_then(|key| open_frame(writer, kind, &key, &place.chunk, &frame));
+        opened.map_err(|problem| RepositoryError::object(&name, problem))
     }
 
     fn key_of(&self, place: &Place, kind: Kind) -> Result<ObjectKey, ObjectProblem> {
@@ -182,12 +185,14 @@ impl<'r> ChunkReader<'r> {
             Some(reader) if kind == Kind::DataPack => {
                 let sealed = sealed_session(header.extension()).ok_or(FormatError::TooShort)?;
                 let known = lock(&self.sessions).get(&sealed).cloned();
-                let session = match known {
+                Some(match known {
                     Some(session) => session,
-                    None => Arc::new(session_of(reader, &header)?),
-                };
-                lock(&self.sessions).insert(sealed, Arc::clone(&session));
-                Some(session)
+                    None => {
+                        let session = Arc::new(session_of(reader, &header)?);
+                        lock(&self.sessions).insert(sealed, Arc::clone(&session));
+                        session
+                    }
+                })
             }
             _ => None,
         };
@@ -195,13 +200,12 @@ impl<'r> ChunkReader<'r> {
     }
 
     /// The bytes of a chunk's frame.
-    fn frame(&self, place: &Place, kind: Kind) -> Result<Bytes> {
-        let name = name::of(kind, &place.pack);
+    fn frame(&self, place: &Place, name: &str) -> Result<Bytes> {
         let frame = frame_range(&place.chunk);
         if frame.end > place.pack_bytes || place.pack_bytes > PACK_BYTES_MAX {
             let what = "the place of a chunk";
             return Err(RepositoryError::object(
-                &name,
+                name,
                 FormatError::Contradiction { what },
             ));
         }
@@ -235,7 +239,7 @@ impl<'r> ChunkReader<'r> {
             start: wanted.start,
             bytes: wanted.end - wanted.start,
         };
-        let fetched = self.repository.store.get(&name, window);
+        let fetched = fetch(self.repository.store.as_ref(), name, window);
         let mut blocks = lock(&self.blocks);
         blocks.fetching.remove(&ticket);
         self.arrived.notify_all();
@@ -246,7 +250,7 @@ impl<'r> ChunkReader<'r> {
             bytes,
         });
         let found = blocks.find(&place.pack, &frame);
-        found.ok_or_else(|| RepositoryError::object(&name, FormatError::TooShort))
+        found.ok_or_else(|| RepositoryError::object(name, FormatError::TooShort))
     }
 }
 

@@ -6,7 +6,7 @@ use crate::crypto::CryptoError;
 use crate::format::FormatError;
 use crate::id::{ChunkId, ObjectId};
 use crate::index::IndexError;
-use crate::store::StoreError;
+use crate::store::{ErrorKind, StoreError};
 
 pub type Result<T, E = RepositoryError> = std::result::Result<T, E>;
 
@@ -30,6 +30,22 @@ pub enum ObjectProblem {
 }
 
 impl ObjectProblem {
+    /// What a failed fetch says about the object.
+    ///
+    /// # Errors
+    /// The failure itself, when it says nothing about the object.
+    pub fn of_failed_fetch(error: StoreError) -> Result<Self, StoreError> {
+        match error.kind {
+            ErrorKind::NotFound => Ok(Self::Missing),
+            ErrorKind::Incomplete => Ok(FormatError::TooShort.into()),
+            ErrorKind::TooLarge => {
+                let what = "the size of an object";
+                Ok(FormatError::Contradiction { what }.into())
+            }
+            _ => Err(error),
+        }
+    }
+
     /// Whether the object may well be sound, but was written by a later version than this.
     pub fn is_unsupported(&self) -> bool {
         use FormatError::{Unsupported, UnsupportedVersion};
@@ -101,6 +117,17 @@ impl RepositoryError {
         Self::Object {
             name: name.to_owned(),
             problem: problem.into(),
+        }
+    }
+
+    /// The name of an object that is damaged or missing, and what is wrong with it.
+    ///
+    /// # Errors
+    /// Itself, when it says anything else: then the work cannot go on.
+    pub fn into_damage(self) -> Result<(String, ObjectProblem)> {
+        match self {
+            Self::Object { name, problem } if !problem.is_unsupported() => Ok((name, problem)),
+            other => Err(other),
         }
     }
 

@@ -3,7 +3,8 @@
 //! Writing: `pack_builder` (one pack) < `pack_writer` (the open packs of a run) and
 //! `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader` (footers),
 //! `chunk_reader` (chunks from wherever they lie), `listing_reader`. `record` seals and opens the
-//! small objects, `slots` the key slots; `catalog` brings the index level with the store.
+//! small objects, `objects` lists and fetches them, `slots` is the key slots; `catalog` brings the
+//! index level with the store.
 
 mod catalog;
 mod chunk_reader;
@@ -11,6 +12,7 @@ mod content;
 mod error;
 mod listing_reader;
 mod listing_writer;
+mod objects;
 mod open;
 mod pack_builder;
 mod pack_reader;
@@ -28,7 +30,8 @@ pub use content::{read_ids, store_ids};
 pub use error::{ObjectProblem, RepositoryError, Result};
 pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
-pub use open::{Creation, create, identify, open};
+pub use objects::{fetch_record, list_objects};
+pub use open::{Creation, create, identify, open, repository_object};
 pub use pack_builder::{FinishedPack, PackBuilder, PackKeys};
 pub use pack_reader::{
     PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, read_contents,

@@ -151,16 +151,7 @@ pub fn open(
     reader: Option<ReadKey>,
 ) -> Result<Repository> {
     let bytes = fetch(store.as_ref())?;
-    let damaged = |problem: ObjectProblem| RepositoryError::object(REPOSITORY, problem);
-    let header = Header::decode(&bytes, Kind::Repository, None).map_err(|e| damaged(e.into()))?;
-    if header.repository != writer.repository() {
-        return Err(RepositoryError::OtherRepository { url: store.url() });
-    }
-    let payload = open_record(&writer, Kind::Repository, &bytes).map_err(damaged)?;
-    let mut parameters: Parameters =
-        cbor::decode(&payload).map_err(|error| damaged(error.into()))?;
-    // Whoever holds a writer key can have written it; memory is bounded by it.
-    parameters.pack_bytes = parameters.pack_bytes.min(Parameters::PACK_BYTES_MAX);
+    let parameters = parameters_in(&bytes, store.as_ref(), &writer)?;
     Ok(Repository {
         store,
         seams,
@@ -168,4 +159,29 @@ pub fn open(
         writer,
         reader,
     })
+}
+
+/// The bytes of the `repository` object, for the recovery kit.
+///
+/// # Errors
+/// As [`open`].
+pub fn repository_object(repository: &Repository) -> Result<Bytes> {
+    let store = repository.store.as_ref();
+    let bytes = fetch(store)?;
+    parameters_in(&bytes, store, &repository.writer)?;
+    Ok(bytes)
+}
+
+fn parameters_in(bytes: &[u8], store: &dyn Store, writer: &WriterKey) -> Result<Parameters> {
+    let damaged = |problem: ObjectProblem| RepositoryError::object(REPOSITORY, problem);
+    let header = Header::decode(bytes, Kind::Repository, None).map_err(|e| damaged(e.into()))?;
+    if header.repository != writer.repository() {
+        return Err(RepositoryError::OtherRepository { url: store.url() });
+    }
+    let payload = open_record(writer, Kind::Repository, bytes).map_err(damaged)?;
+    let mut parameters: Parameters =
+        cbor::decode(&payload).map_err(|error| damaged(error.into()))?;
+    // Whoever holds a writer key can have written it; memory is bounded by it.
+    parameters.pack_bytes = parameters.pack_bytes.min(Parameters::PACK_BYTES_MAX);
+    Ok(parameters)
 }

@@ -2,6 +2,7 @@
 
 use std::ops::Range;
 
+use super::objects::fetch;
 use super::{ObjectProblem, RepositoryError, Result};
 use crate::compress::decompress;
 use crate::crypto::{ObjectKey, Purpose, ReadKey, Secret, WriterKey};
@@ -61,7 +62,7 @@ pub fn chunk_rows(entries: &[FooterEntry]) -> impl Iterator<Item = ChunkRow> + '
 /// Reads what a stored pack holds, from its last MiB alone.
 ///
 /// # Errors
-/// `Store`; `Object` when the end of the pack is not what it should be.
+/// `Object` when the pack is missing, or its end not what it should be; `Store`.
 pub fn read_contents(
     store: &dyn Store,
     writer: &WriterKey,
@@ -80,13 +81,11 @@ pub fn read_contents(
         ));
     }
     let bytes = pack_bytes.min(PACK_END_WINDOW);
-    let end = store.get(
-        &name,
-        Window::Range {
-            start: pack_bytes - bytes,
-            bytes,
-        },
-    )?;
+    let window = Window::Range {
+        start: pack_bytes - bytes,
+        bytes,
+    };
+    let end = fetch(store, &name, window)?;
     contents_of_end(writer, kind, &end, pack_bytes).map_err(damaged)
 }
 
@@ -158,7 +157,7 @@ pub fn check_whole_pack(
     id: &ObjectId,
     pack: &[u8],
 ) -> Result<PackContents, ObjectProblem> {
-    if blake3::hash(pack).as_bytes() != id.as_bytes() {
+    if ObjectId::of(pack) != *id {
         return Err(ObjectProblem::WrongName);
     }
     let contents = contents_of_end(writer, kind, pack, pack.len() as u64)?;

@@ -21,7 +21,7 @@ pub struct SealedObject {
 
 impl SealedObject {
     pub(super) fn new(kind: Kind, bytes: Vec<u8>) -> Self {
-        let id = ObjectId::new(*blake3::hash(&bytes).as_bytes());
+        let id = ObjectId::of(&bytes);
         Self {
             id,
             name: name::of(kind, &id),

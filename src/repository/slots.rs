@@ -1,5 +1,6 @@
 //! Key slots: the master secret, wrapped by a passphrase (format.md §7).
 
+use super::objects::{fetch, list_objects};
 use super::record::SealedObject;
 use super::{ObjectProblem, RepositoryError, Result};
 use crate::crypto::{CryptoError, KdfCost, ObjectKey, Position, Purpose, ReadKey, Secret, stretch};
@@ -8,13 +9,13 @@ use crate::format::header::Header;
 use crate::format::slot::{
     Label, SECRET_FRAME_BYTES, SLOT_BYTES_MAX, SLOTS_MAX, decode_costs, encode_costs,
 };
-use crate::format::{FormatError, Kind, TAG_BYTES, cbor, name};
+use crate::format::{FormatError, Kind, TAG_BYTES, cbor};
 use crate::id::RepositoryId;
 use crate::seams::Random;
 use crate::store::{Store, Window};
 
 /// More than anybody has; bounds what a hostile list can cost.
-const SLOTS_LISTED_MAX: usize = 10_000;
+const SLOTS_KEPT_MAX: usize = 1_000;
 
 const SECRET_SHAPE: Shape = Shape::plain(32);
 
@@ -88,12 +89,18 @@ pub fn unlock(store: &dyn Store, repository: RepositoryId, passphrase: &str) -> 
         if tried == SLOTS_MAX {
             break;
         }
-        let bytes = store.get(
-            &name,
-            Window::Whole {
-                bytes_max: SLOT_BYTES_MAX,
-            },
-        )?;
+        let window = Window::Whole {
+            bytes_max: SLOT_BYTES_MAX,
+        };
+        let bytes = match fetch(store, &name, window) {
+            Ok(bytes) => bytes,
+            // It was removed between the LIST and the GET, or is no slot.
+            Err(error) => {
+                let (name, problem) = error.into_damage()?;
+                unusable = Some(RepositoryError::Object { name, problem });
+                continue;
+            }
+        };
         match open_slot(&bytes, repository, passphrase) {
             Ok(key) => return Ok(key),
             Err(ObjectProblem::Crypto(CryptoError::WrongKey)) => tried += 1,
@@ -112,13 +119,17 @@ pub fn unlock(store: &dyn Store, repository: RepositoryId, passphrase: &str) -> 
 /// to push the real slots out with a flood of false ones.
 fn oldest_first(store: &dyn Store) -> Result<Vec<String>> {
     let mut slots = Vec::new();
-    store.list(name::prefix(Kind::KeySlot), &mut |info| {
-        if slots.len() < SLOTS_LISTED_MAX && info.bytes <= SLOT_BYTES_MAX {
+    list_objects(store, Kind::KeySlot, &mut |_, info| {
+        if info.bytes <= SLOT_BYTES_MAX {
             slots.push((info.modified, info.name));
         }
-        Ok(())
+        if slots.len() >= 2 * SLOTS_KEPT_MAX {
+            slots.sort();
+            slots.truncate(SLOTS_KEPT_MAX);
+        }
     })?;
     slots.sort();
+    slots.truncate(SLOTS_KEPT_MAX);
     Ok(slots.into_iter().map(|(_, name)| name).collect())
 }
 

@@ -1,6 +1,6 @@
 //! Snapshot records: all of them, and the one that a person means.
 
-use super::catalog::fetch_record;
+use super::objects::{fetch_record, list_objects};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
 use crate::format::snapshot::Snapshot;
 use crate::format::{Kind, cbor, name};
@@ -46,26 +46,17 @@ pub fn load_snapshots(
     damaged: &mut dyn FnMut(&str, &ObjectProblem),
 ) -> Result<Vec<StoredSnapshot>> {
     let mut ids = Vec::new();
-    repository
-        .store
-        .list(name::prefix(Kind::Snapshot), &mut |info| {
-            if let Some((Kind::Snapshot, Some(id))) = name::parse(&info.name) {
-                ids.push(id);
-            }
-            Ok(())
-        })?;
+    list_objects(repository.store.as_ref(), Kind::Snapshot, &mut |id, _| {
+        ids.push(id);
+    })?;
     let mut snapshots = Vec::with_capacity(ids.len());
     for id in ids {
         match load(repository, index, &id) {
             Ok(record) => snapshots.push(StoredSnapshot { id, record }),
-            Err(RepositoryError::Object { name, problem }) => {
+            Err(error) => {
+                let (name, problem) = error.into_damage()?;
                 damaged(&name, &problem);
-                let error = RepositoryError::Object { name, problem };
-                if !error.is_damage() {
-                    return Err(error);
-                }
             }
-            Err(error) => return Err(error),
         }
     }
     snapshots.sort_by_key(|snapshot| (snapshot.record.time, snapshot.id));

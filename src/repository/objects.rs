@@ -1,0 +1,58 @@
+//! Objects by their kind: what a LIST shows, and a record fetched whole and held against its name.
+
+use bytes::Bytes;
+
+use super::{ObjectProblem, Repository, RepositoryError, Result, open_record};
+use crate::format::{Kind, RECORD_BYTES_MAX, name};
+use crate::id::ObjectId;
+use crate::store::{ObjectInfo, Store, Window};
+
+/// Visits the objects of a kind in the order of their ids. Names of no known form are passed over.
+///
+/// # Errors
+/// `Store`.
+pub fn list_objects(
+    store: &dyn Store,
+    kind: Kind,
+    visit: &mut dyn FnMut(ObjectId, ObjectInfo),
+) -> Result<()> {
+    store.list(name::prefix(kind), &mut |info| {
+        if let Some((found, Some(id))) = name::parse(&info.name)
+            && found == kind
+        {
+            visit(id, info);
+        }
+        Ok(())
+    })?;
+    Ok(())
+}
+
+/// Fetches a record, holds its bytes against its name, and opens it.
+///
+/// # Errors
+/// `Object`, also for one that is missing; `Store` when nothing can be said about the object.
+pub fn fetch_record(repository: &Repository, kind: Kind, id: &ObjectId) -> Result<Vec<u8>> {
+    let name = name::of(kind, id);
+    let damaged = |problem| RepositoryError::object(&name, problem);
+    let window = Window::Whole {
+        bytes_max: RECORD_BYTES_MAX,
+    };
+    let bytes = fetch(repository.store.as_ref(), &name, window)?;
+    if ObjectId::of(&bytes) != *id {
+        return Err(damaged(ObjectProblem::WrongName));
+    }
+    open_record(&repository.writer, kind, &bytes).map_err(damaged)
+}
+
+/// Fetches an object or a part of it.
+///
+/// # Errors
+/// As [`fetch_record`].
+pub(super) fn fetch(store: &dyn Store, name: &str, window: Window) -> Result<Bytes> {
+    store
+        .get(name, window)
+        .map_err(|error| match ObjectProblem::of_failed_fetch(error) {
+            Ok(problem) => RepositoryError::object(name, problem),
+            Err(error) => error.into(),
+        })
+}
