@@ -60,23 +60,17 @@ impl FileContext<'_> {
             let entry = file_entry(found, &found.metadata, content.sha1);
             return Ok(Outcome::entry(entry, content.chunks.clone()));
         }
-        let outcome = self.read(worker, found)?;
-        if outcome.has_entry() {
-            add(
-                if known.is_some() {
-                    &self.counts.changed
-                } else {
-                    &self.counts.new
-                },
-                1,
-            );
-        }
-        Ok(outcome)
+        self.read(worker, found, known.map(|(_, content)| content.sha1))
     }
 
-    /// Reads the file; once more if it changed meanwhile, and if it changed again keeps what was
-    /// read and says so.
-    fn read(&self, worker: &mut Worker<'_, '_>, found: &Found) -> Result<Outcome> {
+    /// Reads the file, of which `known` was the SHA-1 last time; once more if it changed meanwhile,
+    /// and if it changed again keeps what was read and says so.
+    fn read(
+        &self,
+        worker: &mut Worker<'_, '_>,
+        found: &Found,
+        known: Option<[u8; 20]>,
+    ) -> Result<Outcome> {
         let problem = |error: String| SourceProblem {
             root: found.root,
             path: found.path.clone(),
@@ -108,15 +102,25 @@ impl FileContext<'_> {
                 continue;
             }
             add(&self.counts.bytes, content.bytes);
+            let counter = match known {
+                None => &self.counts.new,
+                // Only its times are new, or it was too fresh to be trusted.
+                Some(sha1) if sha1 == content.sha1 => &self.counts.unmodified,
+                Some(_) => &self.counts.changed,
+            };
+            add(counter, 1);
             let mut entry = file_entry(found, &metadata, content.sha1);
             entry.size = Some(content.bytes);
             let mut outcome = Outcome::entry(entry, content.chunks.clone());
-            match changed {
-                Some(changed) => outcome.also(problem(changed.to_string())),
-                None if metadata.modified.max(metadata.changed).plus(TRUSTED_AFTER) < now => {
-                    outcome.remember(cached(found, &metadata, content));
-                }
-                None => {}
+            let written = metadata.modified.max(metadata.changed);
+            let stamp = if changed.is_none() && written.plus(TRUSTED_AFTER) < now {
+                stamp_of(&metadata)
+            } else {
+                FileStamp::UNTRUSTED
+            };
+            outcome.remember(cached(found, stamp, content));
+            if let Some(changed) = changed {
+                outcome.also(problem(changed.to_string()));
             }
             return Ok(outcome);
         }
@@ -136,10 +140,10 @@ impl FileContext<'_> {
     }
 }
 
-fn cached(found: &Found, metadata: &Metadata, content: Content) -> CachedFile {
+fn cached(found: &Found, stamp: FileStamp, content: Content) -> CachedFile {
     CachedFile {
         path: found.source.as_os_str().as_bytes().to_vec(),
-        stamp: stamp_of(metadata),
+        stamp,
         content: CachedContent {
             sha1: content.sha1,
             chunks: content.chunks,
