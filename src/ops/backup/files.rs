@@ -10,6 +10,7 @@ use crate::format::pack::Class;
 use crate::id::ChunkId;
 use crate::index::{CachedContent, CachedFile, FileStamp, Index};
 use crate::ops::Result;
+use crate::ops::error::with_causes;
 use crate::ops::pipeline::{Content, ContentError, Worker};
 use crate::seams::Clock;
 use crate::source::file::FileReader;
@@ -82,7 +83,7 @@ impl FileContext<'_> {
             let now = self.clock.now();
             let mut reader = match FileReader::open(&found.source) {
                 Ok(reader) => reader,
-                Err(error) => return Ok(Outcome::problem(problem(chain(&error)))),
+                Err(error) => return Ok(Outcome::problem(problem(with_causes(&error)))),
             };
             let metadata = *reader.metadata();
             let content = match worker.take_in(&mut reader, Class::Files, metadata.size) {
@@ -95,7 +96,7 @@ impl FileContext<'_> {
             add(&self.counts.bytes_read, content.bytes);
             let changed = match reader.finish() {
                 Ok(finished) => finished.changed,
-                Err(error) => return Ok(Outcome::problem(problem(chain(&error)))),
+                Err(error) => return Ok(Outcome::problem(problem(with_causes(&error)))),
             };
             if changed.is_some() && !second_try {
                 second_try = true;
@@ -181,18 +182,6 @@ fn file_entry(found: &Found, metadata: &Metadata, sha1: [u8; 20]) -> Entry {
     entry.size = Some(metadata.size);
     entry.sha1 = Some(sha1.into());
     entry
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// The entry of the database dump.
