@@ -88,10 +88,6 @@ impl Chunker {
         }
     }
 
-    pub fn sizes(&self) -> ChunkSizes {
-        self.sizes
-    }
-
     /// Length in bytes of the first chunk of `bytes`, which must hold `maximum` bytes or all that
     /// is left of the stream. Zero only for no bytes.
     pub fn cut(&self, bytes: &[u8]) -> usize {

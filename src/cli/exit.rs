@@ -89,78 +89,40 @@ impl Failure {
 
 impl From<OpsError> for Failure {
     fn from(error: OpsError) -> Self {
+        let hint = match &error {
+            OpsError::NoWriterKey => {
+                let hint =
+                    "give the passphrase, or --words-file with the 24 words of the recovery kit";
+                return Self::of(error, (KEY, hint));
+            }
+            OpsError::Busy => "wait for it to end; if it was killed, just run again",
+            OpsError::NoSuchFile { .. } | OpsError::NotAFile { .. } => {
+                "offsite ls SNAPSHOT shows what is in a snapshot"
+            }
+            OpsError::DatabaseNameTaken { .. } => {
+                "restore the two apart: with --files-only, then with --database-only"
+            }
+            OpsError::Source(SourceError::Shrunk { .. }) => {
+                "nothing was committed; if that much was removed on purpose, run it once with \
+                 --accept-shrunk"
+            }
+            OpsError::Source(_) => "nothing was committed; the last good snapshot stands",
+            OpsError::NoDatabase => {
+                "offsite snapshots shows which ones hold a database; a backup takes one with \
+                 --database-command CMD or --database-file FILE"
+            }
+            OpsError::RootsOverlap { .. } => {
+                "back the two up apart, each with a command of its own"
+            }
+            OpsError::File { .. } => {
+                "check that the path is right, that it may be written, and that there is room"
+            }
+            OpsError::Output(_) => "check where standard output leads: its disk may be full",
+            _ => "run it again: what was committed is kept",
+        };
         match error {
             OpsError::Repository(error) => error.into(),
-            OpsError::NoWriterKey => Self::of(
-                error,
-                (
-                    KEY,
-                    "give the passphrase, or --words-file with the 24 words of the recovery kit",
-                ),
-            ),
-            OpsError::Busy => Self::of(
-                error,
-                (
-                    FAILED,
-                    "wait for it to end; if it was killed, just run again",
-                ),
-            ),
-            OpsError::NoSuchFile { .. } | OpsError::NotAFile { .. } => Self::of(
-                error,
-                (FAILED, "offsite ls SNAPSHOT shows what is in a snapshot"),
-            ),
-            OpsError::DatabaseNameTaken { .. } => Self::of(
-                error,
-                (
-                    FAILED,
-                    "restore the two apart: with --files-only, then with --database-only",
-                ),
-            ),
-            OpsError::Source(SourceError::Shrunk { .. }) => Self::of(
-                error,
-                (
-                    FAILED,
-                    "nothing was committed; if that much was removed on purpose, run it once with \
-                     --accept-shrunk",
-                ),
-            ),
-            OpsError::Source(_) => Self::of(
-                error,
-                (
-                    FAILED,
-                    "nothing was committed; the last good snapshot stands",
-                ),
-            ),
-            OpsError::NoDatabase => Self::of(
-                error,
-                (
-                    FAILED,
-                    "offsite snapshots shows which ones hold a database; a backup takes one with \
-                     --database-command CMD or --database-file FILE",
-                ),
-            ),
-            OpsError::RootsOverlap { .. } | OpsError::SourceOrder { .. } => Self::of(
-                error,
-                (
-                    FAILED,
-                    "back the two up apart, each with a command of its own",
-                ),
-            ),
-            OpsError::File { .. } => Self::of(
-                error,
-                (
-                    FAILED,
-                    "check that the path is right, that it may be written, and that there is room",
-                ),
-            ),
-            OpsError::Output(_) => Self::of(
-                error,
-                (
-                    FAILED,
-                    "check where standard output leads: its disk may be full",
-                ),
-            ),
-            _ => Self::of(error, (FAILED, "run it again: what was committed is kept")),
+            error => Self::of(error, (FAILED, hint)),
         }
     }
 }

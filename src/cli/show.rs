@@ -209,10 +209,6 @@ impl Ink {
         self.paint("1", text)
     }
 
-    pub fn faint(self, text: &str) -> String {
-        self.paint("2", text)
-    }
-
     fn paint(self, code: &str, text: &str) -> String {
         if self.on {
             format!("\x1b[{code}m{text}\x1b[0m")

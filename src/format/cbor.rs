@@ -124,6 +124,11 @@ impl<'b, C> Decode<'b, C> for Timestamp {
 pub struct Counts(pub BTreeMap<String, u64>);
 
 impl Counts {
+    /// All of them together, as far as the type reaches.
+    pub fn total(&self) -> u64 {
+        self.0.values().copied().fold(0, u64::saturating_add)
+    }
+
     pub fn is_empty(&self) -> bool {
         self.0.is_empty()
     }

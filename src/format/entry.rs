@@ -124,14 +124,6 @@ impl Entry {
     pub fn is_database(&self) -> bool {
         self.root == DATABASE_ROOT && self.path == DATABASE_PATH
     }
-
-    /// The last part of the path.
-    pub fn name(&self) -> &[u8] {
-        self.path
-            .rsplit(|byte| *byte == b'/')
-            .next()
-            .unwrap_or_default()
-    }
 }
 
 /// The order of paths: byte by byte, with `/` below everything else, so that a folder and all

@@ -15,6 +15,17 @@ pub struct FileStamp {
     pub inode: u64,
 }
 
+impl FileStamp {
+    /// Of a file that may have been written to again without its times telling so: equal to that
+    /// of no file.
+    pub const UNTRUSTED: Self = Self {
+        size: 0,
+        modified: Timestamp::from_nanoseconds(i64::MIN),
+        changed: Timestamp::from_nanoseconds(i64::MIN),
+        inode: 0,
+    };
+}
+
 /// What it held.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CachedContent {

@@ -137,7 +137,7 @@ impl Index {
 
     /// Marks as live exactly the packs (of data, or of listings) that `list` shows with their
     /// right size. `list` must give ids in ascending order; nothing is held in memory but what
-    /// changed. Packs that the index does not know are given to `stranger`.
+    /// changed.
     ///
     /// # Errors
     /// `Sqlite`; whatever `list` returns.
@@ -145,7 +145,6 @@ impl Index {
         &self,
         metadata: bool,
         list: impl FnOnce(&mut dyn FnMut(ObjectId, u64)) -> std::result::Result<(), E>,
-        stranger: &mut dyn FnMut(ObjectId, u64),
     ) -> std::result::Result<(), E> {
         let connection = self.lock();
         let sql = "SELECT number, id, bytes, live FROM packs WHERE (class = 2) = ? ORDER BY id";
@@ -159,27 +158,20 @@ impl Index {
                 Err(error) => Err(error),
             };
             let mut next = advance().map_err(|e| self.error(e))?;
-            let mut take = |upto: Option<ObjectId>, seen: Option<u64>| -> rusqlite::Result<bool> {
-                let mut known = false;
+            let mut take = |upto: Option<ObjectId>, seen: Option<u64>| -> rusqlite::Result<()> {
                 while let Some(row) = &next {
                     if upto.is_some_and(|id| row.id > id) {
                         break;
                     }
-                    let here = upto == Some(row.id);
-                    let live = here && seen == Some(row.bytes);
+                    let live = upto == Some(row.id) && seen == Some(row.bytes);
                     if live != row.live {
                         changes.push((row.number, live));
                     }
-                    known |= here;
                     next = advance()?;
                 }
-                Ok(known)
+                Ok(())
             };
-            list(&mut |id, bytes| match take(Some(id), Some(bytes)) {
-                Ok(true) => {}
-                Ok(false) => stranger(id, bytes),
-                Err(error) => failure = Some(error),
-            })?;
+            list(&mut |id, bytes| failure = failure.take().or(take(Some(id), Some(bytes)).err()))?;
             take(None, None).map_err(|e| self.error(e))?;
         }
         drop(connection);
@@ -355,21 +347,15 @@ mod tests {
     use super::super::{ChunkRow, Place};
     use super::*;
 
-    fn reconcile(index: &Index, listed: &[(u8, u64)]) -> Vec<u8> {
-        let mut strangers = Vec::new();
+    fn reconcile(index: &Index, listed: &[(u8, u64)]) {
         index
-            .reconcile_packs::<IndexError>(
-                false,
-                |see| {
-                    listed
-                        .iter()
-                        .for_each(|(id, bytes)| see(ObjectId::new([*id; 32]), *bytes));
-                    Ok(())
-                },
-                &mut |id, _| strangers.push(id.as_bytes()[0]),
-            )
+            .reconcile_packs::<IndexError>(false, |see| {
+                listed
+                    .iter()
+                    .for_each(|(id, bytes)| see(ObjectId::new([*id; 32]), *bytes));
+                Ok(())
+            })
             .unwrap();
-        strangers
     }
 
     #[test]
@@ -379,12 +365,9 @@ mod tests {
             index.add_pack(&pack(id, &[chunk(id)])).unwrap();
         }
         let live = |id| index.is_stored(&chunk(id).id).unwrap();
-        assert_eq!(
-            reconcile(&index, &[(0, 9), (1, 100), (4, 9), (5, 99), (7, 9)]),
-            [0, 4, 7]
-        );
+        reconcile(&index, &[(0, 9), (1, 100), (4, 9), (5, 99), (7, 9)]);
         assert!(live(1) && !live(3) && !live(5));
-        assert!(reconcile(&index, &[(1, 100), (3, 100), (5, 100)]).is_empty());
+        reconcile(&index, &[(1, 100), (3, 100), (5, 100)]);
         assert!(live(1) && live(3) && live(5));
         reconcile(&index, &[]);
         assert!(!live(1) && !live(3) && !live(5));

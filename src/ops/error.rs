@@ -1,5 +1,6 @@
 //! What can go wrong with a verb.
 
+use std::error::Error;
 use std::path::Path;
 
 use crate::index::IndexError;
@@ -31,8 +32,6 @@ pub enum OpsError {
     Busy,
     #[error("{first} and {second} would be stored under the same path")]
     RootsOverlap { first: String, second: String },
-    #[error("the source holds both a folder and something else under {path}")]
-    SourceOrder { path: String },
     #[error("the snapshot holds no database dump")]
     NoDatabase,
     #[error("the snapshot holds no file {path}")]
@@ -68,6 +67,13 @@ impl From<IndexError> for OpsError {
     fn from(error: IndexError) -> Self {
         Self::Repository(error.into())
     }
+}
+
+/// An error with its causes, in one line.
+pub(super) fn with_causes(error: &(dyn Error + 'static)) -> String {
+    let errors = std::iter::successors(Some(error), |error| (**error).source());
+    let texts: Vec<String> = errors.map(ToString::to_string).collect();
+    texts.join(": ")
 }
 
 /// A path that does not come from this program, for a message.

@@ -1,11 +1,14 @@
 //! Floor 4: what a person can ask for, one file a verb. Nothing here prints or reads the
 //! environment; progress goes to a `Progress`, results are values.
 //!
-//! `backup` drives `pipeline` (contents to packs to the store). `restore` writes through `target`, which never leaves the folder it was given.
+//! `backup` drives `pipeline` (contents to packs to the store); `restore` writes through `target`,
+//! which never leaves the folder it was given; both hand work to threads through `queue`. `read` is
+//! `ls`, `cat` and `database`, `state` what this host keeps, `look` what most verbs begin with.
 
 mod backup;
 mod error;
 mod init;
+mod look;
 mod pipeline;
 mod queue;
 mod read;

@@ -3,14 +3,15 @@
 use std::io::Write;
 
 use super::error::shown;
+use super::look::look;
 use super::{OpsError, Result};
 use crate::format::entry::{DATABASE_PATH, Entry, EntryType};
 use crate::format::snapshot::Snapshot;
 use crate::index::Index;
 use crate::progress::Progress;
 use crate::repository::{
-    ChunkReader, Fetch, ListingReader, Repository, SnapshotFilter, StoredSnapshot, load_catalog,
-    load_snapshots, read_ids, resolve,
+    ChunkReader, Fetch, ListingReader, Repository, SnapshotFilter, StoredSnapshot, read_ids,
+    resolve,
 };
 
 /// A repository whose index is level with the store.
@@ -22,24 +23,12 @@ pub struct Opened {
 }
 
 impl Opened {
-    /// Looks at the store: snapshots first, then segments, then packs.
+    /// Looks at the store.
     ///
     /// # Errors
-    /// `Store`, `Index`, `Object`.
+    /// As [`look`].
     pub fn look(repository: Repository, index: Index, progress: &dyn Progress) -> Result<Self> {
-        progress.stage("Looking at the repository", None);
-        let snapshots = load_snapshots(&repository, &index, &mut |name, problem| {
-            progress.notice(&format!(
-                "{name} cannot be used: {problem}; run offsite verify"
-            ));
-        })?;
-        let facts = load_catalog(&repository, &index)?;
-        for (name, problem) in &facts.damaged_segments {
-            progress.notice(&format!(
-                "{name} cannot be used: {problem}; run offsite verify"
-            ));
-        }
-        progress.finish();
+        let snapshots = look(&repository, &index, progress)?;
         Ok(Self {
             repository,
             index,

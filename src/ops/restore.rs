@@ -7,7 +7,7 @@ use std::path::PathBuf;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, PoisonError};
 
-use super::error::shown;
+use super::error::{shown, with_causes};
 use super::pipeline::Chunkers;
 use super::queue::Queue;
 use super::target::Target;
@@ -345,13 +345,7 @@ impl Run<'_> {
         if !error.is_damage() {
             return Err(error.into());
         }
-        let mut text = error.to_string();
-        let mut source = std::error::Error::source(&error);
-        while let Some(cause) = source {
-            text = format!("{text}: {cause}");
-            source = cause.source();
-        }
-        self.problem(path, text);
+        self.problem(path, with_causes(&error));
         Ok(())
     }
 

@@ -18,8 +18,6 @@ pub struct CatalogFacts {
     pub damaged_segments: Vec<(String, ObjectProblem)>,
     pub packs: u64,
     pub pack_bytes: u64,
-    /// Packs that no segment names.
-    pub unnamed_packs: u64,
 }
 
 /// Reads what is new in the store into the index. A damaged segment is reported, not fatal: a
@@ -92,21 +90,14 @@ fn look_at_packs(
     kind: Kind,
     facts: &mut CatalogFacts,
 ) -> Result<()> {
-    let mut unnamed = 0;
     let (packs, bytes) = (&mut facts.packs, &mut facts.pack_bytes);
-    index.reconcile_packs::<RepositoryError>(
-        kind == Kind::ListingPack,
-        |see| {
-            list_objects(repository.store.as_ref(), kind, &mut |id, info| {
-                *packs += 1;
-                *bytes += info.bytes;
-                see(id, info.bytes);
-            })
-        },
-        &mut |_, _| unnamed += 1,
-    )?;
-    facts.unnamed_packs += unnamed;
-    Ok(())
+    index.reconcile_packs::<RepositoryError>(kind == Kind::ListingPack, |see| {
+        list_objects(repository.store.as_ref(), kind, &mut |id, info| {
+            *packs += 1;
+            *bytes += info.bytes;
+            see(id, info.bytes);
+        })
+    })
 }
 
 /// Takes the footers of packs that no segment names into the index; gives how many there were.

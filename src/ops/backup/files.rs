@@ -10,6 +10,7 @@ use crate::format::pack::Class;
 use crate::id::ChunkId;
 use crate::index::{CachedContent, CachedFile, FileStamp, Index};
 use crate::ops::Result;
+use crate::ops::error::with_causes;
 use crate::ops::pipeline::{Content, ContentError, Worker};
 use crate::seams::Clock;
 use crate::source::file::FileReader;
@@ -60,23 +61,17 @@ impl FileContext<'_> {
             let entry = file_entry(found, &found.metadata, content.sha1);
             return Ok(Outcome::entry(entry, content.chunks.clone()));
         }
-        let outcome = self.read(worker, found)?;
-        if outcome.has_entry() {
-            add(
-                if known.is_some() {
-                    &self.counts.changed
-                } else {
-                    &self.counts.new
-                },
-                1,
-            );
-        }
-        Ok(outcome)
+        self.read(worker, found, known.map(|(_, content)| content.sha1))
     }
 
-    /// Reads the file; once more if it changed meanwhile, and if it changed again keeps what was
-    /// read and says so.
-    fn read(&self, worker: &mut Worker<'_, '_>, found: &Found) -> Result<Outcome> {
+    /// Reads the file, of which `known` was the SHA-1 last time; once more if it changed meanwhile,
+    /// and if it changed again keeps what was read and says so.
+    fn read(
+        &self,
+        worker: &mut Worker<'_, '_>,
+        found: &Found,
+        known: Option<[u8; 20]>,
+    ) -> Result<Outcome> {
         let problem = |error: String| SourceProblem {
             root: found.root,
             path: found.path.clone(),
@@ -88,7 +83,7 @@ impl FileContext<'_> {
             let now = self.clock.now();
             let mut reader = match FileReader::open(&found.source) {
                 Ok(reader) => reader,
-                Err(error) => return Ok(Outcome::problem(problem(chain(&error)))),
+                Err(error) => return Ok(Outcome::problem(problem(with_causes(&error)))),
             };
             let metadata = *reader.metadata();
             let content = match worker.take_in(&mut reader, Class::Files, metadata.size) {
@@ -101,22 +96,32 @@ impl FileContext<'_> {
             add(&self.counts.bytes_read, content.bytes);
             let changed = match reader.finish() {
                 Ok(finished) => finished.changed,
-                Err(error) => return Ok(Outcome::problem(problem(chain(&error)))),
+                Err(error) => return Ok(Outcome::problem(problem(with_causes(&error)))),
             };
             if changed.is_some() && !second_try {
                 second_try = true;
                 continue;
             }
             add(&self.counts.bytes, content.bytes);
+            let counter = match known {
+                None => &self.counts.new,
+                // Only its times are new, or it was too fresh to be trusted.
+                Some(sha1) if sha1 == content.sha1 => &self.counts.unmodified,
+                Some(_) => &self.counts.changed,
+            };
+            add(counter, 1);
             let mut entry = file_entry(found, &metadata, content.sha1);
             entry.size = Some(content.bytes);
             let mut outcome = Outcome::entry(entry, content.chunks.clone());
-            match changed {
-                Some(changed) => outcome.also(problem(changed.to_string())),
-                None if metadata.modified.max(metadata.changed).plus(TRUSTED_AFTER) < now => {
-                    outcome.remember(cached(found, &metadata, content));
-                }
-                None => {}
+            let written = metadata.modified.max(metadata.changed);
+            let stamp = if changed.is_none() && written.plus(TRUSTED_AFTER) < now {
+                stamp_of(&metadata)
+            } else {
+                FileStamp::UNTRUSTED
+            };
+            outcome.remember(cached(found, stamp, content));
+            if let Some(changed) = changed {
+                outcome.also(problem(changed.to_string()));
             }
             return Ok(outcome);
         }
@@ -136,10 +141,10 @@ impl FileContext<'_> {
     }
 }
 
-fn cached(found: &Found, metadata: &Metadata, content: Content) -> CachedFile {
+fn cached(found: &Found, stamp: FileStamp, content: Content) -> CachedFile {
     CachedFile {
         path: found.source.as_os_str().as_bytes().to_vec(),
-        stamp: stamp_of(metadata),
+        stamp,
         content: CachedContent {
             sha1: content.sha1,
             chunks: content.chunks,
@@ -177,18 +182,6 @@ fn file_entry(found: &Found, metadata: &Metadata, sha1: [u8; 20]) -> Entry {
     entry.size = Some(metadata.size);
     entry.sha1 = Some(sha1.into());
     entry
-}
-
-/// An error with its causes, in one line.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }
 
 /// The entry of the database dump.

@@ -9,9 +9,10 @@ use super::roots;
 use super::sequence::Sequenced;
 use crate::index::Index;
 use crate::ops::Result;
+use crate::ops::look::look;
 use crate::ops::pipeline::Pipeline;
 use crate::progress::Progress;
-use crate::repository::{Repository, StoredSnapshot, load_catalog, load_snapshots};
+use crate::repository::{Repository, StoredSnapshot};
 use crate::seams::Timestamp;
 use crate::source::database::{DumpFacts, demand, shrinkage};
 use crate::source::filter::Filter;
@@ -47,20 +48,8 @@ impl<'r> Run<'r> {
         let clock = repository.seams.clock.as_ref();
         let (began, began_since_boot) = (clock.now(), clock.since_boot());
         let roots = roots::resolve(&options.source, &options.current, progress)?;
-        progress.stage("Looking at the repository", None);
         let store_time = repository.store.now()?;
-        let snapshots = load_snapshots(repository, index, &mut |name, problem| {
-            progress.notice(&format!(
-                "{name} cannot be used: {problem}; run offsite verify"
-            ));
-        })?;
-        let facts = load_catalog(repository, index)?;
-        for (name, problem) in &facts.damaged_segments {
-            progress.notice(&format!(
-                "{name} cannot be used: {problem}; run offsite verify"
-            ));
-        }
-        progress.finish();
+        let snapshots = look(repository, index, progress)?;
         let files = FileContext {
             index,
             clock,
@@ -86,27 +75,33 @@ impl<'r> Run<'r> {
         )?)
     }
 
-    /// The newest good snapshot of the same host and source.
-    pub fn parent(&self) -> Option<&StoredSnapshot> {
-        self.snapshots.iter().rev().find(|one| {
+    /// The good snapshots of the same host and source, newest first.
+    fn comparable(&self) -> impl Iterator<Item = &StoredSnapshot> {
+        self.snapshots.iter().rev().filter(|one| {
             one.record.host == self.options.host
                 && one.record.suspect.is_none()
                 && record::same_source(&one.record, &self.roots)
         })
     }
 
+    /// The newest good snapshot of the same host and source.
+    pub fn parent(&self) -> Option<&StoredSnapshot> {
+        self.comparable().next()
+    }
+
+    /// Holds a dump that is whole against what is demanded, and against the last good one.
+    ///
+    /// # Errors
+    /// `Source`: it is no good.
     pub fn judge_dump(&self, facts: &DumpFacts) -> Result<()> {
         if self.options.source.immich.is_some() {
             demand::immich(facts)?;
         }
-        let good = self.snapshots.iter().rev().find_map(|one| {
-            let comparable = one.record.host == self.options.host
-                && one.record.suspect.is_none()
-                && record::same_source(&one.record, &self.roots);
-            one.record.database.as_ref().filter(|_| comparable)
-        });
+        let good = self
+            .comparable()
+            .find_map(|one| one.record.database.as_ref());
         if let Some(good) = good.filter(|_| !self.options.accept_shrunk) {
-            let rows_total = good.rows.0.values().sum();
+            let rows_total = good.rows.total();
             shrinkage::compare(
                 facts,
                 &shrinkage::Baseline {
@@ -151,7 +146,7 @@ impl<'r> Run<'r> {
             database: record.database.map(|database| DatabaseReport {
                 kind: database.kind,
                 bytes: database.bytes,
-                rows: database.rows.0.values().sum(),
+                rows: database.rows.total(),
             }),
             problems: sequenced.problems,
             problems_total: sequenced.problems_total,

@@ -48,10 +48,6 @@ impl Outcome {
         }
     }
 
-    pub fn has_entry(&self) -> bool {
-        self.entry.is_some()
-    }
-
     /// The entry is there, and something is to be said about it.
     pub fn also(&mut self, problem: SourceProblem) {
         self.problem = Some(problem);

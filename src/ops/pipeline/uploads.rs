@@ -150,12 +150,17 @@ impl<'r> Uploads<'r> {
         }
     }
 
-    /// Publishes all that was acknowledged.
+    /// Publishes all that was acknowledged, at the end of a run.
     ///
     /// # Errors
     /// `Store`, `Index`.
     pub fn publish(&self) -> Result<()> {
-        self.publish_locked(&mut self.lock())
+        let mut publishing = self.lock();
+        self.publish_locked(&mut publishing)?;
+        // A backup of another source that shares the index may have stored what this one refers
+        // to, and may be killed before it publishes that.
+        publishing.segments.adopt_unpublished(self.index)?;
+        self.publish_locked(&mut publishing)
     }
 
     fn publish_locked(&self, publishing: &mut Publishing) -> Result<()> {

@@ -1,0 +1,33 @@
+//! What most verbs begin with: the store is looked at, and the index is level with it afterwards.
+
+use super::Result;
+use crate::index::Index;
+use crate::progress::Progress;
+use crate::repository::{Repository, StoredSnapshot, load_catalog, load_snapshots};
+
+/// Looks at the store: snapshots first, then segments, then packs. Gives the snapshots, oldest
+/// first; what cannot be used is told.
+///
+/// # Errors
+/// `Store`, `Index`; `Object` for what is of a version that this program does not know.
+pub fn look(
+    repository: &Repository,
+    index: &Index,
+    progress: &dyn Progress,
+) -> Result<Vec<StoredSnapshot>> {
+    progress.stage("Looking at the repository", None);
+    let unusable = |name: &str, problem: &dyn std::fmt::Display| {
+        progress.notice(&format!(
+            "{name} cannot be used: {problem}; run offsite verify"
+        ));
+    };
+    let snapshots = load_snapshots(repository, index, &mut |name, problem| {
+        unusable(name, problem);
+    })?;
+    let facts = load_catalog(repository, index)?;
+    for (name, problem) in &facts.damaged_segments {
+        unusable(name, problem);
+    }
+    progress.finish();
+    Ok(snapshots)
+}
