@@ -5,9 +5,10 @@ use std::collections::BTreeSet;
 
 use super::pack_reader::chunk_rows;
 use super::{ObjectProblem, Repository, RepositoryError, Result, open_record, read_contents};
-use crate::format::segment::Segment;
-use crate::format::{Kind, RECORD_BYTES_MAX, cbor, name};
-use crate::id::ObjectId;
+use crate::format::header::Header;
+use crate::format::segment::{PackRow, Segment};
+use crate::format::{FormatError, Kind, PACK_BYTES_MAX, cbor, name};
+use crate::id::{ObjectId, RepositoryId};
 use crate::index::{Index, IndexedPack};
 use crate::store::{ErrorKind, StoreError, Window};
 
@@ -25,8 +26,11 @@ pub struct CatalogFacts {
 /// Reads what is new in the store into the index. A damaged segment is reported, not fatal: a
 /// segment is a hint, and packs know themselves what they hold.
 ///
+/// That holds for one of an unknown version too: anybody who can put an object can put such a one,
+/// and it must not end all backups and restores. Whoever deletes has to stop at it.
+///
 /// # Errors
-/// `Store`, `Index`; `Object` for a segment of a version that this program does not know.
+/// `Store`, `Index`.
 pub fn load(repository: &Repository, index: &Index) -> Result<CatalogFacts> {
     let mut facts = CatalogFacts::default();
     load_segments(repository, index, &mut facts)?;
@@ -51,33 +55,19 @@ fn load_segments(repository: &Repository, index: &Index, facts: &mut CatalogFact
         if index.has_segment(id)? {
             continue;
         }
-        match read_segment(repository, id) {
-            Ok(segment) => {
-                let packs = indexed_packs(&segment);
-                match packs {
-                    Ok(packs) => index.add_segment(id, &segment.session, &packs)?,
-                    Err(problem) => {
-                        facts
-                            .damaged_segments
-                            .push((name::of(Kind::Segment, id), problem));
-                    }
-                }
-            }
+        let segment = read_segment(repository, id)
+            .and_then(|segment| Ok((indexed_packs(repository.id(), id, &segment)?, segment)));
+        match segment {
+            Ok((packs, segment)) => index.add_segment(id, &segment.session, &packs)?,
             // Consolidated away between the LIST and the GET.
-            Err(RepositoryError::Store(error)) if error.kind == ErrorKind::NotFound => {
+            Err(RepositoryError::Object {
+                problem: ObjectProblem::Missing,
+                ..
+            }) => {
                 gone.insert(*id);
             }
             Err(RepositoryError::Object { name, problem }) => {
-                let damaged = RepositoryError::Object {
-                    name: name.clone(),
-                    problem,
-                };
-                if !damaged.is_damage() {
-                    return Err(damaged);
-                }
-                if let RepositoryError::Object { problem, .. } = damaged {
-                    facts.damaged_segments.push((name, problem));
-                }
+                facts.damaged_segments.push((name, problem));
             }
             Err(error) => return Err(error),
         }
@@ -100,9 +90,17 @@ fn read_segment(repository: &Repository, id: &ObjectId) -> Result<Segment> {
 pub(super) fn fetch_record(repository: &Repository, kind: Kind, id: &ObjectId) -> Result<Vec<u8>> {
     let name = name::of(kind, id);
     let window = Window::Whole {
-        bytes_max: RECORD_BYTES_MAX,
+        bytes_max: kind.record_bytes_max(),
     };
-    let bytes = repository.store.get(&name, window)?;
+    let bytes = match repository.store.get(&name, window) {
+        Ok(bytes) => bytes,
+        Err(error) => {
+            return Err(RepositoryError::object(
+                &name,
+                ObjectProblem::of_fetch(error)?,
+            ));
+        }
+    };
     if blake3::hash(&bytes).as_bytes() != id.as_bytes() {
         return Err(RepositoryError::object(&name, ObjectProblem::WrongName));
     }
@@ -110,21 +108,31 @@ pub(super) fn fetch_record(repository: &Repository, kind: Kind, id: &ObjectId) -
     opened.map_err(|problem| RepositoryError::object(&name, problem))
 }
 
-fn indexed_packs(segment: &Segment) -> Result<Vec<IndexedPack>, ObjectProblem> {
-    segment
-        .packs
-        .iter()
-        .map(|pack| {
-            Ok(IndexedPack {
-                id: pack.id,
-                bytes: pack.bytes,
-                class: pack.class()? as u8,
-                crc: pack.crc,
-                header: pack.header.clone(),
-                chunks: chunk_rows(&pack.entries()?).collect(),
-            })
+/// What a segment claims, as the index takes it. A segment that claims what no pack can be is
+/// refused as a whole: no honest writer made it.
+fn indexed_packs(
+    repository: RepositoryId,
+    segment_id: &ObjectId,
+    segment: &Segment,
+) -> Result<Vec<IndexedPack>> {
+    let row = |pack: &PackRow| -> Result<IndexedPack, ObjectProblem> {
+        let class = pack.class()?;
+        Header::decode(&pack.header, class.kind(), Some(repository))?;
+        if pack.bytes > PACK_BYTES_MAX {
+            let what = "the size of a pack";
+            return Err(FormatError::Contradiction { what }.into());
+        }
+        Ok(IndexedPack {
+            id: pack.id,
+            bytes: pack.bytes,
+            class: class as u8,
+            crc: pack.crc,
+            header: pack.header.clone(),
+            chunks: chunk_rows(&pack.entries()?).collect(),
         })
-        .collect()
+    };
+    let rows = segment.packs.iter().map(row).collect::<Result<_, _>>();
+    rows.map_err(|problem| RepositoryError::object(&name::of(Kind::Segment, segment_id), problem))
 }
 
 fn look_at_packs(
@@ -176,6 +184,25 @@ pub(super) fn list_packs(
 /// # Errors
 /// `Store`, `Index`.
 pub fn salvage(repository: &Repository, index: &Index, kind: Kind) -> Result<u64> {
+    salvage_where(repository, index, kind, |id| Ok(index.pack(id)?.is_none()))
+}
+
+/// As [`salvage`], of packs that segments do name: what they say may be false, and what a pack
+/// holds is what its own footer says. Asks every pack whose footer was not read before, so it is
+/// the last resort.
+///
+/// # Errors
+/// `Store`, `Index`.
+pub(super) fn salvage_named(repository: &Repository, index: &Index, kind: Kind) -> Result<u64> {
+    salvage_where(repository, index, kind, |id| Ok(!index.is_verified(id)?))
+}
+
+fn salvage_where(
+    repository: &Repository,
+    index: &Index,
+    kind: Kind,
+    is_wanted: impl Fn(&ObjectId) -> Result<bool>,
+) -> Result<u64> {
     let mut listed = Vec::new();
     list_packs(repository, kind, &mut |id, bytes| {
         listed.push((id, bytes));
@@ -183,11 +210,30 @@ pub fn salvage(repository: &Repository, index: &Index, kind: Kind) -> Result<u64
     })?;
     let mut found = 0;
     for (id, bytes) in listed {
-        if index.pack(&id)?.is_none() && take_footer(repository, index, kind, &id, bytes)? {
+        if is_wanted(&id)? && take_footer(repository, index, kind, &id, bytes)? {
             found += 1;
         }
     }
     Ok(found)
+}
+
+/// What is the matter with one pack. A store that fails on it again and again, and answers for
+/// another object, is not out of reach: it costs the files in that pack, not the whole restore.
+///
+/// # Errors
+/// The error itself where the store as a whole is out of reach.
+pub(super) fn problem_of(
+    repository: &Repository,
+    error: StoreError,
+) -> Result<ObjectProblem, StoreError> {
+    match error.kind {
+        ErrorKind::Transient if repository.store.head(name::REPOSITORY).is_ok() => {
+            Ok(ObjectProblem::Withheld {
+                reason: error.to_string(),
+            })
+        }
+        _ => ObjectProblem::of_fetch(error),
+    }
 }
 
 /// Takes what a pack says of itself into the index: its footer outranks what segments claim. Gives
@@ -214,9 +260,8 @@ pub fn take_footer(
             Ok(true)
         }
         Err(RepositoryError::Object { .. }) => Ok(false),
-        Err(RepositoryError::Store(error))
-            if matches!(error.kind, ErrorKind::NotFound | ErrorKind::Incomplete) =>
-        {
+        Err(RepositoryError::Store(error)) => {
+            problem_of(repository, error)?;
             Ok(false)
         }
         Err(error) => Err(error),

@@ -7,7 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::catalog::{salvage, take_footer};
+use super::catalog::{problem_of, salvage, salvage_named, take_footer};
 use super::pack_reader::{body_key, frame_range, open_frame, session_of};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
 use crate::crypto::{ObjectKey, Secret};
@@ -15,7 +15,7 @@ use crate::format::header::{Header, sealed_session};
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX, name};
 use crate::id::{ChunkId, ObjectId};
 use crate::index::{Index, Place};
-use crate::store::{ErrorKind, Window};
+use crate::store::Window;
 
 /// How much is fetched for one chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -39,26 +39,40 @@ pub struct ChunkReader<'r> {
     blocks: Mutex<Blocks>,
     arrived: Condvar,
     sessions: Mutex<HashMap<[u8; 80], Arc<Secret>>>,
-    /// For data packs, for listing packs.
     asked: Mutex<Asked>,
+    /// How often claims about a pack, its own or another's, led to nothing.
+    failures: Mutex<HashMap<(ObjectId, bool), u32>>,
 }
 
 /// Which packs were asked for their footers already.
 #[derive(Default)]
 struct Asked {
-    packs: HashSet<ObjectId>,
-    /// All packs of these kinds that no segment names.
-    unnamed: HashSet<Kind>,
+    /// Whether the footer could be read.
+    packs: HashMap<ObjectId, bool>,
+    steps: HashSet<(Ask, Kind)>,
+}
+
+/// Whom to ask when a chunk is not where it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Ask {
+    /// The packs that are claimed to hold it.
+    Claimed,
+    /// All that no segment names.
+    Unnamed,
+    /// All that were not asked before.
+    All,
 }
 
 #[derive(Default)]
 struct Blocks {
     /// Most recently used last.
     kept: Vec<Block>,
-    fetching: HashSet<(ObjectId, u64)>,
+    fetching: HashSet<(Kind, ObjectId, u64)>,
 }
 
 struct Block {
+    /// There may be objects of one hash under both prefixes, and only one of them is right.
+    kind: Kind,
     pack: ObjectId,
     range: Range<u64>,
     bytes: Bytes,
@@ -74,6 +88,7 @@ impl<'r> ChunkReader<'r> {
             arrived: Condvar::new(),
             sessions: Mutex::default(),
             asked: Mutex::default(),
+            failures: Mutex::default(),
         }
     }
 
@@ -94,16 +109,32 @@ impl<'r> ChunkReader<'r> {
         self.read(id, Kind::ListingPack)
     }
 
+    /// The likeliest place first. If that is no good, somebody is wrong, or lies: then the packs are
+    /// asked what they hold, in steps that cost ever more, and after each all places are tried that
+    /// were not. So a false claim costs a look at a footer, not a whole pack.
     fn read(&self, id: &ChunkId, kind: Kind) -> Result<Vec<u8>> {
-        let first = self.try_places(id, kind)?;
-        if let Ok(plain) = first {
-            return Ok(plain);
+        let mut trouble = None;
+        if let Some(place) = self.places(id, kind)?.first() {
+            match self.read_place(place, kind)? {
+                Ok(plain) => return Ok(plain),
+                Err(problem) => trouble = Some((place.pack, problem)),
+            }
         }
-        self.ask_the_packs(id, kind)?;
-        if let Ok(plain) = self.try_places(id, kind)? {
-            return Ok(plain);
+        let mut tried = Vec::new();
+        for step in [Ask::Claimed, Ask::Unnamed, Ask::All] {
+            self.ask(step, id, kind)?;
+            for place in self.places(id, kind)? {
+                if tried.contains(&place) {
+                    continue;
+                }
+                match self.read_place(&place, kind)? {
+                    Ok(plain) => return Ok(plain),
+                    Err(problem) => trouble = Some((place.pack, problem)),
+                }
+                tried.push(place);
+            }
         }
-        first.map_err(|trouble| match trouble {
+        Err(match trouble {
             Some((pack, problem)) => RepositoryError::ChunkDamaged {
                 id: *id,
                 pack,
@@ -113,66 +144,63 @@ impl<'r> ChunkReader<'r> {
         })
     }
 
-    /// Before a chunk is given up: what do the packs say themselves that are claimed to hold it,
-    /// and those that no segment names?
-    fn ask_the_packs(&self, id: &ChunkId, kind: Kind) -> Result<()> {
+    /// What do packs say themselves? Each is asked once.
+    fn ask(&self, step: Ask, id: &ChunkId, kind: Kind) -> Result<()> {
         let mut asked = lock(&self.asked);
-        for place in self.index.places(id)? {
-            if kind_of(&place) == kind && asked.packs.insert(place.pack) {
-                take_footer(
-                    self.repository,
-                    self.index,
-                    kind,
-                    &place.pack,
-                    place.pack_bytes,
-                )?;
+        let (repository, index) = (self.repository, self.index);
+        if step == Ask::Claimed {
+            for place in index.places(id)? {
+                if kind_of(&place) == kind && !asked.packs.contains_key(&place.pack) {
+                    let (pack, bytes) = (place.pack, place.pack_bytes);
+                    let told = take_footer(repository, index, kind, &pack, bytes)?;
+                    asked.packs.insert(pack, told);
+                }
             }
-        }
-        if !asked.unnamed.contains(&kind) {
-            salvage(self.repository, self.index, kind)?;
-            asked.unnamed.insert(kind);
+        } else if !asked.steps.contains(&(step, kind)) {
+            match step {
+                Ask::Unnamed => salvage(repository, index, kind)?,
+                _ => salvage_named(repository, index, kind)?,
+            };
+            asked.steps.insert((step, kind));
         }
         Ok(())
     }
 
-    /// The chunk, or what was wrong with the last of its places; `Err` only when the store or the
-    /// index is out of reach.
-    #[allow(clippy::type_complexity)]
-    fn try_places(
-        &self,
-        id: &ChunkId,
-        kind: Kind,
-    ) -> Result<Result<Vec<u8>, Option<(ObjectId, ObjectProblem)>>> {
-        let mut trouble = None;
-        for place in self.index.places(id)? {
-            if kind_of(&place) != kind {
-                continue;
-            }
-            match self.read_place(&place, kind)? {
-                Ok(plain) => return Ok(Ok(plain)),
-                Err(problem) => trouble = Some((place.pack, problem)),
-            }
+    /// The places of a chunk, the likeliest first: what led to nothing before comes last, and claims
+    /// about a pack that has spoken for itself are left out.
+    fn places(&self, id: &ChunkId, kind: Kind) -> Result<Vec<Place>> {
+        let mut places = self.index.places(id)?;
+        if places.len() > 1 {
+            let asked = lock(&self.asked);
+            places.retain(|place| place.verified || asked.packs.get(&place.pack) != Some(&true));
         }
-        Ok(Err(trouble))
+        places.retain(|place| kind_of(place) == kind);
+        if places.len() > 1 {
+            let failures = lock(&self.failures);
+            places.sort_by_key(|place| failures.get(&(place.pack, place.verified)).copied());
+        }
+        Ok(places)
     }
 
+    /// The chunk, or what is wrong with this place; `Err` only when the store or the index is out
+    /// of reach.
     fn read_place(&self, place: &Place, kind: Kind) -> Result<Result<Vec<u8>, ObjectProblem>> {
-        let frame = match self.frame(place, kind) {
-            Ok(frame) => frame,
-            Err(RepositoryError::Store(error)) => match error.kind {
-                ErrorKind::NotFound => return Ok(Err(ObjectProblem::Missing)),
-                ErrorKind::Incomplete | ErrorKind::TooLarge => {
-                    return Ok(Err(FormatError::TooShort.into()));
-                }
-                _ => return Err(error.into()),
-            },
-            Err(RepositoryError::Object { problem, .. }) => return Ok(Err(problem)),
+        let read = match self.frame(place, kind) {
+            Ok(frame) => self.key_of(place, kind).and_then(|key| {
+                open_frame(&self.repository.writer, kind, &key, &place.chunk, &frame)
+            }),
+            Err(RepositoryError::Store(error)) => Err(problem_of(self.repository, error)?),
+            Err(RepositoryError::Object { problem, .. }) => Err(problem),
             Err(error) => return Err(error),
         };
-        let opened = self
-            .key_of(place, kind)
-            .and_then(|key| open_frame(&self.repository.writer, kind, &key, &place.chunk, &frame));
-        Ok(opened)
+        if read.is_err() {
+            *lock(&self.failures)
+                .entry((place.pack, place.verified))
+                .or_default() += 1;
+            // What came over the line may have been at fault, not what is stored.
+            lock(&self.blocks).forget(kind, &place.pack);
+        }
+        Ok(read)
     }
 
     fn key_of(&self, place: &Place, kind: Kind) -> Result<ObjectKey, ObjectProblem> {
@@ -216,10 +244,10 @@ impl<'r> ChunkReader<'r> {
                         .min(place.pack_bytes)
             }
         };
-        let ticket = (place.pack, wanted.start);
+        let ticket = (kind, place.pack, wanted.start);
         let mut blocks = lock(&self.blocks);
         loop {
-            if let Some(bytes) = blocks.find(&place.pack, &frame) {
+            if let Some(bytes) = blocks.find(kind, &place.pack, &frame) {
                 return Ok(bytes);
             }
             if blocks.fetching.insert(ticket) {
@@ -241,19 +269,22 @@ impl<'r> ChunkReader<'r> {
         self.arrived.notify_all();
         let bytes = fetched?;
         blocks.keep(Block {
+            kind,
             pack: place.pack,
             range: wanted,
             bytes,
         });
-        let found = blocks.find(&place.pack, &frame);
+        let found = blocks.find(kind, &place.pack, &frame);
         found.ok_or_else(|| RepositoryError::object(&name, FormatError::TooShort))
     }
 }
 
 impl Blocks {
-    fn find(&mut self, pack: &ObjectId, frame: &Range<u64>) -> Option<Bytes> {
+    fn find(&mut self, kind: Kind, pack: &ObjectId, frame: &Range<u64>) -> Option<Bytes> {
         let place = self.kept.iter().rposition(|block| {
-            block.pack == *pack && block.range.start <= frame.start && frame.end <= block.range.end
+            (block.kind, block.pack) == (kind, *pack)
+                && block.range.start <= frame.start
+                && frame.end <= block.range.end
         })?;
         let block = self.kept.remove(place);
         let start = usize::try_from(frame.start - block.range.start).ok()?;
@@ -261,6 +292,11 @@ impl Blocks {
         let found = (end <= block.bytes.len()).then(|| block.bytes.slice(start..end));
         self.kept.push(block);
         found
+    }
+
+    fn forget(&mut self, kind: Kind, pack: &ObjectId) {
+        self.kept
+            .retain(|block| (block.kind, block.pack) != (kind, *pack));
     }
 
     fn keep(&mut self, block: Block) {
