@@ -1,5 +1,7 @@
 //! Key slots: the master secret, wrapped by a passphrase (format.md §7).
 
+use std::collections::BinaryHeap;
+
 use super::record::SealedObject;
 use super::{ObjectProblem, RepositoryError, Result};
 use crate::crypto::{CryptoError, KdfCost, ObjectKey, Position, Purpose, ReadKey, Secret, stretch};
@@ -88,13 +90,14 @@ pub fn unlock(store: &dyn Store, repository: RepositoryId, passphrase: &str) -> 
         if tried == SLOTS_MAX {
             break;
         }
-        let bytes = store.get(
-            &name,
-            Window::Whole {
-                bytes_max: SLOT_BYTES_MAX,
-            },
-        )?;
-        match open_slot(&bytes, repository, passphrase) {
+        let window = Window::Whole {
+            bytes_max: SLOT_BYTES_MAX,
+        };
+        let opened = match store.get(&name, window) {
+            Ok(bytes) => open_slot(&bytes, repository, passphrase),
+            Err(error) => Err(ObjectProblem::of_fetch(error)?),
+        };
+        match opened {
             Ok(key) => return Ok(key),
             Err(ObjectProblem::Crypto(CryptoError::WrongKey)) => tried += 1,
             Err(ObjectProblem::Format(FormatError::OtherRepository)) => {}
@@ -111,14 +114,18 @@ pub fn unlock(store: &dyn Store, repository: RepositoryId, passphrase: &str) -> 
 /// Names of slots, by the store's time: whoever can add objects but not remove any must not be able
 /// to push the real slots out with a flood of false ones.
 fn oldest_first(store: &dyn Store) -> Result<Vec<String>> {
-    let mut slots = Vec::new();
+    // The youngest on top, to be dropped when they become too many: names are as a forger likes.
+    let mut slots = BinaryHeap::new();
     store.list(name::prefix(Kind::KeySlot), &mut |info| {
-        if slots.len() < SLOTS_LISTED_MAX && info.bytes <= SLOT_BYTES_MAX {
+        if name::parse(&info.name).is_some() && info.bytes <= SLOT_BYTES_MAX {
             slots.push((info.modified, info.name));
+        }
+        if slots.len() > SLOTS_LISTED_MAX {
+            slots.pop();
         }
         Ok(())
     })?;
-    slots.sort();
+    let slots = slots.into_sorted_vec();
     Ok(slots.into_iter().map(|(_, name)| name).collect())
 }
 
