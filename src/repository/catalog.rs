@@ -51,7 +51,7 @@ fn load_segments(repository: &Repository, index: &Index, facts: &mut CatalogFact
         }
         match read_segment(repository, id) {
             Ok((session, packs)) => index.add_segment(id, &session, &packs)?,
-            Err(error) => match error.into_damage()? {
+            Err(error) => match error.into_unusable()? {
                 // Consolidated away between the LIST and the GET.
                 (_, ObjectProblem::Missing) => {
                     gone.insert(*id);

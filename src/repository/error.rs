@@ -130,13 +130,14 @@ impl RepositoryError {
         }
     }
 
-    /// The name of an object that is damaged or missing, and what is wrong with it.
+    /// The name of an object that cannot be used, and why: it is damaged, missing, or of a later
+    /// version. Anybody who can put objects can put such a one, so it must hold up nothing else.
     ///
     /// # Errors
     /// Itself, when it says anything else: then the work cannot go on.
-    pub fn into_damage(self) -> Result<(String, ObjectProblem)> {
+    pub fn into_unusable(self) -> Result<(String, ObjectProblem)> {
         match self {
-            Self::Object { name, problem } if !problem.is_unsupported() => Ok((name, problem)),
+            Self::Object { name, problem } => Ok((name, problem)),
             other => Err(other),
         }
     }

@@ -95,7 +95,7 @@ pub fn unlock(store: &dyn Store, repository: RepositoryId, passphrase: &str) -> 
         let opened = match fetch(store, &name, window) {
             Ok(bytes) => open_slot(&bytes, repository, passphrase),
             // It was removed between the LIST and the GET, or is no slot.
-            Err(error) => Err(error.into_damage()?.1),
+            Err(error) => Err(error.into_unusable()?.1),
         };
         match opened {
             Ok(key) => return Ok(key),

@@ -61,7 +61,7 @@ pub fn load_snapshots(
         match load(repository, index, &id) {
             Ok(record) => snapshots.push(StoredSnapshot { id, record }),
             Err(error) => {
-                let (name, problem) = error.into_damage()?;
+                let (name, problem) = error.into_unusable()?;
                 damaged(&name, &problem);
             }
         }
