@@ -23,10 +23,12 @@ pub const FORMAT_VERSION: u16 = 1;
 
 /// Largest plain length of a chunk in bytes.
 pub const CHUNK_PLAIN_BYTES_MAX: u32 = 8 * 1024 * 1024;
-/// Largest plain length of a record's payload in bytes.
+/// Largest plain length of a metadata chunk in bytes: decoded it takes many times as much memory.
+pub const METADATA_PLAIN_BYTES_MAX: u32 = 1024 * 1024;
+/// Largest plain length of a snapshot's payload in bytes: all snapshots are in memory at once.
+pub const SNAPSHOT_PLAIN_BYTES_MAX: u32 = 1024 * 1024;
+/// Largest plain length of another record's payload in bytes.
 pub const RECORD_PLAIN_BYTES_MAX: u32 = 32 * 1024 * 1024;
-/// Largest stored length of a record in bytes: a payload that did not compress, and its padding.
-pub const RECORD_BYTES_MAX: u64 = 40 * 1024 * 1024;
 /// Largest stored length of a pack in bytes.
 pub const PACK_BYTES_MAX: u64 = 96 * 1024 * 1024;
 /// Largest number of chunks, and of positions handed out, in a pack.
@@ -77,6 +79,22 @@ impl Kind {
             Self::DataPack | Self::ListingPack => 84,
             _ => 0,
         }
+    }
+
+    /// Largest plain length of a payload, or of a chunk in a pack, in bytes.
+    pub const fn plain_bytes_max(self) -> u32 {
+        match self {
+            Self::DataPack => CHUNK_PLAIN_BYTES_MAX,
+            Self::ListingPack => METADATA_PLAIN_BYTES_MAX,
+            Self::Snapshot => SNAPSHOT_PLAIN_BYTES_MAX,
+            _ => RECORD_PLAIN_BYTES_MAX,
+        }
+    }
+
+    /// Largest stored length of a record in bytes: a payload that did not compress, its padding,
+    /// and some room.
+    pub const fn record_bytes_max(self) -> u64 {
+        self.plain_bytes_max() as u64 * 5 / 4
     }
 
     pub const fn commitments(self) -> usize {

@@ -6,7 +6,7 @@ use super::{Index, Result};
 use crate::id::{ChunkId, ObjectId};
 
 /// A chunk of a pack that is being added.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct ChunkRow {
     pub id: ChunkId,
     /// Offset of the frame in the pack.
@@ -18,6 +18,21 @@ pub struct ChunkRow {
     pub position: u32,
     /// Wire number of the codec.
     pub codec: u8,
+}
+
+/// A pack with its chunks, to be added to the index.
+#[derive(Debug, Clone)]
+pub struct IndexedPack {
+    pub id: ObjectId,
+    /// Stored length in bytes.
+    pub bytes: u64,
+    /// Wire number of its class.
+    pub class: u8,
+    /// CRC-64/NVME of its bytes, where it is known.
+    pub crc: Option<u64>,
+    /// The pack's header as stored.
+    pub header: Vec<u8>,
+    pub chunks: Vec<ChunkRow>,
 }
 
 /// One claimed place of a chunk.
@@ -33,6 +48,8 @@ pub struct Place {
     pub header: Vec<u8>,
     /// Whether the store showed the pack at the last look.
     pub live: bool,
+    /// Whether the pack says so itself, and not only a segment.
+    pub verified: bool,
     pub chunk: ChunkRow,
 }
 
@@ -72,7 +89,7 @@ impl Index {
         self.with(|connection| {
             let mut statement = connection.prepare_cached(
                 "SELECT packs.id, packs.bytes, packs.class, packs.header, packs.live,
-                        start, stored, plain, position, codec, packs.number
+                        start, stored, plain, position, codec, packs.number, packs.verified
                  FROM chunks JOIN packs ON packs.number = chunks.pack
                  WHERE chunks.id = ? ORDER BY packs.live DESC, packs.verified DESC, packs.number",
             )?;
@@ -84,6 +101,7 @@ impl Index {
                     class: row.get(2)?,
                     header: row.get(3)?,
                     live: row.get(4)?,
+                    verified: row.get(11)?,
                     chunk: ChunkRow {
                         id: *id,
                         start: row.get(5)?,

@@ -6,6 +6,7 @@
 mod chunks;
 mod files;
 mod packs;
+mod publication;
 mod records;
 mod schema;
 
@@ -14,9 +15,9 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
-pub use chunks::{ChunkRow, Place};
+pub use chunks::{ChunkRow, IndexedPack, Place};
 pub use files::{CachedContent, CachedFile, FileStamp};
-pub use packs::{IndexedPack, KnownPack};
+pub use packs::KnownPack;
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.
 pub struct Index {

@@ -4,23 +4,10 @@ use std::collections::BTreeSet;
 
 use rusqlite::{Transaction, params};
 
+use super::chunks::IndexedPack;
+use super::publication::{self, Origin};
 use super::{Index, IndexError, Result};
 use crate::id::{ObjectId, SessionId};
-
-/// A pack with its chunks, to be added to the index.
-#[derive(Debug, Clone)]
-pub struct IndexedPack {
-    pub id: ObjectId,
-    /// Stored length in bytes.
-    pub bytes: u64,
-    /// Wire number of its class.
-    pub class: u8,
-    /// CRC-64/NVME of its bytes, where it is known.
-    pub crc: Option<u64>,
-    /// The pack's header as stored.
-    pub header: Vec<u8>,
-    pub chunks: Vec<super::chunks::ChunkRow>,
-}
 
 /// What the index knows of a pack, without its chunks. There may be several of one id.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -236,17 +223,27 @@ impl Index {
         })
     }
 
-    /// Live packs that this host knows for itself and no listed segment names.
+    /// Whether the pack's own word is known: this host stored it or read its footer.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn is_verified(&self, id: &ObjectId) -> Result<bool> {
+        self.with(|connection| {
+            let sql = "SELECT 1 FROM packs WHERE id = ? AND verified";
+            connection.prepare_cached(sql)?.exists([id.as_bytes()])
+        })
+    }
+
+    /// Live packs that this host knows for itself and of which no listed segment says all that it
+    /// knows: one that names the pack and says less, or something else, may be a false one.
     ///
     /// # Errors
     /// `Sqlite`.
     pub fn unpublished_packs(&self) -> Result<Vec<KnownPack>> {
         self.with(|connection| {
             let sql = format!(
-                "SELECT {PACK_COLUMNS} FROM packs WHERE verified AND live AND NOT EXISTS (
-                     SELECT 1 FROM packs AS other
-                     WHERE other.id = packs.id AND other.segment IS NOT NULL
-                 ) ORDER BY id"
+                "SELECT {PACK_COLUMNS} FROM packs
+                 WHERE verified AND live AND segment IS NULL ORDER BY id"
             );
             let mut statement = connection.prepare_cached(&sql)?;
             let rows = statement.query_map([], known_pack)?;
@@ -300,15 +297,6 @@ fn insert_segment(
     insert.query_row(params![id.as_bytes(), session.as_bytes()], |row| row.get(0))
 }
 
-/// Whose word it is.
-#[derive(Clone, Copy)]
-enum Origin {
-    /// A segment's, by its number.
-    Segment(i64),
-    /// This host's own: it saw the pack.
-    Verified,
-}
-
 /// A claim that is known already may bring chunks that it did not have before.
 fn insert_pack(
     transaction: &Transaction<'_>,
@@ -329,16 +317,18 @@ fn insert_pack(
         Origin::Verified => (true, None),
     };
     let mut insert = transaction.prepare_cached(
-        "INSERT INTO packs (id, bytes, class, header, verified, crc, live, segment)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5, ?7)
+        "INSERT INTO packs (id, bytes, class, header, verified, crc, live, segment, chunks)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5, ?7, ?8)
          ON CONFLICT (id, bytes, class, header, verified) DO UPDATE SET
             live = max(live, excluded.live), crc = coalesce(crc, excluded.crc),
             segment = coalesce(excluded.segment, segment)
          RETURNING number",
     )?;
-    let row = params![id, bytes, class, header, verified, crc, segment];
+    let count = publication::distinct(chunks).len();
+    let row = params![id, bytes, class, header, verified, crc, segment, count];
     let number = insert.query_row(row, |row| row.get(0))?;
-    super::chunks::insert_chunks(transaction, number, chunks)
+    super::chunks::insert_chunks(transaction, number, chunks)?;
+    publication::note(transaction, pack, number, origin)
 }
 
 #[cfg(test)]

@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ErrorCode};
 
 /// Raised with every change of the tables; an index of another number is thrown away.
-const SCHEMA_VERSION: i32 = 1;
+const SCHEMA_VERSION: i32 = 2;
 
 const SCHEMA: &str = "
 -- Index segments that were read in, and that the store showed at the last look.
@@ -15,7 +15,8 @@ CREATE TABLE segments (
 -- Packs, as segments or footers claim them: of two claims about one pack both are kept, so that a
 -- false one takes nothing away. `live`: the store showed it with its right size at the last look, and no plan condemns
 -- it. `verified`: not a segment's word, but this host put the pack or read its footer. `segment`:
--- one that carries it and is listed.
+-- one that carries it (of a verified row: all of it) and is listed. `chunks`: how many when the
+-- row was made.
 CREATE TABLE packs (
     number  INTEGER PRIMARY KEY,
     id      BLOB NOT NULL,
@@ -26,6 +27,7 @@ CREATE TABLE packs (
     crc     INTEGER,
     live    INTEGER NOT NULL,
     segment INTEGER,
+    chunks  INTEGER NOT NULL,
     UNIQUE (id, bytes, class, header, verified)
 );
 CREATE INDEX packs_by_segment ON packs (segment);

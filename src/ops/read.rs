@@ -10,7 +10,7 @@ use crate::format::snapshot::Snapshot;
 use crate::index::Index;
 use crate::progress::Progress;
 use crate::repository::{
-    ChunkReader, Fetch, ListingReader, Repository, SnapshotFilter, StoredSnapshot, read_ids,
+    ChunkReader, Fetch, ListingReader, Repository, SnapshotFilter, StoredSnapshot, read_content,
     resolve,
 };
 
@@ -115,9 +115,8 @@ pub fn database(
 }
 
 fn write_content(chunks: &ChunkReader<'_>, entry: &Entry, out: &mut dyn Write) -> Result<()> {
-    read_ids::<OpsError>(chunks, entry, &mut |id| {
-        let chunk = chunks.content(id)?;
-        out.write_all(&chunk).map_err(OpsError::Output)
+    read_content::<OpsError>(chunks, entry, &mut |chunk| {
+        out.write_all(chunk).map_err(OpsError::Output)
     })?;
     out.flush().map_err(OpsError::Output)
 }

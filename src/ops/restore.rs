@@ -12,14 +12,18 @@ use super::pipeline::Chunkers;
 use super::queue::Queue;
 use super::target::Target;
 use super::{OpsError, Result};
-use crate::format::entry::{DATABASE_PATH, Entry, EntryType};
+use crate::format::entry::{DATABASE_PATH, Entry, EntryType, is_beneath};
 use crate::format::snapshot::Snapshot;
 use crate::id::ChunkId;
 use crate::index::Index;
 use crate::progress::Progress;
-use crate::repository::{ChunkReader, Fetch, ListingReader, Repository, RepositoryError, read_ids};
+use crate::repository::{
+    ChunkReader, Fetch, ListingReader, Repository, RepositoryError, few_ids, read_content,
+};
 use crate::source::immich;
 
+/// A file of more chunks than this is not compared with what stands there: 1 TiB, 32 MiB of ids.
+const IDS_COMPARED_MAX: usize = 1024 * 1024;
 /// Entries that wait for a thread.
 const WAITING_MAX: usize = 64;
 
@@ -64,7 +68,7 @@ pub fn restore(
     if options.database && options.files {
         refuse_taken_name(&listing)?;
     }
-    let target = Target::open(&options.target, &repository.seams)
+    let target = Target::open(&options.target, &repository.seams, snapshot.listing.1)
         .map_err(|error| OpsError::file("could not open the folder", &options.target, error))?;
     let whole = options.path.is_empty() && options.files;
     progress.stage("Restoring", whole.then_some(snapshot.statistics.bytes));
@@ -72,6 +76,7 @@ pub fn restore(
         repository,
         options,
         progress,
+        awaits_dump: options.database && options.path.is_empty() && snapshot.database.is_some(),
         chunks: &chunks,
         chunkers: Chunkers::new(repository)?,
         target,
@@ -135,6 +140,8 @@ struct Run<'r> {
     repository: &'r Repository,
     options: &'r RestoreOptions,
     progress: &'r dyn Progress,
+    /// The record says that there is one, and it is asked for.
+    awaits_dump: bool,
     chunks: &'r ChunkReader<'r>,
     chunkers: Chunkers,
     target: Target,
@@ -195,15 +202,24 @@ impl Run<'_> {
     }
 
     fn walk(&self, listing: &ListingReader<'_>, queue: Option<&Queue<Entry>>) -> Result<()> {
+        let (mut above, mut is_found, mut is_dump_found) = (None, false, false);
         for entry in listing.beneath(&self.options.path) {
             let entry = match entry {
+                Ok(entry) if is_beneath_a_file(&mut above, &entry) => {
+                    let error = "it lies beneath something that is no folder".to_owned();
+                    self.problem(entry.path, error);
+                    continue;
+                }
                 Ok(entry) if self.is_wanted(&entry) => entry,
                 Ok(_) => continue,
                 Err(error) => {
+                    is_found = true;
                     self.damage(Vec::new(), error)?;
                     continue;
                 }
             };
+            is_found = true;
+            is_dump_found |= entry.is_database();
             match entry.entry_type() {
                 EntryType::File | EntryType::HardLink => match queue {
                     Some(queue) => queue.push(entry, 1).map_err(|_| OpsError::Stopped)?,
@@ -225,7 +241,16 @@ impl Run<'_> {
                 }
             }
         }
-        Ok(())
+        if self.awaits_dump && !is_dump_found {
+            let error = "the listing does not hold the dump that the snapshot is said to have";
+            self.problem(DATABASE_PATH.to_vec(), error.to_owned());
+        }
+        let path = shown(&self.options.path);
+        if is_found || path.is_empty() {
+            Ok(())
+        } else {
+            Err(OpsError::NoSuchFile { path })
+        }
     }
 
     fn is_wanted(&self, entry: &Entry) -> bool {
@@ -247,34 +272,24 @@ impl Run<'_> {
     }
 
     fn try_file(&self, entry: &Entry) -> Result<(), FileError> {
-        let mut ids = Vec::new();
-        read_ids::<RepositoryError>(self.chunks, entry, &mut |id| {
-            ids.push(*id);
-            Ok(())
-        })?;
         let size = entry.size.unwrap_or(0);
-        if self.is_there(entry, &ids, size)? {
+        let ids = few_ids(self.chunks, entry, IDS_COMPARED_MAX)?;
+        if let Some(ids) = ids
+            && self.is_there(entry, &ids, size)?
+        {
             self.counts.skipped.fetch_add(1, Ordering::Relaxed);
             self.progress.advance(size);
             return Ok(());
         }
         let mut file = self.target.begin_file(&entry.path)?;
-        let mut written = 0;
-        for id in &ids {
-            let chunk = self.chunks.content(id)?;
-            file.write(&chunk)?;
-            written += chunk.len() as u64;
+        read_content::<FileError>(self.chunks, entry, &mut |chunk| {
+            file.write(chunk)?;
             self.progress.advance(chunk.len() as u64);
-        }
-        if written != size {
-            let what = "the size of a file";
-            return Err(
-                RepositoryError::from(crate::format::FormatError::Contradiction { what }).into(),
-            );
-        }
+            Ok(())
+        })?;
         file.commit(entry)?;
         self.counts.restored.fetch_add(1, Ordering::Relaxed);
-        self.counts.bytes.fetch_add(written, Ordering::Relaxed);
+        self.counts.bytes.fetch_add(size, Ordering::Relaxed);
         Ok(())
     }
 
@@ -392,6 +407,17 @@ impl Run<'_> {
                 .unwrap_or_else(PoisonError::into_inner),
         }
     }
+}
+
+/// Whether the entry lies beneath the last one that is no folder, which `above` remembers. To make a
+/// folder for it would take that file away again. In the order of a listing one follows the other.
+fn is_beneath_a_file(above: &mut Option<(u32, Vec<u8>)>, entry: &Entry) -> bool {
+    let last = above.as_ref();
+    if last.is_some_and(|(root, path)| *root == entry.root && is_beneath(&entry.path, path)) {
+        return true;
+    }
+    *above = (entry.entry_type() != EntryType::Folder).then(|| (entry.root, entry.path.clone()));
+    false
 }
 
 fn is_hopeless(error: &io::Error) -> bool {

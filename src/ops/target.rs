@@ -18,6 +18,7 @@ use rustix::fs::{AtFlags, Gid, Mode, OFlags, Timespec, Timestamps, UTIME_OMIT, U
 use rustix::io::Errno;
 
 use crate::format::entry::{Entry, check_path};
+use crate::id::ChunkId;
 use crate::seams::{Disk, DiskOperation, Seams, Timestamp};
 
 const FOLDER: OFlags = OFlags::RDONLY
@@ -33,16 +34,18 @@ pub struct Target {
     root: OwnedFd,
     path: PathBuf,
     disk: Arc<dyn Disk>,
+    /// Makes the names of unfinished files.
+    listing: ChunkId,
     /// Entries whose owner could not be set.
     owners_not_set: AtomicU64,
 }
 
 impl Target {
-    /// Opens the folder; makes it if it is not there.
+    /// Opens the folder; makes it if it is not there. `listing` is the id of what is restored.
     ///
     /// # Errors
     /// Of the file system.
-    pub fn open(path: &Path, seams: &Seams) -> io::Result<Self> {
+    pub fn open(path: &Path, seams: &Seams, listing: ChunkId) -> io::Result<Self> {
         seams.disk.before(DiskOperation::CreateFolder, path)?;
         fs::create_dir_all(path)?;
         let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::CLOEXEC;
@@ -52,6 +55,7 @@ impl Target {
             root,
             path: path.to_path_buf(),
             disk,
+            listing,
             owners_not_set: AtomicU64::new(0),
         })
     }
@@ -155,9 +159,11 @@ impl Target {
         check_path(path).map_err(io::Error::other)?;
         let (above, name) = split(path);
         let parent = self.folder(above)?;
-        // Always the same name, so that a restore that was killed leaves nothing for ever.
-        let hash = blake3::hash(name.as_bytes()).to_hex();
-        let temporary = format!(".offsite-{}.part", hash.get(..16).unwrap_or_default());
+        // The same name each time, so that a restore that was killed leaves nothing for ever; yet
+        // one that no entry of this listing can have, for the listing's id would have to follow
+        // from a name in it. Left over from another restore and backed up since, it can well be.
+        let hash = blake3::keyed_hash(self.listing.as_bytes(), name.as_bytes()).to_hex();
+        let temporary = format!(".offsite-{}.part", hash.get(..32).unwrap_or_default());
         self.before(DiskOperation::Create, path)?;
         match rustix::fs::unlinkat(&parent, temporary.as_str(), AtFlags::empty()) {
             Ok(()) | Err(Errno::NOENT) => {}
@@ -377,7 +383,7 @@ mod tests {
         let victim = outside.path().join("victim");
         fs::write(&victim, b"mine").unwrap();
         std::os::unix::fs::symlink(&victim, folder.path().join("library/a.jpg")).unwrap();
-        let target = Target::open(folder.path(), &Seams::real()).unwrap();
+        let target = Target::open(folder.path(), &Seams::real(), ChunkId::new([1; 32])).unwrap();
         assert!(target.existing_file(b"library/a.jpg", 4).is_none());
         write(&target, b"upload/b.jpg").unwrap();
         write(&target, b"library/a.jpg").unwrap();
@@ -397,7 +403,7 @@ mod tests {
     fn impossible_paths_write_nothing() {
         let folder = tempfile::tempdir().unwrap();
         let inner = folder.path().join("inner");
-        let target = Target::open(&inner, &Seams::real()).unwrap();
+        let target = Target::open(&inner, &Seams::real(), ChunkId::new([1; 32])).unwrap();
         for path in [
             b"../x".as_slice(),
             b"/etc/x",
@@ -417,7 +423,7 @@ mod tests {
     #[test]
     fn a_file_that_is_not_whole_leaves_nothing() {
         let folder = tempfile::tempdir().unwrap();
-        let target = Target::open(folder.path(), &Seams::real()).unwrap();
+        let target = Target::open(folder.path(), &Seams::real(), ChunkId::new([1; 32])).unwrap();
         let mut file = target.begin_file(b"a/b.jpg").unwrap();
         file.write(b"half").unwrap();
         assert!(!folder.path().join("a/b.jpg").exists());

@@ -6,10 +6,12 @@ use std::collections::BTreeSet;
 use super::objects::{fetch_record, list_objects};
 use super::pack_reader::chunk_rows;
 use super::{ObjectProblem, Repository, RepositoryError, Result, read_contents};
+use crate::format::header::Header;
 use crate::format::segment::{PackRow, Segment};
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX, cbor, name};
-use crate::id::{ObjectId, SessionId};
+use crate::id::{ObjectId, RepositoryId, SessionId};
 use crate::index::{Index, IndexedPack};
+use crate::store::{ErrorKind, StoreError};
 
 /// What a look at the store showed.
 #[derive(Debug, Default)]
@@ -23,8 +25,11 @@ pub struct CatalogFacts {
 /// Reads what is new in the store into the index. A damaged segment is reported, not fatal: a
 /// segment is a hint, and packs know themselves what they hold.
 ///
+/// That holds for one of an unknown version too: anybody who can put an object can put such a one,
+/// and it must not end all backups and restores. Whoever deletes has to stop at it.
+///
 /// # Errors
-/// `Store`, `Index`; `Object` for a segment of a version that this program does not know.
+/// `Store`, `Index`.
 pub fn load(repository: &Repository, index: &Index) -> Result<CatalogFacts> {
     let mut facts = CatalogFacts::default();
     load_segments(repository, index, &mut facts)?;
@@ -63,13 +68,18 @@ fn load_segments(repository: &Repository, index: &Index, facts: &mut CatalogFact
 fn read_segment(repository: &Repository, id: &ObjectId) -> Result<(SessionId, Vec<IndexedPack>)> {
     let payload = fetch_record(repository, Kind::Segment, id)?;
     let decoded = cbor::decode::<Segment>(&payload).and_then(|segment| {
-        let packs = segment.packs.iter().map(indexed_pack);
+        let row = |pack| indexed_pack(repository.id(), pack);
+        let packs = segment.packs.iter().map(row);
         Ok((segment.session, packs.collect::<Result<_, _>>()?))
     });
     decoded.map_err(|error| RepositoryError::object(&name::of(Kind::Segment, id), error))
 }
 
-fn indexed_pack(pack: &PackRow) -> Result<IndexedPack, FormatError> {
+/// What a segment claims about a pack, as the index takes it. A segment that claims what no pack can
+/// be is refused as a whole: no honest writer made it.
+fn indexed_pack(repository: RepositoryId, pack: &PackRow) -> Result<IndexedPack, FormatError> {
+    let class = pack.class()?;
+    Header::decode(&pack.header, class.kind(), Some(repository))?;
     if pack.bytes > PACK_BYTES_MAX {
         let what = "the size of a pack";
         return Err(FormatError::Contradiction { what });
@@ -77,7 +87,7 @@ fn indexed_pack(pack: &PackRow) -> Result<IndexedPack, FormatError> {
     Ok(IndexedPack {
         id: pack.id,
         bytes: pack.bytes,
-        class: pack.class()? as u8,
+        class: class as u8,
         crc: pack.crc,
         header: pack.header.clone(),
         chunks: chunk_rows(&pack.entries()?).collect(),
@@ -106,19 +116,58 @@ fn look_at_packs(
 /// # Errors
 /// `Store`, `Index`.
 pub fn salvage(repository: &Repository, index: &Index, kind: Kind) -> Result<u64> {
+    // A pack of which only another size was claimed is as good as unnamed.
+    salvage_where(repository, index, kind, |id, bytes| {
+        Ok(index.pack(id)?.is_none_or(|pack| pack.bytes != bytes))
+    })
+}
+
+/// As [`salvage`], of packs that segments do name: what they say may be false, and what a pack
+/// holds is what its own footer says. Asks every pack whose footer was not read before, so it is
+/// the last resort.
+///
+/// # Errors
+/// `Store`, `Index`.
+pub(super) fn salvage_named(repository: &Repository, index: &Index, kind: Kind) -> Result<u64> {
+    salvage_where(repository, index, kind, |id, _| Ok(!index.is_verified(id)?))
+}
+
+fn salvage_where(
+    repository: &Repository,
+    index: &Index,
+    kind: Kind,
+    is_wanted: impl Fn(&ObjectId, u64) -> Result<bool>,
+) -> Result<u64> {
     let mut listed = Vec::new();
     list_objects(repository.store.as_ref(), kind, &mut |id, info| {
         listed.push((id, info.bytes));
     })?;
     let mut found = 0;
     for (id, bytes) in listed {
-        // A pack of which only another size was claimed is as good as unnamed.
-        let is_named = index.pack(&id)?.is_some_and(|pack| pack.bytes == bytes);
-        if !is_named && take_footer(repository, index, kind, &id, bytes)? {
+        if is_wanted(&id, bytes)? && take_footer(repository, index, kind, &id, bytes)? {
             found += 1;
         }
     }
     Ok(found)
+}
+
+/// What is the matter with one pack. A store that fails on it again and again, and answers for
+/// another object, is not out of reach: it costs the files in that pack, not the whole restore.
+///
+/// # Errors
+/// The error itself where the store as a whole is out of reach.
+pub(super) fn problem_of(
+    repository: &Repository,
+    error: StoreError,
+) -> Result<ObjectProblem, StoreError> {
+    match error.kind {
+        ErrorKind::Transient if repository.store.head(name::REPOSITORY).is_ok() => {
+            Ok(ObjectProblem::Withheld {
+                reason: error.to_string(),
+            })
+        }
+        _ => ObjectProblem::of_failed_fetch(error),
+    }
 }
 
 /// Takes what a pack says of itself into the index: its footer outranks what segments claim. Gives
@@ -145,6 +194,10 @@ pub(super) fn take_footer(
             Ok(true)
         }
         Err(RepositoryError::Object { .. }) => Ok(false),
+        Err(RepositoryError::Store(error)) => {
+            problem_of(repository, error)?;
+            Ok(false)
+        }
         Err(error) => Err(error),
     }
 }

@@ -7,8 +7,7 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::catalog::{salvage, take_footer};
-use super::objects::fetch;
+use super::catalog::{problem_of, salvage, salvage_named, take_footer};
 use super::pack_reader::{body_key, frame_range, open_frame, session_of};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
 use crate::crypto::{ObjectKey, Secret};
@@ -41,35 +40,39 @@ pub struct ChunkReader<'r> {
     arrived: Condvar,
     sessions: Mutex<HashMap<[u8; 80], Arc<Secret>>>,
     asked: Mutex<Asked>,
+    /// How often claims about a pack, its own or another's, led to nothing.
+    failures: Mutex<HashMap<(ObjectId, bool), u32>>,
 }
 
 /// Which packs were asked for their footers already.
 #[derive(Default)]
 struct Asked {
-    packs: HashSet<ObjectId>,
-    /// All packs of these kinds that no segment names.
-    unnamed: HashSet<Kind>,
+    /// Whether the footer could be read.
+    packs: HashMap<ObjectId, bool>,
+    steps: HashSet<(Ask, Kind)>,
 }
 
-/// What became of trying to read a chunk.
-enum Tried {
-    Read(Vec<u8>),
-    /// The pack that was tried last, and what was wrong there.
-    Damaged {
-        pack: ObjectId,
-        problem: ObjectProblem,
-    },
-    Nowhere,
+/// Whom to ask when a chunk is not where it should be.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+enum Ask {
+    /// The packs that are claimed to hold it.
+    Claimed,
+    /// All that no segment names.
+    Unnamed,
+    /// All that were not asked before.
+    All,
 }
 
 #[derive(Default)]
 struct Blocks {
     /// Most recently used last.
     kept: Vec<Block>,
-    fetching: HashSet<(ObjectId, u64)>,
+    fetching: HashSet<(Kind, ObjectId, u64)>,
 }
 
 struct Block {
+    /// There may be objects of one hash under both prefixes, and only one of them is right.
+    kind: Kind,
     pack: ObjectId,
     range: Range<u64>,
     bytes: Bytes,
@@ -85,6 +88,7 @@ impl<'r> ChunkReader<'r> {
             arrived: Condvar::new(),
             sessions: Mutex::default(),
             asked: Mutex::default(),
+            failures: Mutex::default(),
         }
     }
 
@@ -105,77 +109,98 @@ impl<'r> ChunkReader<'r> {
         self.read(id, Kind::ListingPack)
     }
 
+    /// The likeliest place first. If that is no good, somebody is wrong, or lies: then the packs are
+    /// asked what they hold, in steps that cost ever more, and after each all places are tried that
+    /// were not. So a false claim costs a look at a footer, not a whole pack.
     fn read(&self, id: &ChunkId, kind: Kind) -> Result<Vec<u8>> {
-        let first = match self.try_places(id, kind)? {
-            Tried::Read(plain) => return Ok(plain),
-            other => other,
-        };
-        self.ask_the_packs(id, kind)?;
-        let tried = match (first, self.try_places(id, kind)?) {
-            (_, Tried::Read(plain)) => return Ok(plain),
-            (Tried::Nowhere, second) => second,
-            (first, _) => first,
-        };
-        Err(match tried {
-            Tried::Damaged { pack, problem } => RepositoryError::ChunkDamaged {
+        let mut trouble = None;
+        if let Some(place) = self.places(id, kind)?.first() {
+            match self.read_place(place, kind)? {
+                Ok(plain) => return Ok(plain),
+                Err(problem) => trouble = Some((place.pack, problem)),
+            }
+        }
+        let mut tried = Vec::new();
+        for step in [Ask::Claimed, Ask::Unnamed, Ask::All] {
+            self.ask(step, id, kind)?;
+            for place in self.places(id, kind)? {
+                if tried.contains(&place) {
+                    continue;
+                }
+                match self.read_place(&place, kind)? {
+                    Ok(plain) => return Ok(plain),
+                    Err(problem) => trouble = Some((place.pack, problem)),
+                }
+                tried.push(place);
+            }
+        }
+        Err(match trouble {
+            Some((pack, problem)) => RepositoryError::ChunkDamaged {
                 id: *id,
                 pack,
                 problem,
             },
-            Tried::Nowhere | Tried::Read(_) => RepositoryError::ChunkMissing { id: *id },
+            None => RepositoryError::ChunkMissing { id: *id },
         })
     }
 
-    /// Before a chunk is given up: what do the packs say themselves that are claimed to hold it,
-    /// and those that no segment names?
-    fn ask_the_packs(&self, id: &ChunkId, kind: Kind) -> Result<()> {
+    /// What do packs say themselves? Each is asked once.
+    fn ask(&self, step: Ask, id: &ChunkId, kind: Kind) -> Result<()> {
         let mut asked = lock(&self.asked);
-        for place in self.index.places(id)? {
-            if kind_of(&place) == kind && asked.packs.insert(place.pack) {
-                take_footer(
-                    self.repository,
-                    self.index,
-                    kind,
-                    &place.pack,
-                    place.pack_bytes,
-                )?;
+        let (repository, index) = (self.repository, self.index);
+        if step == Ask::Claimed {
+            for place in index.places(id)? {
+                if kind_of(&place) == kind && !asked.packs.contains_key(&place.pack) {
+                    let (pack, bytes) = (place.pack, place.pack_bytes);
+                    let told = take_footer(repository, index, kind, &pack, bytes)?;
+                    asked.packs.insert(pack, told);
+                }
             }
-        }
-        if !asked.unnamed.contains(&kind) {
-            salvage(self.repository, self.index, kind)?;
-            asked.unnamed.insert(kind);
+        } else if !asked.steps.contains(&(step, kind)) {
+            match step {
+                Ask::Unnamed => salvage(repository, index, kind)?,
+                _ => salvage_named(repository, index, kind)?,
+            };
+            asked.steps.insert((step, kind));
         }
         Ok(())
     }
 
-    /// Tries the claimed places, one after another; an error only when the store or the index is
-    /// out of reach.
-    fn try_places(&self, id: &ChunkId, kind: Kind) -> Result<Tried> {
-        let mut tried = Tried::Nowhere;
-        for place in self.index.places(id)? {
-            if kind_of(&place) != kind {
-                continue;
-            }
-            match self.read_place(&place, kind) {
-                Ok(plain) => return Ok(Tried::Read(plain)),
-                Err(RepositoryError::Object { problem, .. }) => {
-                    let pack = place.pack;
-                    tried = Tried::Damaged { pack, problem };
-                }
-                Err(error) => return Err(error),
-            }
+    /// The places of a chunk, the likeliest first: what led to nothing before comes last, and claims
+    /// about a pack that has spoken for itself are left out.
+    fn places(&self, id: &ChunkId, kind: Kind) -> Result<Vec<Place>> {
+        let mut places = self.index.places(id)?;
+        if places.len() > 1 {
+            let asked = lock(&self.asked);
+            places.retain(|place| place.verified || asked.packs.get(&place.pack) != Some(&true));
         }
-        Ok(tried)
+        places.retain(|place| kind_of(place) == kind);
+        if places.len() > 1 {
+            let failures = lock(&self.failures);
+            places.sort_by_key(|place| failures.get(&(place.pack, place.verified)).copied());
+        }
+        Ok(places)
     }
 
-    fn read_place(&self, place: &Place, kind: Kind) -> Result<Vec<u8>> {
-        let name = name::of(kind, &place.pack);
-        let frame = self.frame(place, &name)?;
-        let writer = &self.repository.writer;
-        let opened = self
-            .key_of(place, kind)
-            .and_then(|key| open_frame(writer, kind, &key, &place.chunk, &frame));
-        opened.map_err(|problem| RepositoryError::object(&name, problem))
+    /// The chunk, or what is wrong with this place; `Err` only when the store or the index is out
+    /// of reach.
+    fn read_place(&self, place: &Place, kind: Kind) -> Result<Result<Vec<u8>, ObjectProblem>> {
+        let read = match self.frame(place, kind) {
+            Ok(frame) => self.key_of(place, kind).and_then(|key| {
+                open_frame(&self.repository.writer, kind, &key, &place.chunk, &frame)
+            }),
+            Err(RepositoryError::Store(error)) => Err(problem_of(self.repository, error)?),
+            Err(RepositoryError::Object { problem, .. }) => Err(problem),
+            Err(error) => return Err(error),
+        };
+        if read.is_err() {
+            *lock(&self.failures)
+                .entry((place.pack, place.verified))
+                .or_default() += 1;
+            // What came over the line may have been at fault, not what is stored.
+            lock(&self.blocks).forget(kind, &place.pack);
+        }
+        Ok(read)
     }
 
     fn key_of(&self, place: &Place, kind: Kind) -> Result<ObjectKey, ObjectProblem> {
@@ -185,14 +210,12 @@ impl<'r> ChunkReader<'r> {
             Some(reader) if kind == Kind::DataPack => {
                 let sealed = sealed_session(header.extension()).ok_or(FormatError::TooShort)?;
                 let known = lock(&self.sessions).get(&sealed).cloned();
-                Some(match known {
+                let session = match known {
                     Some(session) => session,
-                    None => {
-                        let session = Arc::new(session_of(reader, &header)?);
-                        lock(&self.sessions).insert(sealed, Arc::clone(&session));
-                        session
-                    }
-                })
+                    None => Arc::new(session_of(reader, &header)?),
+                };
+                lock(&self.sessions).insert(sealed, Arc::clone(&session));
+                Some(session)
             }
             _ => None,
         };
@@ -200,12 +223,13 @@ impl<'r> ChunkReader<'r> {
     }
 
     /// The bytes of a chunk's frame.
-    fn frame(&self, place: &Place, name: &str) -> Result<Bytes> {
+    fn frame(&self, place: &Place, kind: Kind) -> Result<Bytes> {
+        let name = name::of(kind, &place.pack);
         let frame = frame_range(&place.chunk);
         if frame.end > place.pack_bytes || place.pack_bytes > PACK_BYTES_MAX {
             let what = "the place of a chunk";
             return Err(RepositoryError::object(
-                name,
+                &name,
                 FormatError::Contradiction { what },
             ));
         }
@@ -220,10 +244,10 @@ impl<'r> ChunkReader<'r> {
                         .min(place.pack_bytes)
             }
         };
-        let ticket = (place.pack, wanted.start);
+        let ticket = (kind, place.pack, wanted.start);
         let mut blocks = lock(&self.blocks);
         loop {
-            if let Some(bytes) = blocks.find(&place.pack, &frame) {
+            if let Some(bytes) = blocks.find(kind, &place.pack, &frame) {
                 return Ok(bytes);
             }
             if blocks.fetching.insert(ticket) {
@@ -239,25 +263,28 @@ impl<'r> ChunkReader<'r> {
             start: wanted.start,
             bytes: wanted.end - wanted.start,
         };
-        let fetched = fetch(self.repository.store.as_ref(), name, window);
+        let fetched = self.repository.store.get(&name, window);
         let mut blocks = lock(&self.blocks);
         blocks.fetching.remove(&ticket);
         self.arrived.notify_all();
         let bytes = fetched?;
         blocks.keep(Block {
+            kind,
             pack: place.pack,
             range: wanted,
             bytes,
         });
-        let found = blocks.find(&place.pack, &frame);
-        found.ok_or_else(|| RepositoryError::object(name, FormatError::TooShort))
+        let found = blocks.find(kind, &place.pack, &frame);
+        found.ok_or_else(|| RepositoryError::object(&name, FormatError::TooShort))
     }
 }
 
 impl Blocks {
-    fn find(&mut self, pack: &ObjectId, frame: &Range<u64>) -> Option<Bytes> {
+    fn find(&mut self, kind: Kind, pack: &ObjectId, frame: &Range<u64>) -> Option<Bytes> {
         let place = self.kept.iter().rposition(|block| {
-            block.pack == *pack && block.range.start <= frame.start && frame.end <= block.range.end
+            (block.kind, block.pack) == (kind, *pack)
+                && block.range.start <= frame.start
+                && frame.end <= block.range.end
         })?;
         let block = self.kept.remove(place);
         let start = usize::try_from(frame.start - block.range.start).ok()?;
@@ -265,6 +292,11 @@ impl Blocks {
         let found = (end <= block.bytes.len()).then(|| block.bytes.slice(start..end));
         self.kept.push(block);
         found
+    }
+
+    fn forget(&mut self, kind: Kind, pack: &ObjectId) {
+        self.kept
+            .retain(|block| (block.kind, block.pack) != (kind, *pack));
     }
 
     fn keep(&mut self, block: Block) {

@@ -1,6 +1,8 @@
 //! The ids of a file's chunks in its entry: directly, or through id lists when they are many
 //! (format.md §8).
 
+use sha1::{Digest, Sha1};
+
 use super::{ChunkReader, RepositoryError, Result};
 use crate::format::FormatError;
 use crate::format::cbor::Joined;
@@ -35,6 +37,74 @@ pub fn store_ids<E>(
         entry.lists = Some((level, Joined(ids)));
     }
     Ok(())
+}
+
+/// Visits the contents of a file, chunk by chunk. That it is what the entry says, size and SHA-1, is
+/// known at the end; but never more than the size is handed out, however the ids go on.
+///
+/// # Errors
+/// As [`read_ids`], and what reading a content chunk gives.
+pub fn read_content<E: From<RepositoryError>>(
+    chunks: &ChunkReader<'_>,
+    entry: &Entry,
+    visit: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let wrong = |what| E::from(RepositoryError::from(FormatError::Contradiction { what }));
+    let size = entry.size.unwrap_or(0);
+    let mut bytes = 0;
+    let mut sha1 = Sha1::new();
+    read_ids(chunks, entry, &mut |id| {
+        let chunk = chunks.content(id)?;
+        bytes += chunk.len() as u64;
+        // Of chunks without bytes there could be any number.
+        if chunk.is_empty() || bytes > size {
+            return Err(wrong("the size of a file"));
+        }
+        sha1.update(&chunk);
+        visit(&chunk)
+    })?;
+    if bytes != size {
+        return Err(wrong("the size of a file"));
+    }
+    let expected = entry.sha1.as_ref();
+    if expected.is_some_and(|expected| expected.as_slice() != sha1.finalize().as_slice()) {
+        return Err(wrong("the SHA-1 of a file"));
+    }
+    Ok(())
+}
+
+/// The chunk ids of an entry, unless there are more than `ids_max`: a few id lists that repeat each
+/// other can say more than any memory holds.
+///
+/// # Errors
+/// As [`read_ids`].
+pub fn few_ids(
+    chunks: &ChunkReader<'_>,
+    entry: &Entry,
+    ids_max: usize,
+) -> Result<Option<Vec<ChunkId>>> {
+    enum Stop {
+        TooMany,
+        Failed(RepositoryError),
+    }
+    impl From<RepositoryError> for Stop {
+        fn from(error: RepositoryError) -> Self {
+            Self::Failed(error)
+        }
+    }
+    let mut ids = Vec::new();
+    let read = read_ids(chunks, entry, &mut |id| {
+        if ids.len() == ids_max {
+            return Err(Stop::TooMany);
+        }
+        ids.push(*id);
+        Ok(())
+    });
+    match read {
+        Ok(()) => Ok(Some(ids)),
+        Err(Stop::TooMany) => Ok(None),
+        Err(Stop::Failed(error)) => Err(error),
+    }
 }
 
 /// Visits the chunk ids of an entry in order; holds one id list of each level.

@@ -17,6 +17,10 @@ pub enum ObjectProblem {
     WrongName,
     #[error("it is missing")]
     Missing,
+    #[error("it is larger than it can rightly be")]
+    TooLarge,
+    #[error("the store does not give it out: {reason}")]
+    Withheld { reason: String },
     #[error("it has {found} bytes, not {expected}")]
     WrongSize { expected: u64, found: u64 },
     #[error(transparent)]
@@ -30,17 +34,23 @@ pub enum ObjectProblem {
 }
 
 impl ObjectProblem {
-    /// What a failed fetch says about the object.
+    /// What a failed fetch says of the object itself, whatever is the matter with it: a bad sector,
+    /// a size that nobody could have meant, another's encryption. One such object, which whoever can
+    /// put anything can put, must not hold up the others.
     ///
     /// # Errors
-    /// The failure itself, when it says nothing about the object.
+    /// The error itself where the store as a whole is out of reach.
     pub fn of_failed_fetch(error: StoreError) -> Result<Self, StoreError> {
         match error.kind {
             ErrorKind::NotFound => Ok(Self::Missing),
             ErrorKind::Incomplete => Ok(FormatError::TooShort.into()),
-            ErrorKind::TooLarge => {
-                let what = "the size of an object";
-                Ok(FormatError::Contradiction { what }.into())
+            ErrorKind::TooLarge => Ok(Self::TooLarge),
+            ErrorKind::Denied | ErrorKind::Invalid | ErrorKind::Retained | ErrorKind::Other => {
+                let reason = match &error.source {
+                    Some(source) => format!("{error}: {source}"),
+                    None => error.to_string(),
+                };
+                Ok(Self::Withheld { reason })
             }
             _ => Err(error),
         }

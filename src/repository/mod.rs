@@ -27,7 +27,7 @@ use std::sync::Arc;
 
 pub use catalog::{CatalogFacts, load as load_catalog, salvage};
 pub use chunk_reader::{ChunkReader, Fetch};
-pub use content::{read_ids, store_ids};
+pub use content::{few_ids, read_content, read_ids, store_ids};
 pub use error::{ObjectProblem, RepositoryError, Result};
 pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::{ObjectProblem, Repository, RepositoryError, Result, open_record};
-use crate::format::{Kind, RECORD_BYTES_MAX, name};
+use crate::format::{Kind, name};
 use crate::id::ObjectId;
 use crate::store::{ObjectInfo, Store, Window};
 
@@ -35,7 +35,7 @@ pub fn fetch_record(repository: &Repository, kind: Kind, id: &ObjectId) -> Resul
     let name = name::of(kind, id);
     let damaged = |problem| RepositoryError::object(&name, problem);
     let window = Window::Whole {
-        bytes_max: RECORD_BYTES_MAX,
+        bytes_max: kind.record_bytes_max(),
     };
     let bytes = fetch(repository.store.as_ref(), &name, window)?;
     if ObjectId::of(&bytes) != *id {

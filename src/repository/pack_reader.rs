@@ -11,16 +11,17 @@ use crate::format::header::{Header, PACK_HEADER_BYTES, sealed_session};
 use crate::format::pack::{
     Class, ENTRY_BYTES, FooterEntry, PACK_END_BYTES, TRAILER_BYTES, Trailer, decode_entries,
 };
-use crate::format::{CHUNK_PLAIN_BYTES_MAX, FormatError, Kind, PACK_BYTES_MAX, TAG_BYTES, name};
+use crate::format::{FormatError, Kind, PACK_BYTES_MAX, TAG_BYTES, name};
 use crate::id::{ChunkId, ObjectId};
 use crate::index::{ChunkRow, IndexedPack};
 use crate::store::{Store, Window};
 
-/// Footer, header copy and trailer lie in so many bytes at the end of a pack.
-const PACK_END_WINDOW: u64 = 1024 * 1024;
+/// Footer, header copy and trailer lie in so many bytes at the end of a pack, the first number for
+/// packs of up to 1,400 chunks. Two fixed sizes, so that a look tells the store next to nothing.
+const PACK_END_WINDOWS: [u64; 2] = [64 * 1024, 1024 * 1024];
 
 /// What a pack holds, by its own word.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct PackContents {
     pub header: Header,
     pub class: Class,
@@ -59,7 +60,7 @@ pub fn chunk_rows(entries: &[FooterEntry]) -> impl Iterator<Item = ChunkRow> + '
         })
 }
 
-/// Reads what a stored pack holds, from its last MiB alone.
+/// Reads what a stored pack holds, from its end alone.
 ///
 /// # Errors
 /// `Object` when the pack is missing, or its end not what it should be; `Store`.
@@ -80,13 +81,18 @@ pub fn read_contents(
             .into(),
         ));
     }
-    let bytes = pack_bytes.min(PACK_END_WINDOW);
-    let window = Window::Range {
-        start: pack_bytes - bytes,
-        bytes,
-    };
-    let end = fetch(store, &name, window)?;
-    contents_of_end(writer, kind, &end, pack_bytes).map_err(damaged)
+    let mut contents = Err(ObjectProblem::from(FormatError::TooShort));
+    for window in PACK_END_WINDOWS {
+        let bytes = pack_bytes.min(window);
+        let start = pack_bytes - bytes;
+        let end = fetch(store, &name, Window::Range { start, bytes })?;
+        contents = contents_of_end(writer, kind, &end, pack_bytes);
+        let is_cut = contents == Err(FormatError::TooShort.into()) && start > 0;
+        if !is_cut {
+            break;
+        }
+    }
+    contents.map_err(damaged)
 }
 
 /// Reads footer and trailer from the last bytes of a pack.
@@ -227,7 +233,7 @@ pub fn open_frame(
         plain: chunk.plain,
         codec,
     };
-    let shape = shape.check(CHUNK_PLAIN_BYTES_MAX)?;
+    let shape = shape.check(kind.plain_bytes_max())?;
     let mut bytes = frame.to_vec();
     let additional = shape.additional(kind, Role::Chunk, chunk.position);
     key.open(chunk.position, &additional, &mut bytes)?;

@@ -13,11 +13,14 @@ use crate::format::TAG_BYTES;
 use crate::format::frame::{Codec, Shape};
 use crate::format::header::pack_extension;
 use crate::format::pack::{Class, FooterEntry};
+use crate::format::parameters::Parameters;
 use crate::id::{ChunkId, SessionId};
 
 /// So many packs of a class are open, and a chunk goes to a random one: the order of chunks is not
 /// to be read off the order of packs.
 const OPEN_PACKS: usize = 2;
+/// Least target of a data pack.
+const PACK_BYTES_MIN: u32 = 1024 * 1024;
 /// Listing packs are small: they are fetched to read a listing.
 const METADATA_PACK_BYTES: usize = 4 * 1024 * 1024;
 
@@ -64,7 +67,13 @@ impl PackWriter {
             session,
             extension: pack_extension(&sealed),
             open: Mutex::default(),
-            data_pack_bytes: repository.parameters.pack_bytes as usize,
+            // Whoever has a writer key could have put another `repository` there, and packs that
+            // are larger than a reader takes would be lost.
+            data_pack_bytes: repository
+                .parameters
+                .pack_bytes
+                .clamp(PACK_BYTES_MIN, Parameters::PACK_BYTES_MAX)
+                as usize,
             repository: repository.clone(),
         })
     }

@@ -7,7 +7,7 @@ use crate::compress::{Compressor, decompress};
 use crate::crypto::{CryptoError, ObjectKey, Purpose, WriterKey, draw_salt};
 use crate::format::frame::{Codec, PREFACE_BYTES, Role, Shape, decode_preface, encode_preface};
 use crate::format::header::Header;
-use crate::format::{FormatError, Kind, RECORD_PLAIN_BYTES_MAX, TAG_BYTES, name, padme};
+use crate::format::{FormatError, Kind, TAG_BYTES, name, padme};
 use crate::id::ObjectId;
 use crate::seams::Random;
 
@@ -33,7 +33,7 @@ impl SealedObject {
 /// Seals a record with a salt of its own.
 ///
 /// # Errors
-/// `Crypto`; `Format` for a payload over 32 MiB.
+/// `Crypto`; `Format` for a payload over 32 MiB, or 1 MiB of a snapshot.
 pub fn seal_record(
     writer: &WriterKey,
     random: &dyn Random,
@@ -44,7 +44,7 @@ pub fn seal_record(
         what: "the size of a record",
     };
     let plain = u32::try_from(payload.len()).map_err(|_| too_large.clone())?;
-    if plain > RECORD_PLAIN_BYTES_MAX {
+    if plain > kind.plain_bytes_max() {
         return Err(too_large.into());
     }
     let (mut object, key) = begin(writer, random, kind)?;
@@ -132,7 +132,7 @@ pub fn open_record(
     let rest = object.get(header.bytes().len()..).unwrap_or_default();
     let mut frames = Frames { kind, key, rest };
     let preface = frames.next(Role::Preface, Shape::plain(PREFACE_BYTES))?;
-    let shape = decode_preface(&preface, RECORD_PLAIN_BYTES_MAX)?;
+    let shape = decode_preface(&preface, kind.plain_bytes_max())?;
     let payload = frames.next(Role::Payload, shape)?;
     fixed_frame::open_plain(&frames.key, kind, Role::RecordPad, frames.rest)?;
     match shape.codec {

@@ -91,16 +91,12 @@ pub fn unlock(store: &dyn Store, repository: RepositoryId, passphrase: &str) -> 
         let window = Window::Whole {
             bytes_max: SLOT_BYTES_MAX,
         };
-        let bytes = match fetch(store, &name, window) {
-            Ok(bytes) => bytes,
+        let opened = match fetch(store, &name, window) {
+            Ok(bytes) => open_slot(&bytes, repository, passphrase),
             // It was removed between the LIST and the GET, or is no slot.
-            Err(error) => {
-                let (name, problem) = error.into_damage()?;
-                unusable = Some(RepositoryError::Object { name, problem });
-                continue;
-            }
+            Err(error) => Err(error.into_damage()?.1),
         };
-        match open_slot(&bytes, repository, passphrase) {
+        match opened {
             Ok(key) => return Ok(key),
             Err(ObjectProblem::Crypto(CryptoError::WrongKey)) => tried += 1,
             Err(ObjectProblem::Format(FormatError::OtherRepository)) => {}

@@ -1,5 +1,7 @@
 //! Snapshot records: all of them, and the one that a person means.
 
+use std::time::Duration;
+
 use super::objects::{fetch_record, list_objects};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
 use crate::format::snapshot::Snapshot;
@@ -35,11 +37,16 @@ impl SnapshotFilter {
     }
 }
 
-/// All snapshots, oldest first. Records are remembered in the index, so that only new ones are
-/// fetched. Damaged ones are given to `damaged`, and the rest is not held up by them.
+/// How far ahead of this machine's clock an honest snapshot can be.
+const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
+
+/// All snapshots, oldest first; those that claim a time to come stand before all others, so that an
+/// invented one is not the latest for ever. Records are remembered in the index, so that only new
+/// ones are fetched. Those that are damaged, or of a version that this program does not know, are
+/// given to `damaged`, and the rest is not held up by them.
 ///
 /// # Errors
-/// `Store`, `Index`; `Object` for a record of a version that this program does not know.
+/// `Store`, `Index`.
 pub fn load_snapshots(
     repository: &Repository,
     index: &Index,
@@ -59,7 +66,8 @@ pub fn load_snapshots(
             }
         }
     }
-    snapshots.sort_by_key(|snapshot| (snapshot.record.time, snapshot.id));
+    let soon = repository.seams.clock.now().plus(CLOCKS_DIFFER_MAX);
+    snapshots.sort_by_key(|StoredSnapshot { id, record }| (record.time <= soon, record.time, *id));
     Ok(snapshots)
 }
 

@@ -47,6 +47,11 @@ fn everything_but_clearing_up_works_with_credentials_that_cannot_delete() {
 
     let snapshots = user.offsite(&["snapshots", "--json"]).done().json();
     assert_eq!(snapshots.as_array().map(Vec::len), Some(2));
+    let whole = user.offsite(&["verify", "--data", "--json"]).done().json();
+    assert_eq!(
+        (&whole["ok"], &whole["decrypted"]),
+        (&true.into(), &true.into())
+    );
     let listed = user.offsite(&["ls", "latest", "--recursive"]).done().text();
     assert!(listed.contains("photos/c.jpg"), "{listed}");
     assert_eq!(user.offsite(&["database"]).done().text(), DUMP);

@@ -20,7 +20,7 @@ use crate::format::parameters::Parameters;
 use crate::format::segment::Segment;
 use crate::format::slot::{SLOT_BYTES_MAX, decode_costs};
 use crate::format::snapshot::Snapshot;
-use crate::format::{Kind, PACK_BYTES_MAX, RECORD_BYTES_MAX, cbor, name};
+use crate::format::{Kind, PACK_BYTES_MAX, cbor, name};
 use crate::id::ObjectId;
 use crate::index::Index;
 use crate::progress::Progress;
@@ -141,7 +141,7 @@ impl Check<'_> {
         let bytes_max = match kind {
             Kind::Repository => REPOSITORY_BYTES_MAX,
             Kind::KeySlot => SLOT_BYTES_MAX,
-            _ => RECORD_BYTES_MAX,
+            _ => kind.record_bytes_max(),
         };
         if info.bytes > bytes_max {
             return Ok(Err(oversized()));

@@ -9,7 +9,7 @@ use super::meter::Meter;
 use super::report::{VerifyOptions, VerifyReport};
 use super::walk::Walk;
 use super::{catalog, objects};
-use crate::format::{Kind, RECORD_BYTES_MAX, cbor, name};
+use crate::format::{Kind, cbor, name};
 use crate::index::Index;
 use crate::progress::Progress;
 use crate::repository::{Repository, StoredSnapshot, open_record};
@@ -80,9 +80,14 @@ fn load_snapshots(repository: &Repository, findings: &Findings) -> Result<Vec<St
     for id in ids {
         findings.add_snapshot();
         let name = name::of(Kind::Snapshot, &id);
-        let opened = fetch(repository, &name, Some(&id), RECORD_BYTES_MAX)?
-            .and_then(|bytes| open_record(&repository.writer, Kind::Snapshot, &bytes))
-            .and_then(|payload| Ok(cbor::decode(&payload)?));
+        let opened = fetch(
+            repository,
+            &name,
+            Some(&id),
+            Kind::Snapshot.record_bytes_max(),
+        )?
+        .and_then(|bytes| open_record(&repository.writer, Kind::Snapshot, &bytes))
+        .and_then(|payload| Ok(cbor::decode(&payload)?));
         match opened {
             Ok(record) => snapshots.push(StoredSnapshot { id, record }),
             Err(problem) => {

@@ -71,7 +71,7 @@ impl S3 {
                 return Err(odd("the listing goes round in circles"));
             }
             page.next = Some(next);
-            if page.objects.is_empty() {
+            if answer.contents().is_empty() {
                 page.empty_pages = before.empty_pages + 1;
             }
             if page.empty_pages > EMPTY_PAGES_MAX {
@@ -82,7 +82,9 @@ impl S3 {
     }
 
     /// A listed key as an object; `None` for the mark of the repository's own folder, which some
-    /// consoles make when a person clicks "new folder".
+    /// consoles make when a person clicks "new folder", and for names that no store takes: XML has
+    /// no control characters, servers put another in their place, and the name is then out of order.
+    /// Whoever can put an object could end all listings with one.
     fn listed(&self, object: &Object, prefix: &str) -> Result<Option<ObjectInfo>, Failure> {
         let key = object.key().unwrap_or_default();
         let name = key.strip_prefix(&self.key("")).unwrap_or_default();
@@ -92,6 +94,9 @@ impl S3 {
         if name.is_empty() || !name.starts_with(prefix) {
             let reason = "the listing shows what was not asked for";
             return Err(Failure::new(ErrorKind::Other, reason));
+        }
+        if name.contains(|c: char| c.is_control() || c == char::REPLACEMENT_CHARACTER) {
+            return Ok(None);
         }
         info(name, object.size(), object.last_modified()).map(Some)
     }

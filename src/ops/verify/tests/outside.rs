@@ -122,7 +122,11 @@ fn one_oversized_record_holds_up_nothing_else() {
     let fixture = fixture();
     let store = fixture.copy();
     let repository = fixture.at(store.clone());
-    let huge = Bytes::from(vec![0; crate::format::RECORD_BYTES_MAX as usize + 1]);
+    let huge = Bytes::from(vec![
+        0;
+        crate::format::Kind::Segment.record_bytes_max() as usize
+            + 1
+    ]);
     let id = ObjectId::new(*blake3::hash(&huge).as_bytes());
     for kind in [Kind::Segment, Kind::Plan] {
         store.put(&name::of(kind, &id), huge.clone()).unwrap();

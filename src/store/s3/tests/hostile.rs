@@ -164,6 +164,19 @@ fn a_listing_out_of_order_or_in_circles_is_an_error() {
     }
 }
 
+/// XML has no control characters, so servers put another in their place, and then the name is out
+/// of order. Whoever can put an object can choose such a name, and must not end all listings.
+#[test]
+fn names_that_xml_has_no_characters_for_are_passed_over() {
+    for odd in ["a/\u{fffd}", "a/&#x1;", "a/x\u{fffd}/y"] {
+        let names = ["a/0", odd, "a/1", "a/2"];
+        assert_eq!(
+            list(move |_| page(&names, None)).unwrap(),
+            ["a/0", "a/1", "a/2"]
+        );
+    }
+}
+
 #[test]
 fn a_page_that_is_no_listing_is_tried_again_a_little() {
     let error = list(|_| "<html>Welcome to the hotel's network".to_owned());

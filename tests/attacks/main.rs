@@ -1,0 +1,10 @@
+//! Attacks: what the provider, whoever can only put, whoever has the writer key and whoever chooses
+//! names of files could try. Each test opens with its story, and the honest snapshot must come back
+//! bit for bit at its end. docs/threat-model.md says what is promised against whom.
+
+mod claims;
+mod contents;
+mod floods;
+mod names;
+mod records;
+mod world;
