@@ -12,7 +12,7 @@ mod slot;
 
 pub use keys::{ReadKey, WriterKey};
 pub use object::{
-    COMMITMENT_BYTES, Commitment, ObjectKey, Position, Positions, Purpose, TAG_BYTES,
+    COMMITMENT_BYTES, Commitment, ObjectKey, Position, Positions, Purpose, TAG_BYTES, draw_salt,
 };
 pub use secret::Secret;
 pub use session::{SEALED_SESSION_BYTES, SealedSession, session_id};

@@ -6,6 +6,7 @@ use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{CryptoError, Secret};
+use crate::seams::Random;
 
 /// Bytes that sealing adds to a plaintext.
 pub const TAG_BYTES: usize = 16;
@@ -14,6 +15,18 @@ pub const COMMITMENT_BYTES: usize = 32;
 
 /// Stands in the clear in a header and says which key the object was sealed with.
 pub type Commitment = [u8; COMMITMENT_BYTES];
+
+/// The salt of an object, from which its keys are derived: no two objects share one.
+///
+/// # Errors
+/// `NoRandomness`.
+pub fn draw_salt(random: &dyn Random) -> Result<[u8; 32], CryptoError> {
+    let mut salt = [0; 32];
+    random
+        .fill(&mut salt)
+        .map_err(|_| CryptoError::NoRandomness)?;
+    Ok(salt)
+}
 
 /// Which of an object's keys.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

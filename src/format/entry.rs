@@ -112,6 +112,11 @@ impl Entry {
         }
     }
 
+    /// Where it stands in the order of the listing.
+    pub fn key(&self) -> KeyRef<'_> {
+        (self.root, &self.path)
+    }
+
     pub fn entry_type(&self) -> EntryType {
         EntryType::from_number(self.kind)
     }
@@ -134,8 +139,31 @@ pub fn path_order(one: &[u8], two: &[u8]) -> Ordering {
     differs.map_or(one.len().cmp(&two.len()), |(a, b)| rank(*a).cmp(&rank(*b)))
 }
 
+/// Where an entry stands in the order of a listing: root and path.
+pub type KeyRef<'k> = (u32, &'k [u8]);
+
+/// A [`KeyRef`] that outlives its entry.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Key {
+    pub root: u32,
+    pub path: Vec<u8>,
+}
+
+impl Key {
+    pub fn borrowed(&self) -> KeyRef<'_> {
+        (self.root, &self.path)
+    }
+}
+
+impl From<KeyRef<'_>> for Key {
+    fn from((root, path): KeyRef<'_>) -> Self {
+        let path = path.to_vec();
+        Self { root, path }
+    }
+}
+
 /// The order of entries: by root, then by path.
-pub fn key_order(one: (u32, &[u8]), two: (u32, &[u8])) -> Ordering {
+pub fn key_order(one: KeyRef<'_>, two: KeyRef<'_>) -> Ordering {
     one.0.cmp(&two.0).then_with(|| path_order(one.1, two.1))
 }
 

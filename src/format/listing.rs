@@ -9,7 +9,7 @@ use minicbor::{Decoder, Encoder};
 
 use super::FormatError;
 use super::cbor::encode;
-use super::entry::{Entry, check_path, key_order};
+use super::entry::{Entry, Key, KeyRef, check_path, key_order};
 use crate::id::ChunkId;
 
 /// A leaf or node may end from so many bytes on …
@@ -43,8 +43,8 @@ pub fn begin_node(level: u8) -> Vec<u8> {
 
 pub fn append_child(node: &mut Vec<u8>, child: &Child) {
     node.extend_from_slice(&encode(&(
-        child.root,
-        ByteVec::from(child.path.clone()),
+        child.key.root,
+        ByteVec::from(child.key.path.clone()),
         child.id,
     )));
 }
@@ -52,14 +52,13 @@ pub fn append_child(node: &mut Vec<u8>, child: &Child) {
 /// A child of a node: the key of the first entry beneath it, and its chunk.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Child {
-    pub root: u32,
-    pub path: Vec<u8>,
+    pub key: Key,
     pub id: ChunkId,
 }
 
 impl Child {
-    pub fn key(&self) -> (u32, &[u8]) {
-        (self.root, &self.path)
+    pub fn key(&self) -> KeyRef<'_> {
+        self.key.borrowed()
     }
 }
 
@@ -73,8 +72,7 @@ pub fn decode_leaf(bytes: &[u8]) -> Result<Vec<Entry>, FormatError> {
     while decoder.position() < decoder.input().len() {
         let entry: Entry = decoder.decode()?;
         check_path(&entry.path)?;
-        let last = entries.last().map(|last| (last.root, last.path.as_slice()));
-        check_order(last, (entry.root, &entry.path))?;
+        check_order(entries.last().map(Entry::key), entry.key())?;
         entries.push(entry);
     }
     Ok(entries)
@@ -91,11 +89,9 @@ pub fn decode_node(bytes: &[u8], level: u8) -> Result<Vec<Child>, FormatError> {
         let (root, path, id): (u32, ByteVec, ChunkId) = decoder.decode()?;
         check_path(&path)?;
         check_order(children.last().map(Child::key), (root, &path))?;
-        children.push(Child {
-            root,
-            path: path.into(),
-            id,
-        });
+        let path = path.into();
+        let key = Key { root, path };
+        children.push(Child { key, id });
     }
     if children.is_empty() {
         return Err(FormatError::Contradiction {
@@ -181,7 +177,7 @@ fn strip_role<'a>(bytes: &'a [u8], role: &[u8]) -> Result<&'a [u8], FormatError>
 
 /// # Errors
 /// `OutOfOrder` unless `next` comes after `last`.
-pub fn check_order(last: Option<(u32, &[u8])>, next: (u32, &[u8])) -> Result<(), FormatError> {
+pub fn check_order(last: Option<KeyRef<'_>>, next: KeyRef<'_>) -> Result<(), FormatError> {
     match last {
         Some(last) if key_order(last, next) != Ordering::Less => Err(FormatError::OutOfOrder),
         _ => Ok(()),
@@ -220,8 +216,10 @@ mod tests {
     #[test]
     fn every_role_is_demanded() {
         let child = Child {
-            root: 1,
-            path: b"a".to_vec(),
+            key: Key {
+                root: 1,
+                path: b"a".to_vec(),
+            },
             id: ChunkId::new([1; 32]),
         };
         let mut node = begin_node(1);

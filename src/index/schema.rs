@@ -6,7 +6,7 @@ use rusqlite::{Connection, ErrorCode};
 const SCHEMA_VERSION: i32 = 2;
 
 const SCHEMA: &str = "
--- Index segments that were read in. `listed`: the store showed it at the last look.
+-- Index segments that were read in, and that the store showed at the last look.
 CREATE TABLE segments (
     number  INTEGER PRIMARY KEY,
     id      BLOB NOT NULL UNIQUE,

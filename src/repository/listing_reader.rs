@@ -2,13 +2,13 @@
 
 use super::{ChunkReader, RepositoryError, Result};
 use crate::format::FormatError;
-use crate::format::entry::{Entry, is_beneath, key_order, path_order};
+use crate::format::entry::{Entry, Key, KeyRef, is_beneath, key_order, path_order};
 use crate::format::listing::{Child, LEVEL_MAX, check_order, decode_leaf, decode_node};
 use crate::id::ChunkId;
 
 /// Says whether anything with a key from `first` up to `next` (exclusive, if any) is wanted; chunks
 /// of which nothing is wanted are not fetched.
-pub type SubtreeFilter<'f> = dyn FnMut((u32, &[u8]), Option<(u32, &[u8])>, &ChunkId) -> bool + 'f;
+pub type SubtreeFilter<'f> = dyn FnMut(KeyRef<'_>, Option<KeyRef<'_>>, &ChunkId) -> bool + 'f;
 
 /// The listing of one snapshot.
 #[derive(Clone, Copy)]
@@ -49,7 +49,7 @@ impl<'r> ListingReader<'r> {
 
     /// The entry at `path` under any root, and all beneath it; everything for the empty path.
     pub fn beneath<'f>(&self, path: &'f [u8]) -> impl Iterator<Item = Result<Entry>> + use<'r, 'f> {
-        let filter = move |first: (u32, &[u8]), next: Option<(u32, &[u8])>, _: &ChunkId| {
+        let filter = move |first: KeyRef<'_>, next: Option<KeyRef<'_>>, _: &ChunkId| {
             may_hold(path, first, next)
         };
         let wanted = move |entry: &Result<Entry>| {
@@ -76,7 +76,7 @@ impl<'r> ListingReader<'r> {
 }
 
 /// Whether keys from `first` up to `next` can hold `path` or something beneath it.
-fn may_hold(path: &[u8], first: (u32, &[u8]), next: Option<(u32, &[u8])>) -> bool {
+fn may_hold(path: &[u8], first: KeyRef<'_>, next: Option<KeyRef<'_>>) -> bool {
     let same_root = next.is_some_and(|next| next.0 == first.0);
     let ends_before = same_root && next.is_some_and(|next| path_order(next.1, path).is_le());
     // With several roots beneath one node, nothing can be said of the first key.
@@ -88,9 +88,9 @@ struct Pending {
     level: u8,
     id: ChunkId,
     /// What the parent says is the first key; `None` for the topmost chunk.
-    first: Option<(u32, Vec<u8>)>,
+    first: Option<Key>,
     /// The key at which the next sibling begins.
-    next: Option<(u32, Vec<u8>)>,
+    next: Option<Key>,
 }
 
 /// Entries in order. A part that cannot be read is one error, and what comes after it follows.
@@ -100,7 +100,7 @@ pub struct Entries<'r, 'f> {
     /// What is still to be visited, the next last.
     pending: Vec<Pending>,
     leaf: std::vec::IntoIter<Entry>,
-    last: Option<(u32, Vec<u8>)>,
+    last: Option<Key>,
     /// The chunk that was gone into last.
     current: ChunkId,
 }
@@ -115,7 +115,7 @@ impl Iterator for Entries<'_, '_> {
             }
             let pending = self.pending.pop()?;
             self.current = pending.id;
-            let first = pending.first.as_ref().map(|(_, path)| path.clone());
+            let first = pending.first.as_ref().map(|key| key.path.clone());
             if let Err(error) = self.descend(pending) {
                 let first = first.unwrap_or_default();
                 return Some(Err(RepositoryError::ListingLost {
@@ -141,26 +141,20 @@ impl Entries<'_, '_> {
         let bytes = self.chunks.metadata(&pending.id)?;
         if pending.level == 0 {
             let entries = decode_leaf(&bytes)?;
-            let keys = entries
-                .iter()
-                .map(|entry| (entry.root, entry.path.as_slice()));
-            self.check_bounds(&pending, keys)?;
+            self.check_bounds(&pending, entries.iter().map(Entry::key))?;
             self.leaf = entries.into_iter();
             return Ok(());
         }
         let children = decode_node(&bytes, pending.level)?;
         self.check_bounds(&pending, children.iter().map(Child::key))?;
         let mut next = pending.next;
-        for child in children.into_iter().rev() {
-            let upto = next.as_ref().map(|(root, path)| (*root, path.as_slice()));
-            let key = (child.root, child.path.clone());
-            if (self.filter)(child.key(), upto, &child.id) {
-                let Child { root, path, id } = child;
-                let level = pending.level - 1;
+        for Child { key, id } in children.into_iter().rev() {
+            let upto = next.as_ref().map(Key::borrowed);
+            if (self.filter)(key.borrowed(), upto, &id) {
                 self.pending.push(Pending {
-                    level,
+                    level: pending.level - 1,
                     id,
-                    first: Some((root, path)),
+                    first: Some(key.clone()),
                     next,
                 });
             }
@@ -173,7 +167,7 @@ impl Entries<'_, '_> {
     fn check_bounds<'k>(
         &mut self,
         pending: &Pending,
-        mut keys: impl Iterator<Item = (u32, &'k [u8])>,
+        mut keys: impl Iterator<Item = KeyRef<'k>>,
     ) -> Result<(), FormatError> {
         let Some(first) = keys.next() else {
             // An empty leaf is right only as the whole listing.
@@ -183,24 +177,17 @@ impl Entries<'_, '_> {
                 Err(FormatError::OutOfOrder)
             };
         };
-        let promised = pending
-            .first
-            .as_ref()
-            .map(|(root, path)| (*root, path.as_slice()));
+        let promised = pending.first.as_ref().map(Key::borrowed);
         if promised.is_some_and(|promised| key_order(promised, first).is_ne()) {
             return Err(FormatError::OutOfOrder);
         }
         let last = keys.last().unwrap_or(first);
-        if let Some((root, path)) = &pending.next {
-            check_order(Some(last), (*root, path))?;
+        if let Some(next) = &pending.next {
+            check_order(Some(last), next.borrowed())?;
         }
         if pending.level == 0 {
-            let before = self
-                .last
-                .as_ref()
-                .map(|(root, path)| (*root, path.as_slice()));
-            check_order(before, first)?;
-            self.last = Some((last.0, last.1.to_vec()));
+            check_order(self.last.as_ref().map(Key::borrowed), first)?;
+            self.last = Some(last.into());
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 
 use super::{RepositoryError, Result};
 use crate::crypto::WriterKey;
-use crate::format::entry::Entry;
+use crate::format::entry::{Entry, Key, KeyRef};
 use crate::format::listing::{
     CUT_BYTES_MAX, CUT_BYTES_MIN, Child, append_child, append_entry, begin_leaf, begin_node,
     check_order,
@@ -18,13 +18,13 @@ pub struct ListingWriter {
     writer: WriterKey,
     /// Level 0 holds the running leaf.
     levels: Vec<Level>,
-    last: Option<(u32, Vec<u8>)>,
+    last: Option<Key>,
 }
 
 struct Level {
     bytes: Vec<u8>,
     /// The key of the first entry beneath the running chunk.
-    first: Option<(u32, Vec<u8>)>,
+    first: Option<Key>,
     /// Chunks that ended, and the last of them.
     ended: u64,
     last: Option<Child>,
@@ -59,13 +59,10 @@ impl ListingWriter {
         entry: &Entry,
         store: &mut StoreChunk<'_, E>,
     ) -> Result<(), E> {
-        let key = (entry.root, entry.path.as_slice());
-        let last = self
-            .last
-            .as_ref()
-            .map(|(root, path)| (*root, path.as_slice()));
+        let key = entry.key();
+        let last = self.last.as_ref().map(Key::borrowed);
         check_order(last, key).map_err(RepositoryError::from)?;
-        self.last = Some((entry.root, entry.path.clone()));
+        self.last = Some(key.into());
         if let Some(leaf) = self.levels.first_mut() {
             append_entry(&mut leaf.bytes, entry);
         }
@@ -103,14 +100,14 @@ impl ListingWriter {
     fn after_append<E: From<RepositoryError>>(
         &mut self,
         number: usize,
-        key: (u32, &[u8]),
+        key: KeyRef<'_>,
         store: &mut StoreChunk<'_, E>,
     ) -> Result<(), E> {
         let cut = {
             let Some(level) = self.levels.get_mut(number) else {
                 return Ok(());
             };
-            level.first.get_or_insert_with(|| (key.0, key.1.to_vec()));
+            level.first.get_or_insert_with(|| key.into());
             level.bytes.len() >= CUT_BYTES_MAX
                 || level.bytes.len() >= CUT_BYTES_MIN && self.writer.cuts_after(key.0, key.1)
         };
@@ -136,13 +133,13 @@ impl ListingWriter {
         let Some(level) = self.levels.get_mut(number) else {
             return Ok(());
         };
-        let Some((root, path)) = level.first.take() else {
+        let Some(key) = level.first.take() else {
             return Ok(());
         };
         let id = store(&level.bytes)?;
         level.bytes = fresh(number);
         level.ended += 1;
-        let child = Child { root, path, id };
+        let child = Child { key, id };
         level.last = Some(child.clone());
         if self.levels.len() == above {
             self.levels.push(Level::new(fresh(above)));

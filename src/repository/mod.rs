@@ -10,6 +10,7 @@ mod catalog;
 mod chunk_reader;
 mod content;
 mod error;
+mod fixed_frame;
 mod listing_reader;
 mod listing_writer;
 mod objects;

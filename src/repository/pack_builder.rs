@@ -4,9 +4,11 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::ObjectProblem;
 use super::record::SealedObject;
-use crate::crypto::{CryptoError, ObjectKey, Position, Positions, Purpose, Secret, WriterKey};
+use super::{ObjectProblem, fixed_frame};
+use crate::crypto::{
+    CryptoError, ObjectKey, Position, Positions, Purpose, Secret, WriterKey, draw_salt,
+};
 use crate::format::frame::{Role, Shape};
 use crate::format::header::{Header, PACK_HEADER_BYTES};
 use crate::format::pack::{
@@ -37,10 +39,7 @@ impl PackKeys {
         extension: &[u8; 84],
     ) -> Result<Self, CryptoError> {
         let kind = class.kind();
-        let mut salt = [0; 32];
-        random
-            .fill(&mut salt)
-            .map_err(|_| CryptoError::NoRandomness)?;
+        let salt = draw_salt(random)?;
         let mut header = Header::unfinished(kind, writer.repository(), salt, extension);
         let subkey = writer.subkey(kind.number());
         let body_secret = if kind == Kind::DataPack {
@@ -194,32 +193,16 @@ impl PackBuilder {
         // Padding adds at most an eighth of a pack.
         let pad = (total - least) as u32;
         bytes.reserve_exact((total - bytes.len() as u64) as usize);
-        let seal = |bytes: &mut Vec<u8>, role: Role, shape: Shape, plain: &[u8]| {
-            let position = Position::fixed(role.fixed_position());
-            let additional = shape.additional(keys.kind, role, position.number());
-            let start = bytes.len();
-            bytes.extend_from_slice(plain);
-            keys.tail.seal(position, &additional, bytes, start)
+        let seal = |bytes: &mut Vec<u8>, role, shape, plain: &[u8]| {
+            fixed_frame::seal(&keys.tail, keys.kind, role, shape, plain, bytes)
         };
-        seal(
-            &mut bytes,
-            Role::PackPad,
-            Shape::plain(pad),
-            &vec![0; pad as usize],
-        )?;
-        seal(
-            &mut bytes,
-            Role::Footer,
-            footer_shape,
-            &encode_entries(&entries),
-        )?;
+        let zeros = vec![0; pad as usize];
+        seal(&mut bytes, Role::PackPad, Shape::plain(pad), &zeros)?;
+        let footer = encode_entries(&entries);
+        seal(&mut bytes, Role::Footer, footer_shape, &footer)?;
         bytes.extend_from_slice(&keys.header);
-        seal(
-            &mut bytes,
-            Role::Trailer,
-            Shape::plain(TRAILER_BYTES),
-            &trailer.encode(),
-        )?;
+        let trailer_shape = Shape::plain(TRAILER_BYTES);
+        seal(&mut bytes, Role::Trailer, trailer_shape, &trailer.encode())?;
         debug_assert_eq!(bytes.len() as u64, total, "a pack has its padded length");
         Ok(FinishedPack::new(
             class,

@@ -3,13 +3,13 @@
 use std::ops::Range;
 
 use super::objects::fetch;
-use super::{ObjectProblem, RepositoryError, Result};
+use super::{ObjectProblem, RepositoryError, Result, fixed_frame};
 use crate::compress::decompress;
-use crate::crypto::{ObjectKey, Purpose, ReadKey, Secret, WriterKey};
+use crate::crypto::{CryptoError, ObjectKey, Purpose, ReadKey, Secret, WriterKey};
 use crate::format::frame::{Codec, Role, Shape};
 use crate::format::header::{Header, PACK_HEADER_BYTES, sealed_session};
 use crate::format::pack::{
-    Class, FooterEntry, PACK_END_BYTES, TRAILER_BYTES, Trailer, decode_entries,
+    Class, ENTRY_BYTES, FooterEntry, PACK_END_BYTES, TRAILER_BYTES, Trailer, decode_entries,
 };
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX, TAG_BYTES, name};
 use crate::id::{ChunkId, ObjectId};
@@ -109,21 +109,8 @@ fn contents_of_end(
     let (before, last) = end.split_at(header_start);
     let (header, trailer) = last.split_at(PACK_HEADER_BYTES);
     let header = Header::decode(header, kind, Some(writer.repository()))?;
-    let tail = ObjectKey::opening(
-        Purpose::Tail,
-        &writer.subkey(kind.number()),
-        header.before_commitments(),
-        &header.tail_commitment(),
-    )?;
-    let open = |role: Role, frame: &[u8]| -> Result<Vec<u8>, ObjectProblem> {
-        let plain = (frame.len() as u32)
-            .checked_sub(TAG_BYTES)
-            .ok_or(FormatError::TooShort)?;
-        let mut bytes = frame.to_vec();
-        let additional = Shape::plain(plain).additional(kind, role, role.fixed_position());
-        tail.open(role.fixed_position(), &additional, &mut bytes)?;
-        Ok(bytes)
-    };
+    let tail = tail_key(writer, &header)?;
+    let open = |role, frame| fixed_frame::open_plain(&tail, kind, role, frame);
     debug_assert_eq!(
         trailer.len(),
         (TRAILER_BYTES + TAG_BYTES) as usize,
@@ -178,29 +165,23 @@ pub fn check_whole_pack(
         .iter()
         .map(|entry| entry.shape.stored as usize)
         .sum();
-    let footer = Shape::plain((contents.entries.len() * crate::format::pack::ENTRY_BYTES) as u32);
+    let footer = Shape::plain((contents.entries.len() * ENTRY_BYTES) as u32);
     let pad_start = PACK_HEADER_BYTES + body;
     let pad_end = pack.len() - PACK_END_BYTES - footer.stored as usize;
-    let mut pad = pack
-        .get(pad_start..pad_end)
-        .ok_or(FormatError::TooShort)?
-        .to_vec();
-    let plain = (pad.len() as u32)
-        .checked_sub(TAG_BYTES)
-        .ok_or(FormatError::TooShort)?;
-    let tail = ObjectKey::opening(
-        Purpose::Tail,
-        &writer.subkey(kind.number()),
-        contents.header.before_commitments(),
-        &contents.header.tail_commitment(),
-    )?;
-    let position = Role::PackPad.fixed_position();
-    tail.open(
-        position,
-        &Shape::plain(plain).additional(kind, Role::PackPad, position),
-        &mut pad,
-    )?;
+    let pad = pack.get(pad_start..pad_end).ok_or(FormatError::TooShort)?;
+    let tail = tail_key(writer, &contents.header)?;
+    fixed_frame::open_plain(&tail, kind, Role::PackPad, pad)?;
     Ok(contents)
+}
+
+/// The key of footer, trailer and pad.
+fn tail_key(writer: &WriterKey, header: &Header) -> Result<ObjectKey, CryptoError> {
+    ObjectKey::opening(
+        Purpose::Tail,
+        &writer.subkey(header.kind.number()),
+        header.before_commitments(),
+        &header.tail_commitment(),
+    )
 }
 
 /// The key of a pack's body: from the session key (data) or the metadata key (listings).
@@ -214,7 +195,7 @@ pub fn body_key(
 ) -> Result<ObjectKey, ObjectProblem> {
     let subkey = writer.subkey(header.kind.number());
     let secret = match header.kind {
-        Kind::DataPack => session.ok_or(crate::crypto::CryptoError::WrongKey)?,
+        Kind::DataPack => session.ok_or(CryptoError::WrongKey)?,
         _ => &subkey,
     };
     let commitment = header.body_commitment();

@@ -2,9 +2,9 @@
 
 use bytes::Bytes;
 
-use super::ObjectProblem;
+use super::{ObjectProblem, fixed_frame};
 use crate::compress::{Compressor, decompress};
-use crate::crypto::{CryptoError, ObjectKey, Position, Purpose, WriterKey};
+use crate::crypto::{CryptoError, ObjectKey, Purpose, WriterKey, draw_salt};
 use crate::format::frame::{Codec, PREFACE_BYTES, Role, Shape, decode_preface, encode_preface};
 use crate::format::header::Header;
 use crate::format::{FormatError, Kind, TAG_BYTES, name, padme};
@@ -64,22 +64,27 @@ pub fn seal_record(
         codec,
     };
 
-    let mut append = |role: Role, shape: Shape, bytes: &[u8]| {
-        let position = Position::fixed(role.fixed_position());
-        let additional = shape.additional(kind, role, position.number());
-        let start = object.len();
-        object.extend_from_slice(bytes);
-        key.seal(position, &additional, &mut object, start)
-            .map(|()| object.len())
-    };
-    append(
+    let preface = encode_preface(shape);
+    let preface_shape = Shape::plain(PREFACE_BYTES);
+    fixed_frame::seal(
+        &key,
+        kind,
         Role::Preface,
-        Shape::plain(PREFACE_BYTES),
-        &encode_preface(shape),
+        preface_shape,
+        &preface,
+        &mut object,
     )?;
-    let length = append(Role::Payload, shape, content)?;
-    let pad = pad_bytes(kind, length);
-    append(Role::RecordPad, Shape::plain(pad), &vec![0; pad as usize])?;
+    fixed_frame::seal(&key, kind, Role::Payload, shape, content, &mut object)?;
+    let pad = pad_bytes(kind, object.len());
+    let zeros = vec![0; pad as usize];
+    fixed_frame::seal(
+        &key,
+        kind,
+        Role::RecordPad,
+        Shape::plain(pad),
+        &zeros,
+        &mut object,
+    )?;
     Ok(SealedObject::new(kind, object))
 }
 
@@ -98,10 +103,7 @@ fn begin(
     random: &dyn Random,
     kind: Kind,
 ) -> Result<(Vec<u8>, ObjectKey), CryptoError> {
-    let mut salt = [0; 32];
-    random
-        .fill(&mut salt)
-        .map_err(|_| CryptoError::NoRandomness)?;
+    let salt = draw_salt(random)?;
     let mut header = Header::unfinished(kind, writer.repository(), salt, &[]);
     let secret = writer.subkey(kind.number());
     let (key, commitment) = ObjectKey::derive(Purpose::Body, &secret, &header);
@@ -132,13 +134,7 @@ pub fn open_record(
     let preface = frames.next(Role::Preface, Shape::plain(PREFACE_BYTES))?;
     let shape = decode_preface(&preface, kind.plain_bytes_max())?;
     let payload = frames.next(Role::Payload, shape)?;
-    let pad = u32::try_from(frames.rest.len())
-        .ok()
-        .and_then(|rest| rest.checked_sub(TAG_BYTES));
-    frames.next(
-        Role::RecordPad,
-        Shape::plain(pad.ok_or(FormatError::TooShort)?),
-    )?;
+    fixed_frame::open_plain(&frames.key, kind, Role::RecordPad, frames.rest)?;
     match shape.codec {
         Codec::Plain => Ok(payload),
         Codec::Zstd => Ok(decompress(&payload, shape.plain as usize)?),
@@ -156,11 +152,7 @@ impl Frames<'_> {
         let split = self.rest.split_at_checked(shape.stored as usize);
         let (frame, rest) = split.ok_or(FormatError::TooShort)?;
         self.rest = rest;
-        let mut bytes = frame.to_vec();
-        let position = role.fixed_position();
-        let additional = shape.additional(self.kind, role, position);
-        self.key.open(position, &additional, &mut bytes)?;
-        Ok(bytes)
+        Ok(fixed_frame::open(&self.key, self.kind, role, shape, frame)?)
     }
 }
 

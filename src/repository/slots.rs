@@ -2,14 +2,16 @@
 
 use super::objects::{fetch, list_objects};
 use super::record::SealedObject;
-use super::{ObjectProblem, RepositoryError, Result};
-use crate::crypto::{CryptoError, KdfCost, ObjectKey, Position, Purpose, ReadKey, Secret, stretch};
+use super::{ObjectProblem, RepositoryError, Result, fixed_frame};
+use crate::crypto::{
+    CryptoError, KdfCost, ObjectKey, Purpose, ReadKey, Secret, draw_salt, stretch,
+};
 use crate::format::frame::{Role, Shape};
 use crate::format::header::Header;
 use crate::format::slot::{
     Label, SECRET_FRAME_BYTES, SLOT_BYTES_MAX, SLOTS_MAX, decode_costs, encode_costs,
 };
-use crate::format::{FormatError, Kind, TAG_BYTES, cbor};
+use crate::format::{FormatError, Kind, cbor};
 use crate::id::RepositoryId;
 use crate::seams::Random;
 use crate::store::{Store, Window};
@@ -44,10 +46,7 @@ fn seal_slot(
     label: &Label,
 ) -> Result<SealedObject, CryptoError> {
     let kind = Kind::KeySlot;
-    let mut salt = [0; 32];
-    random
-        .fill(&mut salt)
-        .map_err(|_| CryptoError::NoRandomness)?;
+    let salt = draw_salt(random)?;
     let costs = encode_costs(cost.memory_kib, cost.passes, cost.lanes);
     let mut object = Header::unfinished(kind, key.writer().repository(), salt, &costs);
     let stretched = stretch(passphrase, &salt, cost)?;
@@ -59,23 +58,23 @@ fn seal_slot(
 
     let label = cbor::encode(label);
     let label_shape = Shape::plain(u32::try_from(label.len()).unwrap_or(u32::MAX));
-    for (key, role, shape, plain) in [
-        (
-            &body,
-            Role::SlotSecret,
-            SECRET_SHAPE,
-            key.master().expose().as_slice(),
-        ),
-        (&tail, Role::SlotLabel, label_shape, &label),
-    ] {
-        let position = Position::fixed(role.fixed_position());
-        let additional = shape.additional(kind, role, position.number());
-        let start = object.len();
-        // Room for the tag as well: growing would leave a copy of the secret behind.
-        object.reserve(plain.len() + TAG_BYTES as usize);
-        object.extend_from_slice(plain);
-        key.seal(position, &additional, &mut object, start)?;
-    }
+    let secret = key.master().expose();
+    fixed_frame::seal(
+        &body,
+        kind,
+        Role::SlotSecret,
+        SECRET_SHAPE,
+        secret,
+        &mut object,
+    )?;
+    fixed_frame::seal(
+        &tail,
+        kind,
+        Role::SlotLabel,
+        label_shape,
+        &label,
+        &mut object,
+    )?;
     Ok(SealedObject::new(kind, object))
 }
 
@@ -153,9 +152,9 @@ fn open_slot(
         header.before_commitments(),
         &header.body_commitment(),
     )?;
-    let mut secret = zeroize::Zeroizing::new(frame.to_vec());
-    let additional = SECRET_SHAPE.additional(Kind::KeySlot, Role::SlotSecret, 0);
-    body.open(Role::SlotSecret.fixed_position(), &additional, &mut secret)?;
+    let kind = Kind::KeySlot;
+    let secret = fixed_frame::open(&body, kind, Role::SlotSecret, SECRET_SHAPE, frame)?;
+    let secret = zeroize::Zeroizing::new(secret);
     let master = secret
         .as_slice()
         .try_into()

@@ -10,8 +10,8 @@ use crate::progress::Progress;
 use crate::source::immich::layout::Layout;
 use crate::source::{Root, SourceError, plain};
 
-/// Numbers of plain roots begin here; those below belong to Immich's folders.
-const PLAIN_FROM: u32 = 10;
+/// Numbers of plain roots are above this one; those up to it belong to Immich's folders.
+const PLAIN_ABOVE: u32 = 10;
 
 /// The roots of a run, in the order of their numbers.
 ///
@@ -35,7 +35,7 @@ pub fn resolve(
         let renumbered = plain::roots(&choice.paths, current)?
             .into_iter()
             .map(|root| Root {
-                number: root.number + PLAIN_FROM,
+                number: root.number + PLAIN_ABOVE,
                 ..root
             });
         roots.extend(renumbered);
@@ -61,5 +61,5 @@ fn overlap(one: &Root, two: &Root) -> bool {
 
 /// Whether a root is one of Immich's folders.
 pub fn is_immich(root: &Root) -> bool {
-    root.number <= PLAIN_FROM
+    root.number <= PLAIN_ABOVE
 }
