@@ -93,8 +93,8 @@ fn summary(report: &VerifyReport, data: bool) -> Vec<String> {
     } else {
         let number = report.damage.len() as u64;
         lines.push(ink.bad(&format!(
-            "{} damaged:",
-            show::counted(number, "object", "objects")
+            "{} or of an unknown version:",
+            show::counted(number, "object damaged", "objects damaged")
         )));
         report
             .damage

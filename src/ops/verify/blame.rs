@@ -61,7 +61,7 @@ impl Blame<'_> {
             // It was read from a pack that is there: then this pack is damaged.
             RepositoryError::ChunkDamaged { pack, problem, .. } if is_there(self.claims, pack)? => {
                 let object = name::of(kind, pack);
-                self.findings.damaged(&object, problem.clone())?;
+                self.findings.damaged(&object, problem);
                 Ok([object].into())
             }
             // Authentic, and yet not what it should be: written wrongly.
@@ -72,7 +72,7 @@ impl Blame<'_> {
                 };
                 let object = name::of(kind, &place.pack);
                 let problem = problem.clone();
-                self.findings.damaged(&object, problem.into())?;
+                self.findings.damaged(&object, &problem.into());
                 Ok([object].into())
             }
             _ => self.chunk(id, kind),
@@ -91,7 +91,7 @@ impl Blame<'_> {
                 if self.findings.is_damaged(&object) {
                     objects.insert(object);
                 } else if !is_there(self.claims, &place.pack)? {
-                    self.findings.damaged(&object, ObjectProblem::Missing)?;
+                    self.findings.damaged(&object, &ObjectProblem::Missing);
                     objects.insert(object);
                 }
             }

@@ -27,7 +27,7 @@ pub fn load(repository: &Repository, findings: &Findings) -> Result<Catalog> {
     let claims = Index::temporary()?;
     let facts = load_catalog(repository, &claims)?;
     for (name, problem) in facts.damaged_segments {
-        findings.damaged(&name, problem)?;
+        findings.damaged(&name, &problem);
     }
     let mut segments = 0;
     let mut odd = Vec::new();
@@ -49,7 +49,7 @@ pub fn load(repository: &Repository, findings: &Findings) -> Result<Catalog> {
         Ok(())
     })?;
     if !has_repository {
-        findings.damaged(name::REPOSITORY, ObjectProblem::Missing)?;
+        findings.damaged(name::REPOSITORY, &ObjectProblem::Missing);
     }
     if !has_slot {
         let problem = "there is no key slot: no passphrase opens the repository, only the words";
@@ -104,20 +104,15 @@ fn read_footer(
         Ok(())
     };
     match (by_name.and(read), known) {
-        (Ok(contents), _) => {
-            claims.add_pack(&contents.indexed(*id, bytes, None))?;
-            Ok(())
+        (Ok(contents), _) => claims.add_pack(&contents.indexed(*id, bytes, None))?,
+        (Err(problem), Some(known))
+            if problem != ObjectProblem::Missing && !problem.is_unsupported() =>
+        {
+            let expected = known.bytes;
+            let found = bytes;
+            findings.damaged(&name, &ObjectProblem::WrongSize { expected, found });
         }
-        (Err(problem), Some(known)) if problem != ObjectProblem::Missing => {
-            let problem = match problem {
-                unsupported if unsupported.is_unsupported() => unsupported,
-                _ => ObjectProblem::WrongSize {
-                    expected: known.bytes,
-                    found: bytes,
-                },
-            };
-            findings.damaged(&name, problem)
-        }
-        (Err(problem), _) => findings.damaged(&name, problem),
+        (Err(problem), _) => findings.damaged(&name, &problem),
     }
+    Ok(())
 }

@@ -3,10 +3,9 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::super::Result;
 use super::report::{Damage, FILES_NAMED_MAX, UNKNOWN_NAMED_MAX, VerifyReport};
 use crate::id::ObjectId;
-use crate::repository::{ObjectProblem, RepositoryError};
+use crate::repository::ObjectProblem;
 
 /// So many paths are remembered for each object, so that a file of many snapshots counts once;
 /// beyond that it counts once for each.
@@ -36,16 +35,10 @@ struct Found {
 }
 
 impl Findings {
-    /// Notes that an object is damaged; what was noted first stays.
-    ///
-    /// # Errors
-    /// `Object` when it is not damaged but of a later version.
-    pub fn damaged(&self, object: &str, problem: ObjectProblem) -> Result<()> {
-        if problem.is_unsupported() {
-            return Err(RepositoryError::object(object, problem).into());
-        }
+    /// Notes that an object cannot be used: it is damaged, missing, or of a later version, which the
+    /// text says. What was noted first stays.
+    pub fn damaged(&self, object: &str, problem: &ObjectProblem) {
         self.says(object, problem.to_string());
-        Ok(())
     }
 
     /// As `damaged`, in words.

@@ -82,6 +82,7 @@ impl Check<'_> {
             // More threads than processors, so that some wait for the store while others compute.
             for _ in 0..workers.max(threads.transfers).get() {
                 scope.spawn(|| {
+                    let _guard = queue.abandon_on_panic();
                     while let Some(taken) = queue.pop() {
                         let (info, _weight) = taken.into_parts();
                         if let Err(error) = self.object(&info) {
@@ -93,6 +94,7 @@ impl Check<'_> {
                     }
                 });
             }
+            let _guard = queue.abandon_on_panic();
             let listed = each_object(self.repository, &mut |info| {
                 let weight = usize::try_from(info.bytes.max(WEIGHT_MIN)).unwrap_or(usize::MAX);
                 let weight = weight.min(PACK_BYTES_MAX as usize);
@@ -121,7 +123,7 @@ impl Check<'_> {
             (Kind::DataPack | Kind::ListingPack, Some(id)) => self.packs.check(kind, &id, info)?,
             _ => {
                 if let Err(problem) = self.record(kind, id.as_ref(), info)? {
-                    self.findings.damaged(&info.name, problem)?;
+                    self.findings.damaged(&info.name, &problem);
                     if let (Kind::Snapshot, Some(id)) = (kind, &id) {
                         self.findings.hurts(&info.name, id);
                     }

@@ -42,12 +42,16 @@ impl PackCheck<'_> {
     /// `Store`, `Index`; `Object` for what is of a later version.
     pub fn check(&self, kind: Kind, id: &ObjectId, info: &ObjectInfo) -> Result<()> {
         if info.bytes > PACK_BYTES_MAX {
-            return self.findings.damaged(&info.name, oversized());
+            self.findings.damaged(&info.name, &oversized());
+            return Ok(());
         }
         // The name is judged with the rest: the bytes are of use even if it is wrong.
         let pack = match fetch(self.repository, &info.name, None, info.bytes)? {
             Ok(pack) => pack,
-            Err(problem) => return self.findings.damaged(&info.name, problem),
+            Err(problem) => {
+                self.findings.damaged(&info.name, &problem);
+                return Ok(());
+            }
         };
         match check_whole_pack(&self.repository.writer, kind, id, &pack) {
             Ok(contents) => {
@@ -62,7 +66,7 @@ impl PackCheck<'_> {
                 )
             }
             Err(problem) => {
-                self.findings.damaged(&info.name, problem)?;
+                self.findings.damaged(&info.name, &problem);
                 self.damaged(kind, *id, info, &pack)
             }
         }
@@ -87,9 +91,6 @@ impl PackCheck<'_> {
                     let text = format!(
                         "{bad} of its {total} chunks cannot be used; the first is {first}: {problem}"
                     );
-                    if problem.is_unsupported() {
-                        self.findings.damaged(&info.name, problem)?;
-                    }
                     self.findings.says(&info.name, text);
                 }
                 opened.good

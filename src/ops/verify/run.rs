@@ -17,8 +17,8 @@ use crate::repository::{Repository, StoredSnapshot, open_record};
 /// Checks the repository. `index` is only asked for what a missing pack once held.
 ///
 /// # Errors
-/// `Store` when the store is out of reach, `Index`; `Object` for an object of a version that this
-/// program does not know, beside which nothing can be said. Damage is in the report.
+/// `Store` when the store is out of reach, `Index`. Damage is in the report, and so are objects of a
+/// version that this program does not know: it cannot vouch for them.
 pub fn verify(
     repository: &Repository,
     index: &Index,
@@ -91,7 +91,7 @@ fn load_snapshots(repository: &Repository, findings: &Findings) -> Result<Vec<St
         match opened {
             Ok(record) => snapshots.push(StoredSnapshot { id, record }),
             Err(problem) => {
-                findings.damaged(&name, problem)?;
+                findings.damaged(&name, &problem);
                 findings.hurts(&name, &id);
             }
         }
