@@ -182,8 +182,13 @@ fn summary(report: &BackupReport, url: &str) -> Vec<String> {
     lines.push(format!("  took      {}", show::duration(report.duration)));
     if report.problems_total > 0 {
         lines.push(ink.warn(&format!(
-            "  {} could not be read as it should be:",
-            show::counted(report.problems_total, "file or folder", "files or folders")
+            "  {} could not be read as it should be{}:",
+            show::counted(report.problems_total, "file or folder", "files or folders"),
+            if report.problems_total > 2 {
+                ", such as (--json names more)"
+            } else {
+                ""
+            }
         )));
         for problem in report.problems.iter().take(2) {
             lines.push(format!(

@@ -16,7 +16,7 @@ use crate::repository::SnapshotFilter;
 pub struct Args {
     /// A snapshot's id or its beginning, latest, or latest~N
     snapshot: String,
-    /// The file, as offsite ls shows it
+    /// The file, as offsite ls shows it; where that shows an escape such as \n, the character itself
     path: OsString,
 }
 

@@ -106,7 +106,7 @@ impl From<OpsError> for Failure {
                 "nothing was committed; if that much was removed on purpose, run it once with \
                  --accept-shrunk"
             }
-            OpsError::Source(_) => "nothing was committed; the last good snapshot stands",
+            OpsError::Source(_) => "nothing was committed; what was saved before stands",
             OpsError::NoDatabase => {
                 "offsite snapshots shows which ones hold a database; a backup takes one with \
                  --database-command CMD or --database-file FILE"
@@ -138,7 +138,8 @@ impl From<RepositoryError> for Failure {
             }
             RepositoryError::NoRepository { .. } => (
                 NO_REPOSITORY,
-                "check the address, or make one there with offsite init --repo URL",
+                "check the address, or make one there with offsite init --repo URL; if only the file \
+                 named repository is lost, the recovery kit holds a copy",
             ),
             RepositoryError::NotEmpty { .. } => (
                 FAILED,
@@ -199,14 +200,14 @@ impl From<StoreError> for Failure {
             ),
             ErrorKind::Transient | ErrorKind::Throttled => (
                 FAILED,
-                "check network and endpoint, and run again: what was sent is kept",
+                "check network, endpoint and credentials, and run again: nothing done so far is lost",
             ),
             ErrorKind::Full => (FAILED, "make room and run again: what was stored is kept"),
             ErrorKind::ClockSkew => (FAILED, "set the clock of this machine"),
             ErrorKind::Invalid => (
                 FAILED,
-                "check the address: a folder, file:///folder, or s3://bucket/prefix with \
-                 --endpoint URL where the server is not Amazon's",
+                "check the address: a folder, file:///folder, or s3://bucket/prefix with --region at \
+                 Amazon's and --endpoint URL elsewhere",
             ),
             ErrorKind::Retained => (FAILED, "wait until that date; nothing is wrong"),
             ErrorKind::NotFound

@@ -15,10 +15,11 @@ pub struct Global {
     /// The S3 server, where it is not Amazon's
     #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL")]
     pub endpoint: Option<String>,
-    /// The region of the bucket
+    /// The region of the bucket, at Amazon's
     #[arg(long, global = true)]
     pub region: Option<String>,
-    /// Where this host keeps its writer key and index
+    /// Where this host keeps its writer key and index (without it: ~/.local/state/offsite of the
+    /// user)
     #[arg(long, global = true, value_name = "DIR", env = "OFFSITE_STATE_DIR")]
     pub state_dir: Option<PathBuf>,
     /// Read the passphrase from a file
@@ -34,7 +35,7 @@ pub struct Global {
     /// One JSON document on standard output, nothing else there
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say nothing but errors
+    /// Say nothing but errors (that files could not be read is then told by exit code 3 alone)
     #[arg(long, short, global = true)]
     pub quiet: bool,
     /// Name every file that is read or written

@@ -96,7 +96,7 @@ impl Choice {
 pub struct Args {
     #[command(flatten)]
     choice: Choice,
-    /// The folder to restore into
+    /// The folder to restore into: better a new one, for files of the same names are replaced
     #[arg(long, value_name = "DIR")]
     target: PathBuf,
     /// Only this folder or file of the snapshot

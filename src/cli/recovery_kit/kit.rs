@@ -45,8 +45,8 @@ impl Kit<'_> {
     /// What to do on the worst day: what it says, and the command if there is one.
     pub(super) fn steps(&self) -> Vec<(String, Option<String>)> {
         let login = "Give the login of the storage account in the environment, as AWS_ACCESS_KEY_ID \
-            and AWS_SECRET_ACCESS_KEY. For a service other than Amazon's, add --endpoint with its \
-            address to the commands below.";
+            and AWS_SECRET_ACCESS_KEY. Add the endpoint from above to the commands below as \
+            --endpoint URL; with Amazon, add --region instead.";
         let mut steps = vec![
             (
                 format!(
