@@ -10,6 +10,7 @@ use super::exit::{Failure, Result, Status};
 use super::{output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
 use crate::source::database::DatabaseSource;
+use crate::store::open::StoreUrl;
 
 /// Make a snapshot of the database dump and the photos, bound together
 ///
@@ -77,6 +78,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
             "give --immich DIR, or the folders to take",
         ));
     }
+    refuse_repository_in_source(args, &context.url()?)?;
     let source = SourceChoice {
         immich: args.immich.clone(),
         paths: args.paths.clone(),
@@ -109,6 +111,32 @@ pub fn run(context: &Context, args: &Args) -> Result {
     } else {
         Status::Done
     })
+}
+
+/// A repository inside its own source would be backed up into itself, and grow every night.
+fn refuse_repository_in_source(args: &Args, url: &StoreUrl) -> std::result::Result<(), Failure> {
+    let StoreUrl::Folder(repository) = url else {
+        return Ok(());
+    };
+    let taken = ["library", "profile", "upload"];
+    let immich = args.immich.iter();
+    let mut folders = immich
+        .flat_map(|folder| taken.map(|name| folder.join(name)))
+        .chain(args.paths.iter().cloned());
+    let real = |path: &PathBuf| path.canonicalize().ok();
+    let inside = folders.any(|folder| {
+        let (repository, folder) = (real(repository), real(&folder));
+        repository
+            .zip(folder)
+            .is_some_and(|(inner, outer)| inner.starts_with(outer))
+    });
+    if inside && args.exclude.is_empty() {
+        return Err(Failure::usage(
+            "the repository lies inside what is to be backed up, and would be backed up into itself",
+            "keep it elsewhere, best on another disk, or leave it out with --exclude",
+        ));
+    }
+    Ok(())
 }
 
 fn as_json(report: &BackupReport) -> Value {

@@ -295,3 +295,23 @@ fn what_a_snapshot_does_not_hold_is_1() {
     refused(&user, &["restore", "--target", "photos/a.jpg"], 1);
     refused(&user, &["ls", "0123456789abcdef"], 1);
 }
+
+#[test]
+fn a_repository_inside_its_own_source_is_refused() {
+    let user = User::with_folder();
+    user.init();
+    user.write("photo.jpg", b"photo");
+    let refused = user.offsite(&["backup", "."]).ended(2);
+    assert!(refused.stderr.contains("into itself"), "{refused}");
+    assert!(refused.stderr.contains("hint:"), "{refused}");
+    let repository = std::path::Path::new(&user.repository).file_name().unwrap();
+    let exclude = [
+        "backup",
+        ".",
+        "--exclude",
+        repository.to_str().unwrap(),
+        "--exclude",
+        "state",
+    ];
+    user.offsite(&exclude).done();
+}
