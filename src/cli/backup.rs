@@ -106,6 +106,16 @@ pub fn run(context: &Context, args: &Args) -> Result {
     } else if !context.global.quiet {
         output::lines(&summary(&report, &repository.store.url()))?;
     }
+    if context.global.quiet && !context.global.json {
+        // Quiet is for cron, which mails what is said on standard error: this must be.
+        for problem in &report.problems {
+            let path = show::harmless(&problem.path);
+            eprintln!(
+                "not read: {path}: {}",
+                show::harmless_sentence(&problem.error)
+            );
+        }
+    }
     Ok(if report.problems_total > 0 {
         Status::SomeUnreadable
     } else {

@@ -35,7 +35,7 @@ pub struct Global {
     /// One JSON document on standard output, nothing else there
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say nothing but errors (that files could not be read is then told by exit code 3 alone)
+    /// Say nothing but errors, and which files could not be read
     #[arg(long, short, global = true)]
     pub quiet: bool,
     /// Name every file that is read or written

@@ -11,6 +11,7 @@ use super::{output, recovery_kit, show};
 use crate::crypto::ReadKey;
 use crate::format::FORMAT_VERSION;
 use crate::repository::{RepositoryError, repository_object};
+use crate::store::open::StoreUrl;
 
 /// Keys of the repository
 #[derive(Subcommand, Debug)]
@@ -59,7 +60,7 @@ pub fn write_kit(
         words: &words,
         repository_id: reader.writer().repository().to_string(),
         format_version,
-        url: context.url()?.to_string(),
+        url: address(&context.url()?),
         repository_object,
         created: show::time(context.seams.clock.now()),
     };
@@ -75,4 +76,15 @@ pub fn write_kit(
         let error = crate::ops::OpsError::file("could not write", path, error);
         Failure::failed(error, "choose another place with offsite key kit FILE")
     })
+}
+
+/// The address as it holds from another folder as well.
+fn address(url: &StoreUrl) -> String {
+    match url {
+        StoreUrl::Folder(path) => {
+            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
+            StoreUrl::Folder(absolute).to_string()
+        }
+        StoreUrl::S3 { .. } => url.to_string(),
+    }
 }

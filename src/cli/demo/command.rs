@@ -61,6 +61,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
         (None, Some(kept)) => kept.as_path(),
         (None, None) => Path::new("."),
     };
+    let folder = &std::path::absolute(folder).map_err(|error| cannot("find", folder, error))?;
     let whole = Story { context, folder }.tell()?;
     let next = [
         String::new(),
