@@ -23,7 +23,7 @@ CHUNK, FOOTER, TRAILER, PAD, PREFACE, PAYLOAD, RECORD_PAD, SECRET, LABEL = range
 COMMITMENT_AT = {SLOT: 80, DATA: 148, LISTING: 148}     # all others 64; ends the part called H, §2
 HEADER_LENGTH = {SLOT: 144, DATA: 212, LISTING: 212}    # all others 96
 MAX_PACK, MAX_PACK_CHUNKS = 100_663_296, 16_384         # §5
-MAX_CHUNK, MAX_RECORD = 8_388_608, 33_554_432           # plain lengths, §4
+MAX_CHUNK, MAX_SMALL, MAX_RECORD = 8_388_608, 1_048_576, 33_554_432      # plain lengths, §4
 MAX_RECORD_OBJECT = 41_943_040                          # stored length, §4
 
 class Bad(Exception):
@@ -102,7 +102,7 @@ def frame_key(part, secret, header):
 def open_frame(key, kind, role, position, sealed, plain_length, codec=0):
     """Checks the tag of one frame and returns its content, decompressed."""
     supported(codec in (0, 1), f"codec {codec}")
-    need(0 <= plain_length <= (MAX_CHUNK if kind in (DATA, LISTING) else MAX_RECORD), "impossible length")
+    need(0 <= plain_length <= (MAX_SMALL if (kind, role) in ((LISTING, CHUNK), (SNAPSHOT, PAYLOAD)) else MAX_CHUNK if kind in (DATA, LISTING) else MAX_RECORD), "impossible length")
     associated = struct.pack("<BBBBIII", kind, role, codec, 0, position, plain_length, len(sealed))
     try:
         data = ChaCha20Poly1305(key).decrypt(struct.pack("<I", position) + bytes(8), sealed, associated)

@@ -2,7 +2,7 @@
 //! no segment says anything that can be true.
 
 use super::super::Result;
-use super::fetch::{each_object, fetch, problem_of};
+use super::fetch::{each_object, fetch};
 use super::findings::Findings;
 use crate::format::{Kind, PACK_BYTES_MAX, name};
 use crate::id::ObjectId;
@@ -89,7 +89,7 @@ fn read_footer(
     let read = match read_contents(store, &repository.writer, kind, id, bytes) {
         Ok(contents) => Ok(contents),
         Err(RepositoryError::Object { problem, .. }) => Err(problem),
-        Err(RepositoryError::Store(error)) => Err(problem_of(error)?),
+        Err(RepositoryError::Store(error)) => Err(ObjectProblem::of_failed_fetch(error)?),
         Err(error) => return Err(error.into()),
     };
     let is_doubtful = match &read {

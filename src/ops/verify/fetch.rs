@@ -3,7 +3,6 @@
 use bytes::Bytes;
 
 use super::super::Result;
-use crate::format::FormatError;
 use crate::id::ObjectId;
 use crate::repository::{ObjectProblem, Repository, RepositoryError};
 use crate::store::{ErrorKind, ObjectInfo, StoreError, Window};
@@ -19,35 +18,17 @@ pub fn fetch(
     bytes_max: u64,
 ) -> Result<Result<Bytes, ObjectProblem>> {
     match repository.store.get(name, Window::Whole { bytes_max }) {
-        Ok(bytes) if id.is_some_and(|id| !is_named_right(&bytes, id)) => {
+        Ok(bytes) if id.is_some_and(|id| ObjectId::of(&bytes) != *id) => {
             Ok(Err(ObjectProblem::WrongName))
         }
         Ok(bytes) => Ok(Ok(bytes)),
-        Err(error) => Ok(Err(problem_of(error)?)),
-    }
-}
-
-fn is_named_right(bytes: &[u8], id: &ObjectId) -> bool {
-    blake3::hash(bytes).as_bytes() == id.as_bytes()
-}
-
-/// What a failed fetch says about the object.
-///
-/// # Errors
-/// The failure itself, when it says nothing about the object.
-pub fn problem_of(error: StoreError) -> Result<ObjectProblem, StoreError> {
-    match error.kind {
-        ErrorKind::NotFound => Ok(ObjectProblem::Missing),
-        ErrorKind::Incomplete => Ok(FormatError::TooShort.into()),
-        ErrorKind::TooLarge => Ok(oversized()),
-        _ => Err(error),
+        Err(error) => Ok(Err(ObjectProblem::of_failed_fetch(error)?)),
     }
 }
 
 /// The problem of an object that is larger than it can rightly be.
 pub fn oversized() -> ObjectProblem {
-    let what = "the size of an object";
-    FormatError::Contradiction { what }.into()
+    ObjectProblem::TooLarge
 }
 
 /// Visits every object; an error of `visit` ends it.

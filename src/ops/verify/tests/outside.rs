@@ -16,8 +16,10 @@ fn a_store_out_of_reach_is_an_error_and_a_lost_object_is_damage() {
     let fixture = fixture();
     for threads in [Threads::SINGLE, Threads::of_this_machine()] {
         for (fault, is_error) in [
-            (Fault::Before(ErrorKind::Denied), true),
             (Fault::Before(ErrorKind::Transient), true),
+            // One object that is refused, or lies on a bad sector: the others are still checked.
+            (Fault::Before(ErrorKind::Denied), false),
+            (Fault::Before(ErrorKind::Other), false),
             (Fault::Before(ErrorKind::NotFound), false),
             (Fault::Before(ErrorKind::Incomplete), false),
             (Fault::Truncate { bytes: 1000 }, false),
