@@ -1,6 +1,8 @@
-//! What is particular to Immich among the sources: where it keeps its originals.
+//! What is particular to Immich among the sources: where it keeps its originals, and what its
+//! tables say of them.
 
 pub mod layout;
+pub mod rows;
 
 /// The folders of an upload location. Immich wants a marker file `.immich` in each, or it does not
 /// start.
