@@ -117,6 +117,9 @@ impl From<OpsError> for Failure {
             OpsError::File { .. } => {
                 "check that the path is right, that it may be written, and that there is room"
             }
+            OpsError::Interrupted => {
+                "what was sent so far is kept; run it again, and it goes on from there"
+            }
             OpsError::Output(_) => "check where standard output leads: its disk may be full",
             _ => "run it again: what was committed is kept",
         };

@@ -42,6 +42,8 @@ pub enum OpsError {
     DatabaseNameTaken { name: String },
     #[error("could not write the output")]
     Output(#[source] std::io::Error),
+    #[error("interrupted")]
+    Interrupted,
     /// A thread stopped because another one failed: never the error that a person sees.
     #[error("stopped because another part of the work failed")]
     Stopped,

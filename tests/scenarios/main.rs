@@ -29,6 +29,7 @@ mod fifty_photos_with_new_headers;
 mod harness;
 mod host_without_delete;
 mod immich_folder;
+mod interrupted_and_resumed;
 mod killed_mid_upload;
 mod little_changes_little_is_sent;
 mod nothing_readable_in_the_store;
