@@ -36,6 +36,7 @@ mod nothing_readable_in_the_store;
 mod objects;
 mod odd_names_come_back;
 mod only_the_bucket_left;
+mod passphrases_come_and_go;
 mod restore_again_goes_on;
 mod second_backup_sends_nothing;
 mod slow_or_absent_store;
