@@ -1,6 +1,6 @@
 //! Floor 3: a repository = store + keys + index (format.md read as actions).
 //!
-//! Writing: `pack_builder` (one pack) < `pack_writer` (the open packs of a run) and
+//! Writing: `pack_room` (memory) < `pack_builder` (one pack) < `pack_writer` (the open packs of a run) and
 //! `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader` (footers),
 //! `chunk_reader` (chunks from wherever they lie), `listing_reader`. `record` seals and opens the
 //! small objects, `objects` lists and fetches them, `slots` and `slot_list` are the key slots; `catalog` brings the
@@ -17,6 +17,7 @@ mod objects;
 mod open;
 mod pack_builder;
 mod pack_reader;
+mod pack_room;
 mod pack_writer;
 mod record;
 mod segment_writer;
@@ -39,6 +40,7 @@ pub use pack_reader::{
     PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, read_contents,
     session_of,
 };
+pub use pack_room::PackBuffer;
 pub use pack_writer::{PackWriter, Plaintext};
 pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;
