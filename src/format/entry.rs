@@ -16,6 +16,12 @@ pub const DATABASE_ROOT: u32 = 0;
 pub const DATABASE_PATH: &[u8] = b"database.sql";
 /// Longest path in bytes.
 pub const PATH_BYTES_MAX: usize = 32_768;
+/// Most bytes of an encoded entry: with what stands before it in its leaf, it fits a metadata chunk.
+pub const ENTRY_BYTES_MAX: usize = 512 * 1024;
+/// So many bytes of an entry may be its extended attributes: names, values, and for each of them …
+pub const ATTRIBUTES_BYTES_MAX: usize = 384 * 1024;
+/// … so many that CBOR takes at most.
+pub const ATTRIBUTE_BYTES_MORE: usize = 16;
 /// Most chunk ids that stand in the entry itself.
 pub const DIRECT_IDS_MAX: usize = 512;
 
@@ -109,6 +115,17 @@ impl Entry {
             path,
             kind: entry_type.number(),
             ..Self::default()
+        }
+    }
+
+    /// Another name of the same file: a hard link to this entry, with all that it has.
+    pub fn linked_as(&self, root: u32, path: Vec<u8>) -> Self {
+        Self {
+            root,
+            path,
+            kind: EntryType::HardLink.number(),
+            first: Some((self.root, self.path.clone().into())),
+            ..self.clone()
         }
     }
 
