@@ -265,4 +265,28 @@ mod tests {
         more.extend_from_slice(&[0x18, 99, 0x82, 1, 0x61, b'x']);
         assert_eq!(super::super::cbor::decode::<Entry>(&more).unwrap(), entry);
     }
+
+    #[test]
+    fn the_largest_entry_fits_a_metadata_chunk_beside_what_stands_before_it() {
+        let one = ATTRIBUTES_BYTES_MAX / 1000;
+        let value = vec![0; one - 1 - ATTRIBUTE_BYTES_MORE];
+        let mut entry = Entry::new(u32::MAX, vec![b'p'; PATH_BYTES_MAX], EntryType::File);
+        entry.mode = Some(0o7777);
+        entry.owner = Some(u32::MAX);
+        entry.group = Some(u32::MAX);
+        entry.owner_name = Some(vec![b'n'; 1024].into());
+        entry.group_name = Some(vec![b'n'; 1024].into());
+        entry.inode = Some(u64::MAX);
+        entry.size = Some(u64::MAX);
+        entry.sha1 = Some([7; 20].into());
+        entry.chunks = Some(Joined(vec![ChunkId::new([1; 32]); DIRECT_IDS_MAX]));
+        let attribute = (b"x".to_vec().into(), value.into());
+        entry.attributes = Some(vec![attribute; 1000]);
+        let link = entry.linked_as(u32::MAX, vec![b'l'; PATH_BYTES_MAX]);
+        let bytes = super::super::cbor::encode(&link).len();
+        assert!(bytes <= ENTRY_BYTES_MAX, "{bytes}");
+        let chunk = super::super::METADATA_PLAIN_BYTES_MAX as usize;
+        assert!(ENTRY_BYTES_MAX + super::super::listing::CUT_BYTES_MAX <= chunk);
+        assert_eq!(link.first, Some((u32::MAX, entry.path.clone().into())));
+    }
 }

@@ -15,6 +15,9 @@ use crate::format::entry::{ATTRIBUTE_BYTES_MORE, ATTRIBUTES_BYTES_MAX, Attribute
 /// A list or a value that grew while it was asked for is asked for so many times.
 const TRIES_MAX: usize = 4;
 
+/// So many that are left out are named; a problem is a sentence, not a list.
+const NAMED_MAX: usize = 3;
+
 /// The extended attributes of one file, folder or link.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Attributes {
@@ -40,8 +43,24 @@ impl Attributes {
     pub fn of_folder(path: &Path) -> Self {
         match open_folder_quietly(path) {
             Ok(folder) => Self::of_open(folder),
-            // The walk is about to say so itself, if it cannot enter it either.
-            Err(_) => Self::default(),
+            // The walk is about to say so itself: it cannot enter it either.
+            Err(
+                Errno::NOENT
+                | Errno::NOTDIR
+                | Errno::LOOP
+                | Errno::ACCESS
+                | Errno::PERM
+                | Errno::IO,
+            ) => Self::default(),
+            Err(errno) => Self::unreadable(errno),
+        }
+    }
+
+    fn unreadable(errno: Errno) -> Self {
+        let reason = std::io::Error::from(errno);
+        Self {
+            kept: Vec::new(),
+            problem: Some(format!("its attributes could not be read: {reason}")),
         }
     }
 
@@ -94,13 +113,7 @@ fn read(ask: &mut dyn Ask) -> Attributes {
         Ok(joined) if joined.is_empty() => return Attributes::default(),
         Ok(joined) => joined,
         Err(errno) if has_none(errno) => return Attributes::default(),
-        Err(errno) => {
-            let reason = std::io::Error::from(errno);
-            return Attributes {
-                kept: Vec::new(),
-                problem: Some(format!("its attributes could not be read: {reason}")),
-            };
-        }
+        Err(errno) => return Attributes::unreadable(errno),
     };
     let mut names: Vec<&[u8]> = joined
         .split(|byte| *byte == 0)
@@ -109,6 +122,7 @@ fn read(ask: &mut dyn Ask) -> Attributes {
     names.sort_unstable();
     names.dedup();
     let mut attributes = Attributes::default();
+    let mut left_out = Vec::new();
     let mut room = ATTRIBUTES_BYTES_MAX;
     for name in names {
         match take(ask, name, room) {
@@ -119,13 +133,17 @@ fn read(ask: &mut dyn Ask) -> Attributes {
             Ok(None) => {}
             Err(reason) => {
                 let name = String::from_utf8_lossy(name).escape_debug().to_string();
-                let text = format!("its attribute {name} is left out: {reason}");
-                attributes.problem = Some(match attributes.problem.take() {
-                    Some(before) => format!("{before}; {text}"),
-                    None => text,
-                });
+                left_out.push(format!("its attribute {name} is left out: {reason}"));
             }
         }
+    }
+    if !left_out.is_empty() {
+        let more = left_out.len().saturating_sub(NAMED_MAX);
+        left_out.truncate(NAMED_MAX);
+        if more > 0 {
+            left_out.push(format!("and {more} more"));
+        }
+        attributes.problem = Some(left_out.join("; "));
     }
     attributes
 }

@@ -228,6 +228,21 @@ mod tests {
         );
     }
 
+    /// Somebody may write faster than a backup reads.
+    #[test]
+    fn a_file_that_grows_without_end_is_not_read_without_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().canonicalize().unwrap().join("log");
+        std::fs::write(&path, b"12345").unwrap();
+        let mut reader = FileReader::open(&path).unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_len(1 << 40).unwrap();
+        let read = io::copy(&mut reader, &mut io::sink()).unwrap();
+        assert!(read < 2 * GROWTH_BYTES_MAX, "{read}");
+        let changed = reader.finish().unwrap().changed;
+        assert!(matches!(changed, Some(Changed::Size { .. })));
+    }
+
     #[test]
     fn rewriting_in_place_and_stopping_early_are_noticed() {
         let dir = tempfile::tempdir().unwrap();

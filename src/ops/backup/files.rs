@@ -59,7 +59,9 @@ impl FileContext<'_> {
         }
         let turn = self.links.turn(&found.metadata, number);
         let turn = turn.ok_or(OpsError::Stopped)?;
-        if let Some(first) = turn.first()? {
+        if let Some(first) = turn.first()?
+            && first.is(&found.metadata)
+        {
             return self.link_to(first, found);
         }
         let outcome = self.take_content(worker, found)?;
@@ -73,7 +75,7 @@ impl FileContext<'_> {
     fn link_to(&self, first: First, found: &Found) -> Result<Outcome> {
         let path = found.source.as_os_str().as_bytes();
         let known = self.index.file(path)?;
-        let remember = first.cached(path);
+        let remember = first.cached(path, stamp_of(&found.metadata));
         let sha1 = remember.content.sha1;
         add(
             self.counter(known.as_ref().map(|(_, old)| old.sha1), sha1),

@@ -56,39 +56,30 @@ pub struct First {
 }
 
 impl First {
-    /// What is to be remembered of another name, at `path` on this host.
-    pub fn cached(&self, path: &[u8]) -> CachedFile {
+    /// Whether a name that was met later is of the very same file, as it was when it was read. The
+    /// number of a file that was removed is soon given to another.
+    pub fn is(&self, now: &Metadata) -> bool {
         let Entry {
-            size,
-            modified: Some(modified),
-            changed: Some(changed),
             inode,
-            ..
-        } = self.entry
-        else {
-            return self.cached_as(path, FileStamp::UNTRUSTED);
-        };
-        let stamp = FileStamp {
-            size: size.unwrap_or(0),
+            size,
             modified,
             changed,
-            inode: inode.unwrap_or(0),
-        };
-        self.cached_as(
-            path,
-            if self.trusted {
+            ..
+        } = self.entry;
+        (inode, size) == (Some(now.inode), Some(now.size))
+            && (modified, changed) == (Some(now.modified), Some(now.changed))
+    }
+
+    /// What is to be remembered of another name, at `path` on this host.
+    pub fn cached(&self, path: &[u8], stamp: FileStamp) -> CachedFile {
+        let attributes = self.entry.attributes.clone().unwrap_or_default();
+        CachedFile {
+            path: path.to_vec(),
+            stamp: if self.trusted {
                 stamp
             } else {
                 FileStamp::UNTRUSTED
             },
-        )
-    }
-
-    fn cached_as(&self, path: &[u8], stamp: FileStamp) -> CachedFile {
-        let attributes = self.entry.attributes.clone().unwrap_or_default();
-        CachedFile {
-            path: path.to_vec(),
-            stamp,
             content: CachedContent {
                 sha1: self.entry.sha1.map(Into::into).unwrap_or_default(),
                 chunks: self.chunks.0.clone(),
@@ -269,6 +260,35 @@ mod tests {
         drop(turn);
         links.announce(&file, 1);
         assert_eq!(links.turn(&file, 1).unwrap().first().unwrap(), None);
+    }
+
+    /// A file that is removed in the middle of a long run leaves its number to another one.
+    #[test]
+    fn a_number_that_was_given_to_another_file_is_not_taken_for_the_same() {
+        let of = |metadata: &Metadata| {
+            let mut first = first(metadata.inode, b"a");
+            first.entry.size = Some(metadata.size);
+            first.entry.modified = Some(metadata.modified);
+            first.entry.changed = Some(metadata.changed);
+            first
+        };
+        let file = metadata(5, 2);
+        assert!(of(&file).is(&file));
+        let later = Timestamp::from_seconds(1);
+        for other in [
+            Metadata { size: 1, ..file },
+            Metadata { inode: 6, ..file },
+            Metadata {
+                modified: later,
+                ..file
+            },
+            Metadata {
+                changed: later,
+                ..file
+            },
+        ] {
+            assert!(!of(&file).is(&other), "{other:?}");
+        }
     }
 
     #[test]

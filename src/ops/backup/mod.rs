@@ -69,3 +69,7 @@ pub fn backup(
 #[cfg(test)]
 #[path = "source_tests.rs"]
 mod tests;
+
+#[cfg(test)]
+#[path = "bad_day_tests.rs"]
+mod bad_day_tests;

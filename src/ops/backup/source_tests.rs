@@ -1,10 +1,10 @@
-//! What a source can hold, and what it can do while it is read: seen in the listing that comes out.
+//! What a source can hold, seen in the listing that comes out; and that nothing in it is touched.
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use super::crew::tests::{Setting, setting};
@@ -17,15 +17,14 @@ use crate::ops::{
 use crate::progress::{Progress, Silent};
 use crate::repository::SnapshotFilter;
 use crate::seams::{Clock, SystemClock, Threads, Timestamp};
-use crate::source::{Limits, SourceError};
+use crate::source::Limits;
 use crate::store::Store;
 
 /// Calls back when a file is begun, and whenever bytes of it were read.
 #[derive(Default)]
-struct Meddler<'m> {
-    begin: Option<Box<dyn Fn(&[u8]) + Send + Sync + 'm>>,
-    read: Option<Box<dyn Fn() + Send + Sync + 'm>>,
-    notices: Mutex<Vec<String>>,
+pub struct Meddler<'m> {
+    pub begin: Option<Box<dyn Fn(&[u8]) + Send + Sync + 'm>>,
+    pub read: Option<Box<dyn Fn() + Send + Sync + 'm>>,
 }
 
 impl Progress for Meddler<'_> {
@@ -37,13 +36,11 @@ impl Progress for Meddler<'_> {
     fn item(&self, path: &[u8]) {
         self.begin.iter().for_each(|meddle| meddle(path));
     }
-    fn notice(&self, text: &str) {
-        self.notices.lock().unwrap().push(text.to_owned());
-    }
+    fn notice(&self, _text: &str) {}
     fn finish(&self) {}
 }
 
-fn options(paths: Vec<PathBuf>) -> BackupOptions {
+pub fn options(paths: Vec<PathBuf>) -> BackupOptions {
     BackupOptions {
         source: SourceChoice {
             paths,
@@ -58,17 +55,17 @@ fn options(paths: Vec<PathBuf>) -> BackupOptions {
 }
 
 impl Setting {
-    fn photos(&self) -> &Path {
+    pub fn photos(&self) -> &Path {
         self.photos.path()
     }
 
-    fn run(&self, index: &Index, progress: &dyn Progress) -> Result<BackupReport, OpsError> {
+    pub fn run(&self, index: &Index, progress: &dyn Progress) -> Result<BackupReport, OpsError> {
         let options = options(vec![self.photos().to_path_buf()]);
         backup(&self.repository, index, &options, progress)
     }
 
     /// The entries of the latest snapshot, by their paths beneath the photos.
-    fn listed(&self) -> BTreeMap<String, Entry> {
+    pub fn listed(&self) -> BTreeMap<String, Entry> {
         let index = Index::in_memory().unwrap();
         let opened = Opened::look(self.repository.clone(), index, &Silent).unwrap();
         let filter = SnapshotFilter::default();
@@ -92,7 +89,7 @@ impl Setting {
         entries
     }
 
-    fn objects(&self) -> Vec<String> {
+    pub fn objects(&self) -> Vec<String> {
         let mut names = Vec::new();
         self.store
             .list("", &mut |object| {
@@ -119,7 +116,7 @@ impl Clock for LaterClock {
     }
 }
 
-fn kinds(entries: &BTreeMap<String, Entry>) -> Vec<(&str, EntryType)> {
+pub fn kinds(entries: &BTreeMap<String, Entry>) -> Vec<(&str, EntryType)> {
     entries
         .iter()
         .map(|(path, entry)| (path.as_str(), entry.entry_type()))
@@ -173,174 +170,6 @@ fn of_a_file_with_many_names_the_first_is_the_file_and_it_is_read_once() {
         }
         assert_eq!(entries["b/alone"].entry_type(), EntryType::File);
     }
-}
-
-#[test]
-fn when_the_first_name_cannot_be_read_the_next_takes_its_place() {
-    for single in [true, false] {
-        let mut setting = setting(0, 0);
-        if single {
-            setting.repository.seams.threads = Threads::SINGLE;
-        }
-        let photos = setting.photos();
-        fs::write(photos.join("a"), b"photo").unwrap();
-        for name in ["b", "c"] {
-            fs::hard_link(photos.join("a"), photos.join(name)).unwrap();
-        }
-        let first = photos.join("a");
-        let meddler = Meddler {
-            begin: Some(Box::new(|path| {
-                if path.ends_with(b"/a") {
-                    fs::remove_file(&first).unwrap();
-                }
-            })),
-            ..Meddler::default()
-        };
-        let report = setting.run(&Index::in_memory().unwrap(), &meddler).unwrap();
-        assert_eq!(report.problems_total, 1);
-        let entries = setting.listed();
-        assert_eq!(
-            kinds(&entries)[1..],
-            [("b", EntryType::File), ("c", EntryType::HardLink)]
-        );
-    }
-}
-
-#[test]
-fn what_takes_the_place_of_a_file_before_it_is_opened_is_not_read() {
-    let setting = setting(0, 0);
-    let photos = setting.photos();
-    for name in ["folder", "gone", "kept", "link", "pipe"] {
-        fs::write(photos.join(name), b"photo").unwrap();
-    }
-    let meddler = Meddler {
-        begin: Some(Box::new(|path| {
-            let path = Path::new("/").join(str::from_utf8(path).unwrap());
-            if path.ends_with("kept") {
-                return;
-            }
-            fs::remove_file(&path).unwrap();
-            match path.file_name().unwrap().to_str().unwrap() {
-                "folder" => fs::create_dir(&path).unwrap(),
-                "link" => symlink("/etc/passwd", &path).unwrap(),
-                "pipe" => {
-                    let mode = rustix::fs::Mode::RUSR;
-                    rustix::fs::mkfifoat(rustix::fs::CWD, &path, mode).unwrap();
-                }
-                _ => {}
-            }
-        })),
-        ..Meddler::default()
-    };
-    let report = setting.run(&Index::in_memory().unwrap(), &meddler).unwrap();
-    let mut named: Vec<_> = report
-        .problems
-        .iter()
-        .map(|problem| problem.path.rsplit(|byte| *byte == b'/').next().unwrap())
-        .collect();
-    named.sort_unstable();
-    assert_eq!(named, [b"folder".as_slice(), b"gone", b"link", b"pipe"]);
-    assert_eq!(
-        kinds(&setting.listed()),
-        [("", EntryType::Folder), ("kept", EntryType::File)]
-    );
-}
-
-/// Chunks of a file of 8 MiB are read in several pieces, so that there is a time in between.
-#[test]
-fn a_file_that_changes_while_it_is_read_is_read_again_and_then_named() {
-    for (bytes_after, times, problems) in [
-        (9_000_000, 1, 0),
-        (9_000_000, usize::MAX, 1),
-        (1_000_000, 1, 0),
-        (5, usize::MAX, 1),
-    ] {
-        let mut setting = setting(0, 0);
-        setting.repository.seams.threads = Threads::SINGLE;
-        let path = setting.photos().join("video");
-        fs::write(&path, vec![1; 8_000_000]).unwrap();
-        let left = Mutex::new(times);
-        let meddler = Meddler {
-            read: Some(Box::new(|| {
-                let mut left = left.lock().unwrap();
-                if *left > 0 {
-                    *left -= 1;
-                    let size = bytes_after + (*left % 1000) as u64;
-                    let file = fs::File::options().write(true).open(&path).unwrap();
-                    file.set_len(size).unwrap();
-                }
-            })),
-            ..Meddler::default()
-        };
-        let report = setting.run(&Index::in_memory().unwrap(), &meddler).unwrap();
-        let case = format!("{bytes_after} {times}: {:?}", report.problems);
-        assert_eq!(report.problems_total, problems, "{case}");
-        let entry = &setting.listed()["video"];
-        if problems == 0 {
-            assert_eq!(entry.size, Some(bytes_after), "{case}");
-        }
-        assert_eq!(report.statistics.bytes, entry.size.unwrap(), "{case}");
-    }
-}
-
-#[cfg(target_os = "linux")]
-#[test]
-fn a_file_that_the_disk_does_not_give_is_named_and_the_rest_is_saved() {
-    // Reading the beginning of a process's memory is an input/output error (proc(5)).
-    let broken = PathBuf::from(format!("/proc/{}/mem", std::process::id()));
-    let setting = setting(2, 1000);
-    let options = options(vec![setting.photos().to_path_buf(), broken]);
-    let index = Index::in_memory().unwrap();
-    let report = backup(&setting.repository, &index, &options, &Silent).unwrap();
-    let problems: Vec<_> = report.problems.iter().map(|it| it.error.as_str()).collect();
-    assert!(
-        matches!(problems.as_slice(), [only] if only.contains("Input/output error")),
-        "{problems:?}"
-    );
-    assert_eq!(report.statistics.files, 2);
-}
-
-#[test]
-fn a_disk_that_goes_away_commits_nothing_and_what_was_sent_is_not_sent_again() {
-    let setting = setting(6, 2_000_000);
-    let photos = setting.photos().join("photos");
-    let elsewhere = setting.photos().join("elsewhere");
-    fs::create_dir(&photos).unwrap();
-    for number in 0..6 {
-        let name = format!("{number}.jpg");
-        fs::rename(setting.photos().join(&name), photos.join(&name)).unwrap();
-    }
-    let meddler = Meddler {
-        begin: Some(Box::new(|path| {
-            if path.ends_with(b"/3.jpg") {
-                fs::rename(&photos, &elsewhere).unwrap();
-                // What a mount point shows when nothing is mounted.
-                fs::create_dir(&photos).unwrap();
-            }
-        })),
-        ..Meddler::default()
-    };
-    let index = Index::in_memory().unwrap();
-    let options = options(vec![photos.clone()]);
-    let error = backup(&setting.repository, &index, &options, &meddler).unwrap_err();
-    assert!(
-        matches!(&error, OpsError::Source(SourceError::RootGone { path, .. }) if *path == photos),
-        "{error}"
-    );
-    assert_eq!(setting.snapshots(), 0);
-    let kept = setting.objects();
-    assert!(kept.iter().any(|name| name.starts_with("packs/")));
-
-    fs::remove_dir(&photos).unwrap();
-    fs::rename(&elsewhere, &photos).unwrap();
-    let report = backup(&setting.repository, &index, &options, &Silent).unwrap();
-    assert_eq!(setting.snapshots(), 1);
-    assert!(
-        report.statistics.bytes_added < 12_000_000,
-        "{:?}",
-        report.statistics
-    );
-    assert!(kept.iter().all(|name| setting.objects().contains(name)));
 }
 
 #[test]
