@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use super::context::{Access, Context, host_name};
 use super::exit::{Failure, Result, Status};
 use super::when::time_span;
-use super::{output, show};
+use super::{backup_dry_run, output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
 use crate::source::database::DatabaseSource;
+use crate::source::{Limits, exclude_file};
 use crate::store::open::StoreUrl;
 
 /// Make a snapshot of the database dump and the photos, bound together
@@ -42,8 +43,26 @@ pub struct Args {
     #[arg(long)]
     accept_shrunk: bool,
     /// Leave out what matches; without a slash it is a name at any depth
+    ///
+    /// Nothing is left out unasked, noise included. To be rid of what NAS systems and computers
+    /// scatter about: --exclude '@eaDir/' --exclude '#recycle/' --exclude .DS_Store --exclude '._*'
+    /// --exclude Thumbs.db. With a slash, GLOB is the whole path in the snapshot; a slash at the
+    /// end means folders only.
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
+    /// Leave out what matches one of the globs in a file: one a line, # begins a comment
+    #[arg(long, value_name = "FILE")]
+    exclude_file: Vec<PathBuf>,
+    /// Leave out what is in folders that hold a valid CACHEDIR.TAG
+    #[arg(long)]
+    exclude_caches: bool,
+    /// Do not go into folders beneath PATH where another file system is mounted
+    #[arg(long)]
+    one_file_system: bool,
+    /// Say what would be new, changed and unchanged, and store nothing; --verbose names what would
+    /// be read
+    #[arg(long)]
+    dry_run: bool,
     /// A label for the snapshot
     #[arg(long, value_name = "T")]
     tag: Vec<String>,
@@ -75,6 +94,18 @@ impl Args {
         }
         Ok(None)
     }
+
+    /// All patterns of what is left out.
+    fn patterns(&self) -> std::result::Result<Vec<String>, Failure> {
+        let mut patterns = self.exclude.clone();
+        for file in &self.exclude_file {
+            let more = exclude_file::read(file).map_err(|error| {
+                Failure::usage_error(error, "nothing was read yet; put the file right")
+            })?;
+            patterns.extend(more);
+        }
+        Ok(patterns)
+    }
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
@@ -89,7 +120,11 @@ pub fn run(context: &Context, args: &Args) -> Result {
         immich: args.immich.clone(),
         paths: args.paths.clone(),
         database: args.database()?,
-        exclude: args.exclude.clone(),
+        exclude: args.patterns()?,
+        limits: Limits {
+            one_file_system: args.one_file_system,
+            exclude_caches: args.exclude_caches,
+        },
     };
     let current = std::env::current_dir()
         .map_err(|error| Failure::failed(error, "change to a folder that exists"))?;
@@ -107,6 +142,10 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let (repository, state) = context.repository(Access::Writer)?;
     let _lock = state.lock_source(&ops::source_name(&options))?;
     let index = state.open_index()?;
+    if args.dry_run {
+        let clock = repository.seams.clock.as_ref();
+        return backup_dry_run::run(context, &index, &options, clock);
+    }
     let report = ops::backup(&repository, &index, &options, context.progress.as_ref());
     crate::progress::Progress::finish(context.progress.as_ref());
     let report = report?;
@@ -149,7 +188,7 @@ fn refuse_repository_in_source(args: &Args, url: &StoreUrl) -> std::result::Resu
             .zip(folder)
             .is_some_and(|(inner, outer)| inner.starts_with(outer))
     });
-    if inside && args.exclude.is_empty() {
+    if inside && args.exclude.is_empty() && args.exclude_file.is_empty() {
         return Err(Failure::usage(
             "the repository lies inside what is to be backed up, and would be backed up into itself",
             "keep it elsewhere, best on another disk, or leave it out with --exclude",

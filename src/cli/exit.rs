@@ -63,6 +63,15 @@ impl Failure {
         }
     }
 
+    /// An argument is wrong, for a reason that has a type.
+    pub fn usage_error(error: impl Into<Box<dyn Error + Send + Sync>>, hint: &str) -> Self {
+        Self {
+            error: error.into(),
+            code: USAGE,
+            hint: hint.to_owned(),
+        }
+    }
+
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>, hint: &str) -> Self {
         Self {
             error: error.into(),
@@ -105,6 +114,10 @@ impl From<OpsError> for Failure {
             OpsError::Source(SourceError::Shrunk { .. }) => {
                 "nothing was committed; if that much was removed on purpose, run it once with \
                  --accept-shrunk"
+            }
+            OpsError::Source(SourceError::RootGone { .. }) => {
+                "nothing was committed; see that the disk is plugged in and mounted, and run again: \
+                 what was stored so far is not sent twice"
             }
             OpsError::Source(_) => "nothing was committed; what was saved before stands",
             OpsError::NoDatabase => {

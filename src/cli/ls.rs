@@ -1,5 +1,7 @@
 //! `offsite ls`
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
@@ -126,6 +128,23 @@ fn as_json(entry: &Entry) -> Value {
         "sha1": entry.sha1.as_ref().map(|sha1| {
             sha1.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
         }),
+        "owner_name": entry.owner_name.as_deref().map(|name| show::harmless(name)),
+        "group_name": entry.group_name.as_deref().map(|name| show::harmless(name)),
+        "attributes": attributes(entry),
+        "first": entry.first.as_ref().map(|(_, path)| show::harmless(path)),
         "target": entry.target.as_deref().map(|target| show::harmless(target)),
     })
+}
+
+/// Extended attributes by name; values are bytes, and so in base64.
+fn attributes(entry: &Entry) -> Value {
+    let all = entry.attributes.iter().flatten();
+    all.map(|(name, value)| {
+        (
+            show::harmless(name),
+            json!(BASE64_STANDARD.encode(&**value)),
+        )
+    })
+    .collect::<serde_json::Map<_, _>>()
+    .into()
 }

@@ -6,6 +6,7 @@
 
 mod arguments;
 mod backup;
+mod backup_dry_run;
 mod cat;
 mod context;
 mod database;

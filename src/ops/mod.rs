@@ -20,7 +20,8 @@ mod target;
 mod verify;
 
 pub use backup::{
-    BackupOptions, BackupReport, DatabaseReport, SourceChoice, SourceProblem, backup, source_name,
+    BackupOptions, BackupReport, DatabaseReport, DryRunReport, SourceChoice, SourceProblem, backup,
+    dry_run, source_name,
 };
 pub use error::{OpsError, Result};
 pub use init::{InitOptions, InitReport, init};

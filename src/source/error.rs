@@ -18,8 +18,25 @@ pub enum SourceError {
     Root { path: PathBuf, source: io::Error },
     #[error("{} cannot be backed up because it is neither a file nor a folder", .path.display())]
     RootIsSpecial { path: PathBuf },
+    #[error(
+        "the disk with {} went away while it was read: the folder there is no longer the one that \
+         the backup began with",
+        .path.display()
+    )]
+    RootGone {
+        path: PathBuf,
+        source: Option<io::Error>,
+    },
     #[error("the exclude pattern '{pattern}' cannot be used: {reason}")]
     Pattern { pattern: String, reason: String },
+    #[error("the file of exclude patterns {} could not be read", .path.display())]
+    ExcludeFile { path: PathBuf, source: io::Error },
+    #[error("line {line} of {} is no exclude pattern: {reason}", .path.display())]
+    ExcludeLine {
+        path: PathBuf,
+        line: usize,
+        reason: String,
+    },
 
     #[error("{} could not be read", .path.display())]
     Open { path: PathBuf, source: io::Error },

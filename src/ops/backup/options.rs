@@ -8,6 +8,7 @@ use crate::format::snapshot::Statistics;
 use crate::id::ObjectId;
 use crate::ops::pipeline::CheckpointRule;
 use crate::seams::Timestamp;
+use crate::source::Limits;
 use crate::source::database::DatabaseSource;
 
 /// What is to be backed up.
@@ -20,6 +21,8 @@ pub struct SourceChoice {
     pub database: Option<DatabaseSource>,
     /// Globs of what is left out.
     pub exclude: Vec<String>,
+    /// Where else to stop.
+    pub limits: Limits,
 }
 
 #[derive(Debug, Clone)]

@@ -1,9 +1,14 @@
 //! `--immich DIR`: the folders of an Immich upload location that hold what cannot be made again.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
+use rustix::fs::CWD;
+
+use crate::source::folder::{names_in, open_folder};
 use crate::source::{Result, Root, SourceError, postgres};
 
 /// The folders that hold originals, with the numbers of their roots. Fixed, so that a folder keeps
@@ -86,7 +91,7 @@ impl Layout {
         let mut notices = Vec::new();
         if !self.left_out.is_empty() {
             notices.push(format!(
-                "left out: {} (Immich makes thumbnails and videos again, and the database is \
+                "note: left out: {} (Immich makes thumbnails and videos again, and the database is \
                  backed up by its own dump)",
                 self.left_out.join(", ")
             ));
@@ -137,11 +142,15 @@ fn refuse_postgres_within(folder: &Path) -> Result<()> {
         path: folder.into(),
         source,
     };
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let inner: PathBuf = entry.map_err(failed)?.path();
-        refuse_postgres(&inner)?;
+    let real = fs::canonicalize(folder).map_err(failed)?;
+    let opened = open_folder(CWD, real.as_os_str().as_bytes());
+    let (names, error) = names_in(&opened.map_err(|errno| failed(errno.into()))?);
+    if let Some(errno) = error {
+        return Err(failed(errno.into()));
     }
-    Ok(())
+    names
+        .iter()
+        .try_for_each(|name| refuse_postgres(&folder.join(OsStr::from_bytes(name))))
 }
 
 #[cfg(test)]
