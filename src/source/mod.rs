@@ -13,12 +13,12 @@ mod folder;
 pub mod immich;
 mod metadata;
 pub mod plain;
-mod postgres;
+pub mod postgres;
 pub mod walk;
 
 use std::path::PathBuf;
 
-pub use error::{CommandOutput, CommandStatus, SourceError};
+pub use error::{CommandOutput, CommandStatus, Instead, SourceError};
 pub use event::{Event, Found, Kind, Problem, Special};
 pub use metadata::Metadata;
 pub use walk::Walk;

@@ -234,7 +234,7 @@ fn what_is_no_readable_file_is_refused() {
     let folder = DatabaseSource::File(dir.path().into());
     assert!(matches!(
         read(&folder),
-        Err(SourceError::DumpIsFolder { .. })
+        Err(SourceError::NoDumpInFolder { .. })
     ));
     let missing = DatabaseSource::File(dir.path().join("dump.sql"));
     assert!(matches!(read(&missing), Err(SourceError::DumpFile { .. })));
