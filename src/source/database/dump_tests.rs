@@ -248,6 +248,26 @@ fn what_is_no_readable_file_is_refused() {
 }
 
 #[test]
+fn a_file_that_is_written_to_while_it_is_read_is_refused() {
+    let (front, back) = SAMPLE.split_at(SAMPLE.len() / 2);
+    for (before, meanwhile) in [(SAMPLE, &b"-- more\n"[..]), (front, b"-- "), (front, back)] {
+        let mut file = written(before);
+        let mut dump = Dump::open(&DatabaseSource::File(file.path().into())).unwrap();
+        dump.read_exact(&mut [0; 100]).unwrap();
+        file.write_all(meanwhile).unwrap();
+        let _ = io::copy(&mut dump, &mut io::sink());
+        let error = dump.finish().unwrap_err();
+        assert!(matches!(error, SourceError::DumpChanged { .. }), "{error}");
+    }
+    // Rotation may take it away, or put another in its place, which is none of our business.
+    let file = written(SAMPLE);
+    let mut dump = Dump::open(&DatabaseSource::File(file.path().into())).unwrap();
+    drop(file);
+    io::copy(&mut dump, &mut io::sink()).unwrap();
+    assert!(dump.finish().is_ok());
+}
+
+#[test]
 fn a_dump_that_was_not_read_is_not_judged() {
     let file = written(SAMPLE);
     let mut dump = Dump::open(&DatabaseSource::File(file.path().into())).unwrap();
