@@ -210,10 +210,11 @@ fn summary(report: &BackupReport, url: &str) -> Vec<String> {
     ];
     if let Some(database) = &report.database {
         lines.push(format!(
-            "  database  {} rows, {} ({}), complete",
+            "  database  {} rows, {} ({}), complete, from {}",
             show::count(database.rows),
             show::bytes(database.bytes),
-            database.kind
+            database.kind,
+            show::harmless_sentence(&database.source)
         ));
     }
     lines.push(format!(

@@ -1,17 +1,19 @@
 //! One dump on its way into a snapshot.
 
-use std::fs::{self, File};
+use std::fs::File;
 use std::io::{self, IsTerminal, Read};
 use std::os::fd::{AsFd, OwnedFd};
+use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 use std::sync::Arc;
 
 use memchr::memchr;
+use rustix::fs::OFlags;
 
 use super::child::DatabaseCommand;
 use super::decompress::{Decompress, Unreadable};
 use super::newest::{self, Candidate};
-use super::origin::{self, DumpRules, FileOrigin, Origin};
+use super::origin::{self, DumpRules, Origin};
 use super::watch::{Watch, Watched};
 use super::{DatabaseSource, DumpFacts, DumpFault, Gate, server};
 use crate::seams::{Clock, SystemClock};
@@ -117,7 +119,11 @@ impl Dump {
             path: path.into(),
             source,
         };
-        let file = File::open(path).map_err(failed)?;
+        // A named pipe that nobody writes to must not be waited for for ever.
+        let nonblocking = i32::try_from(OFlags::NONBLOCK.bits()).unwrap_or(0);
+        let mut options = File::options();
+        let options = options.read(true).custom_flags(nonblocking);
+        let file = options.open(path).map_err(failed)?;
         let metadata = file.metadata().map_err(failed)?;
         let now = clock.now();
         let one = Candidate::of(path, &metadata, &rules.zone);
@@ -183,7 +189,7 @@ impl Dump {
         let origin = self.origin.clone();
         let judged = self.judge().map_err(|error| blame(&origin, error));
         judged.and_then(|facts| match &origin.file {
-            Some(file) if has_changed(file) => Err(SourceError::DumpChanged {
+            Some(file) if file.has_changed() => Err(SourceError::DumpChanged {
                 path: file.path.clone(),
                 source: None,
             }),
@@ -284,18 +290,12 @@ impl std::fmt::Debug for Dump {
     }
 }
 
-fn has_changed(file: &FileOrigin) -> bool {
-    let now = fs::metadata(&file.path).ok();
-    // One that is gone, such as by rotation, was not written to.
-    now.is_some_and(|now| origin::stamp(&now) != file.stamp)
-}
-
 /// What went wrong with a file is told with its name, and with what can be had instead.
 fn blame(origin: &Origin, error: SourceError) -> SourceError {
     let Some(file) = &origin.file else {
         return error;
     };
-    if has_changed(file) {
+    if file.has_changed() {
         return SourceError::DumpChanged {
             path: file.path.clone(),
             source: Some(Box::new(error)),

@@ -1,9 +1,10 @@
 //! What is known of a dump before its first byte: where it comes from, how old it is, and what
 //! could be had instead.
 
-use std::fs::Metadata;
+use std::fs::{self, Metadata};
+use std::os::unix::fs::MetadataExt;
 use std::path::PathBuf;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use jiff::tz::TimeZone;
 
@@ -52,8 +53,37 @@ pub(super) struct FileOrigin {
     pub(super) older: Option<Vec<PathBuf>>,
     /// It changed a moment before it was opened.
     pub(super) fresh: bool,
-    /// Size and last change when it was opened.
-    pub(super) stamp: (u64, Option<std::time::SystemTime>),
+    /// As it was when it was opened.
+    pub(super) stamp: Stamp,
+}
+
+/// What changes when a file is written to.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct Stamp {
+    /// Device and inode.
+    place: (u64, u64),
+    size: u64,
+    modified: Option<SystemTime>,
+}
+
+impl Stamp {
+    fn of(metadata: &Metadata) -> Self {
+        Self {
+            place: (metadata.dev(), metadata.ino()),
+            size: metadata.len(),
+            modified: metadata.modified().ok(),
+        }
+    }
+}
+
+impl FileOrigin {
+    /// Whether it was written to since it was opened. One that was removed, or replaced by another
+    /// as rotation does it, was not.
+    pub(super) fn has_changed(&self) -> bool {
+        let now = fs::metadata(&self.path).ok();
+        let now = now.map(|metadata| Stamp::of(&metadata));
+        now.is_some_and(|now| now.place == self.stamp.place && now != self.stamp)
+    }
 }
 
 impl Origin {
@@ -78,7 +108,7 @@ impl Origin {
                 path: file.path,
                 older,
                 fresh: now.since(file.modified) < FRESH_FOR,
-                stamp: stamp(metadata),
+                stamp: Stamp::of(metadata),
             }),
         }
     }
@@ -114,11 +144,6 @@ impl Origin {
         }
         notices
     }
-}
-
-/// What changes when a file is written to.
-pub(super) fn stamp(metadata: &Metadata) -> (u64, Option<std::time::SystemTime>) {
-    (metadata.len(), metadata.modified().ok())
 }
 
 /// The newest, and the paths of the others.

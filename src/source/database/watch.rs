@@ -125,7 +125,10 @@ impl<R: Read + AsFd> Read for Watched<R> {
             let ready = poll(&mut [PollFd::new(&self.inner, PollFlags::IN)], Some(&STEP));
             match ready {
                 Ok(0) | Err(Errno::INTR) => {}
-                Ok(_) => return self.inner.read(buffer),
+                Ok(_) => match self.inner.read(buffer) {
+                    Err(error) if error.kind() == io::ErrorKind::WouldBlock => {}
+                    result => return result,
+                },
                 Err(error) => return Err(error.into()),
             }
         }
