@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use super::context::{Access, Context, host_name};
+use super::dump_source::DumpSource;
 use super::exit::{Failure, Result, Status};
 use super::when::time_span;
 use super::{backup_dry_run, output, show};
@@ -30,9 +31,11 @@ pub struct Args {
     /// A command that writes the dump to standard output (runs through sh -c)
     #[arg(long, value_name = "CMD", group = "dump")]
     database_command: Option<String>,
-    /// A dump in a file: plain, .gz or .zst
+    /// A dump in a file (plain, .gz or .zst); of a folder, or of 'a pattern*', the newest one
     #[arg(long, value_name = "FILE", group = "dump")]
     database_file: Option<PathBuf>,
+    #[command(flatten)]
+    dump: DumpSource,
     /// The dump comes in on standard input
     #[arg(long, group = "dump")]
     database_stdin: bool,
@@ -83,13 +86,17 @@ impl Args {
         if let Some(file) = &self.database_file {
             return Ok(Some(DatabaseSource::File(file.clone())));
         }
+        if let Some(server) = self.dump.server()? {
+            return Ok(Some(server));
+        }
         if self.database_stdin {
             return Ok(Some(DatabaseSource::Stdin));
         }
         if self.immich.is_some() && !self.no_database {
             return Err(Failure::usage(
                 "an Immich library without its database restores to nameless files",
-                "give --database-command CMD or --database-file FILE, or say --no-database",
+                "give --database-url URL, --database-command CMD or --database-file FILE, or say \
+                 --no-database",
             ));
         }
         Ok(None)
@@ -120,6 +127,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
         immich: args.immich.clone(),
         paths: args.paths.clone(),
         database: args.database()?,
+        database_rules: args.dump.rules(),
         exclude: args.patterns()?,
         limits: Limits {
             one_file_system: args.one_file_system,
@@ -219,6 +227,7 @@ fn as_json(report: &BackupReport) -> Value {
         "objects_uploaded": report.objects_uploaded,
         "database": report.database.as_ref().map(|database| json!({
             "kind": database.kind, "bytes": database.bytes, "rows": database.rows, "complete": true,
+            "source": show::harmless_sentence(&database.source),
         })),
         "audit": {},
         "problems": problems,
@@ -249,10 +258,11 @@ fn summary(report: &BackupReport, url: &str) -> Vec<String> {
     ];
     if let Some(database) = &report.database {
         lines.push(format!(
-            "  database  {} rows, {} ({}), complete",
+            "  database  {} rows, {} ({}), complete, from {}",
             show::count(database.rows),
             show::bytes(database.bytes),
-            database.kind
+            database.kind,
+            show::harmless_sentence(&database.source)
         ));
     }
     lines.push(format!(

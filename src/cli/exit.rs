@@ -119,6 +119,14 @@ impl From<OpsError> for Failure {
                 "nothing was committed; see that the disk is plugged in and mounted, and run again: \
                  what was stored so far is not sent twice"
             }
+            OpsError::Source(SourceError::ServerVersion { .. }) => {
+                "nothing was committed; check the address, and that the server runs; its password \
+                 comes from PGPASSWORD, ~/.pgpass or the file that PGPASSFILE names"
+            }
+            OpsError::Source(SourceError::DumpOverdue { .. }) => {
+                "nothing was committed; run the command by hand to see what it waits for, or give it \
+                 longer with --database-timeout"
+            }
             OpsError::Source(_) => "nothing was committed; what was saved before stands",
             OpsError::NoDatabase => {
                 "offsite snapshots shows which ones hold a database; a backup takes one with \

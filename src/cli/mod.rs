@@ -11,6 +11,7 @@ mod cat;
 mod context;
 mod database;
 pub mod demo;
+mod dump_source;
 mod exit;
 mod global;
 mod index;

@@ -19,14 +19,14 @@ mod limits;
 mod metadata;
 mod owners;
 pub mod plain;
-mod postgres;
+pub mod postgres;
 pub mod walk;
 
 use std::path::PathBuf;
 
 pub use anchor::Anchor;
 pub use attributes::Attributes;
-pub use error::{CommandOutput, CommandStatus, SourceError};
+pub use error::{CommandOutput, CommandStatus, Instead, SourceError};
 pub use event::{Event, Found, Kind, Problem, Special};
 pub use limits::Limits;
 pub use metadata::Metadata;

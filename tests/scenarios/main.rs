@@ -20,6 +20,7 @@
 
 mod as_of_a_time;
 mod damaged_pack_names_its_files;
+mod database_by_url;
 mod decoder_without_offsite;
 mod dump_of_a_running_postgres;
 mod dump_that_is_no_good;
@@ -33,6 +34,7 @@ mod immich_folder;
 mod interrupted_and_resumed;
 mod killed_mid_upload;
 mod little_changes_little_is_sent;
+mod newest_dump_of_a_folder;
 mod nothing_readable_in_the_store;
 mod objects;
 mod odd_names_come_back;
@@ -45,3 +47,4 @@ mod tree;
 mod two_backups_at_once;
 mod user;
 mod what_is_in_there;
+mod wrong_folder_was_named;

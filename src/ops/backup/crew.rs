@@ -243,25 +243,36 @@ impl<'c, 'r> Crew<'c, 'r> {
     }
 
     fn take_dump(self, worker: &mut Worker<'_, '_>, source: &DatabaseSource) -> Result<DumpTaken> {
-        let clock = self.run.repository.seams.clock.as_ref();
-        let began = clock.now();
-        let mut dump = Dump::open(source)?;
+        let clock = &self.run.repository.seams.clock;
+        let rules = &self.run.options.source.database_rules;
+        let asked = clock.now();
+        let mut dump = Dump::open_with(source, rules, clock)?;
+        self.pass_on(dump.notices());
         let content = match worker.take_in(&mut dump, Class::Dump, u64::MAX) {
             Ok(content) => Some(content),
             Err(ContentError::Ops(error)) => return Err(error),
             // `finish` knows why.
             Err(ContentError::Source(_)) => None,
         };
+        self.pass_on(dump.notices());
+        let origin = dump.origin().clone();
         let facts = dump.finish()?;
         self.run.judge_dump(&facts)?;
         let content = content.ok_or(OpsError::Stopped)?;
         let (entry, chunks) = entries::dump_entry(&content);
         self.sequence.deliver(0, Outcome::entry(entry, chunks))?;
+        let (began, ended) = origin.made.unwrap_or_else(|| (asked, clock.now()));
         Ok(DumpTaken {
             facts,
+            source: origin.source,
             began,
-            ended: clock.now(),
+            ended,
         })
+    }
+
+    fn pass_on(self, notices: Vec<String>) {
+        let progress = self.run.progress;
+        notices.iter().for_each(|notice| progress.notice(notice));
     }
 }
 

@@ -38,6 +38,9 @@ pub struct Run<'r> {
 /// A dump that was read and judged good.
 pub struct DumpTaken {
     pub facts: DumpFacts,
+    /// Where it came from, in words.
+    pub source: String,
+    /// Of a file: when it was made, which is long before it is read.
     pub began: Timestamp,
     pub ended: Timestamp,
 }
@@ -141,6 +144,7 @@ impl<'r> Run<'r> {
         sequenced: Sequenced,
     ) -> Result<BackupReport> {
         let clock = self.repository.seams.clock.as_ref();
+        let dump_source = dump.as_ref().map(|dump| dump.source.clone());
         let database = dump.map(|dump| record::database(dump.facts, dump.began, dump.ended));
         let record = record::compose(Taken {
             options: self.options,
@@ -168,6 +172,7 @@ impl<'r> Run<'r> {
                 kind: database.kind,
                 bytes: database.bytes,
                 rows: database.rows.total(),
+                source: dump_source.unwrap_or_default(),
             }),
             problems: sequenced.problems,
             problems_total: sequenced.problems_total,

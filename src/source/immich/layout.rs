@@ -8,6 +8,7 @@ use std::path::Path;
 
 use rustix::fs::CWD;
 
+use super::{MARKER, location};
 use crate::source::folder::{names_in, open_folder};
 use crate::source::{Result, Root, SourceError, postgres};
 
@@ -18,9 +19,6 @@ const TAKEN: [(u32, &str); 3] = [(1, "library"), (2, "profile"), (3, "upload")];
 /// The folders that Immich makes again by itself (thumbnails, transcoded videos) or that hold old
 /// dumps, which would only repeat the database.
 const LEFT_OUT: [&str; 3] = ["thumbs", "encoded-video", "backups"];
-
-/// Immich keeps this file in each of its folders and refuses to start without it.
-const MARKER: &str = ".immich";
 
 /// What is taken of an upload location, and what is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,6 +51,7 @@ impl Layout {
             });
         }
         refuse_postgres(location)?;
+        refuse_parent(location)?;
         let mut layout = Self {
             roots: Vec::new(),
             left_out: Vec::new(),
@@ -132,6 +131,18 @@ fn refuse_postgres(folder: &Path) -> Result<()> {
         });
     }
     Ok(())
+}
+
+/// The folder of a compose file often holds the upload location as `library`: taken for Immich's
+/// own folder of that name, it would bring the thumbnails and leave the rest in a wrong place.
+fn refuse_parent(folder: &Path) -> Result<()> {
+    match location::directly_in(folder) {
+        Some(found) if !location::looks_like_one(folder) => Err(SourceError::ImmichBelow {
+            path: folder.into(),
+            found,
+        }),
+        _ => Ok(()),
+    }
 }
 
 /// Looks at a folder and at those directly in it: deep enough for a database folder that was put
@@ -214,6 +225,18 @@ mod tests {
             "{error}"
         );
         assert!(Layout::read(&dir.path().join("absent")).is_err());
+    }
+
+    #[test]
+    fn the_folder_of_the_compose_file_is_refused_with_the_one_that_is_meant() {
+        let dir = location(&["library/upload", "library/thumbs"]);
+        let error = Layout::read(dir.path()).unwrap_err();
+        assert!(matches!(error, SourceError::ImmichBelow { .. }), "{error}");
+        let meant = dir.path().join("library");
+        assert!(error.to_string().contains(&meant.display().to_string()));
+        assert!(Layout::read(&meant).is_ok());
+        let dir = location(&["upload", "library"]);
+        assert!(Layout::read(dir.path()).is_ok());
     }
 
     #[test]
