@@ -9,6 +9,8 @@ mod packs;
 mod publication;
 mod records;
 mod schema;
+mod totals;
+mod versions;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,6 +20,8 @@ use rusqlite::Connection;
 pub use chunks::{ChunkRow, IndexedPack, Place};
 pub use files::{CachedContent, CachedFile, FileStamp};
 pub use packs::KnownPack;
+pub use totals::{ClassTotals, ReferenceTotals};
+pub use versions::{VersionRow, VersionTable};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.
 pub struct Index {

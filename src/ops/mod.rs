@@ -6,7 +6,9 @@
 //! `ls`, `cat` and `database`, `state` what this host keeps, `look` what most verbs begin with.
 
 mod backup;
+mod diff;
 mod error;
+mod find;
 mod init;
 mod look;
 mod pipeline;
@@ -15,17 +17,21 @@ mod read;
 mod rebuild;
 mod restore;
 mod state;
+mod stats;
 mod target;
 mod verify;
 
 pub use backup::{
     BackupOptions, BackupReport, DatabaseReport, SourceChoice, SourceProblem, backup, source_name,
 };
+pub use diff::{Change, Changed, DiffReport, Tally, diff};
 pub use error::{OpsError, Result};
+pub use find::{FindOptions, FindReport, FoundPath, Version, find};
 pub use init::{InitOptions, InitReport, init};
 pub use pipeline::CheckpointRule;
-pub use read::{Opened, cat, database, list_entries};
+pub use read::{Opened, cat, database, has_path, list_entries};
 pub use rebuild::{RebuildReport, rebuild_index};
 pub use restore::{RestoreOptions, RestoreReport, restore};
 pub use state::{SourceLock, StateFolder};
+pub use stats::{RepositoryStats, SnapshotStats, repository_stats, snapshot_stats};
 pub use verify::{Damage, VerifyOptions, VerifyReport, verify};
