@@ -3,6 +3,8 @@
 //! It answers two questions: where does a chunk lie (`chunks`, `packs`), and what did a file hold
 //! when it was last read (`files`). It is a cache: deleting it costs time, never data.
 
+#[cfg(test)]
+mod all_rows;
 mod chunks;
 mod files;
 mod packs;

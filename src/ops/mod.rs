@@ -30,7 +30,7 @@ pub use find::{FindOptions, FindReport, FoundPath, Version, find};
 pub use init::{InitOptions, InitReport, init};
 pub use pipeline::CheckpointRule;
 pub use read::{Opened, cat, database, has_path, list_entries};
-pub use rebuild::{RebuildReport, rebuild_index};
+pub use rebuild::{RebuildReport, rebuild_index, rebuild_index_from_footers};
 pub use restore::{RestoreOptions, RestoreReport, restore};
 pub use state::{SourceLock, StateFolder};
 pub use stats::{RepositoryStats, SnapshotStats, repository_stats, snapshot_stats};

@@ -27,7 +27,9 @@ mod snapshots;
 
 use std::sync::Arc;
 
-pub use catalog::{CatalogFacts, load as load_catalog, salvage};
+pub use catalog::{
+    CatalogFacts, load as load_catalog, load_telling as load_catalog_telling, salvage, take_footer,
+};
 pub use chunk_reader::{ChunkReader, Fetch};
 pub use content::{few_ids, read_content, read_ids, store_ids};
 pub use error::{ObjectProblem, RepositoryError, Result};
