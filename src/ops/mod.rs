@@ -34,4 +34,4 @@ pub use rebuild::{RebuildReport, rebuild_index, rebuild_index_from_footers};
 pub use restore::{RestoreOptions, RestoreReport, restore};
 pub use state::{SourceLock, StateFolder};
 pub use stats::{RepositoryStats, SnapshotStats, repository_stats, snapshot_stats};
-pub use verify::{Damage, VerifyOptions, VerifyReport, verify};
+pub use verify::{Damage, VerifyOptions, VerifyPart, VerifyReport, verify, verify_part};
