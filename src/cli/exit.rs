@@ -174,8 +174,17 @@ impl From<RepositoryError> for Failure {
             }
             RepositoryError::NoRepository { .. } => (
                 NO_REPOSITORY,
-                "check the address, or make one there with offsite init --repo URL; if only the file \
-                 named repository is lost, the recovery kit holds a copy",
+                "check the address, above all what comes after the bucket or the mounted folder, or \
+                 make one there with offsite init --repo URL",
+            ),
+            RepositoryError::NoPlace { .. } => (
+                NO_REPOSITORY,
+                "check the address, and whether the disk is mounted; offsite init --repo URL makes a \
+                 repository in a new folder, but no bucket",
+            ),
+            RepositoryError::HeadLost { .. } => (
+                NO_REPOSITORY,
+                "put it back: the recovery kit holds a copy; the packs were not touched",
             ),
             RepositoryError::NotEmpty { .. } => (
                 FAILED,
@@ -228,7 +237,8 @@ impl From<StoreError> for Failure {
             ),
             ErrorKind::Denied => (
                 FAILED,
-                "a backup needs the rights to put, get and list objects",
+                "check the address; a backup needs the rights to put, get and list objects, in a \
+                 folder to read and write",
             ),
             ErrorKind::NoContainer => (
                 NO_REPOSITORY,

@@ -1,7 +1,6 @@
 //! `offsite restore`
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
@@ -9,6 +8,7 @@ use serde_json::json;
 
 use super::context::{Access, Context};
 use super::exit::{Failure, Result, Status};
+use super::typed_path::understand;
 use super::{output, show, when};
 use crate::format::entry::DATABASE_PATH;
 use crate::ops::{self, Opened, OpsError, RestoreOptions, RestoreReport};
@@ -113,26 +113,18 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> Result {
     let opened = context.look(Access::Reader)?;
     let snapshot = args.choice.choose(context, &opened)?;
-    let path = args
-        .path
-        .as_ref()
-        .map_or(&[] as &[u8], |path| path.as_bytes());
-    let path = path.strip_prefix(b"/").unwrap_or(path);
-    let path = path.strip_suffix(b"/").unwrap_or(path).to_vec();
-    let options = RestoreOptions {
-        target: args.target.clone(),
-        files: !args.database_only,
-        database: !args.files_only && (path.is_empty() || path == DATABASE_PATH),
-        path,
-    };
     let (repository, index) = (&opened.repository, &opened.index);
-    let report = ops::restore(
-        repository,
-        index,
-        &snapshot.record,
-        &options,
-        context.progress.as_ref(),
-    );
+    let typed = args.path.clone().unwrap_or_default();
+    let report = understand(&typed, |path| {
+        let options = RestoreOptions {
+            target: args.target.clone(),
+            files: !args.database_only,
+            database: !args.files_only && (path.is_empty() || path == DATABASE_PATH),
+            path: path.to_vec(),
+        };
+        let progress = context.progress.as_ref();
+        ops::restore(repository, index, &snapshot.record, &options, progress)
+    });
     context.progress.finish();
     let report = report?;
     let status = if report.problems.is_empty() {

@@ -4,6 +4,8 @@
 //! when it was last read (`files`). It is a cache: deleting it costs time, never data. `links` is a table
 //! of one run, kept apart.
 
+#[cfg(test)]
+mod all_rows;
 mod chunks;
 mod files;
 mod links;
@@ -11,6 +13,8 @@ mod packs;
 mod publication;
 mod records;
 mod schema;
+mod totals;
+mod versions;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,6 +25,8 @@ pub use chunks::{ChunkRow, IndexedPack, Place};
 pub use files::{CachedContent, CachedFile, FileStamp};
 pub use links::LinkTable;
 pub use packs::KnownPack;
+pub use totals::{ClassTotals, ReferenceTotals};
+pub use versions::{VersionRow, VersionTable};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.
 pub struct Index {
