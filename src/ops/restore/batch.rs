@@ -16,8 +16,8 @@ use crate::repository::{Ahead, RepositoryError, read_ids};
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// What an entry weighs beside its path and ids.
 const ENTRY_BYTES: usize = 512;
-/// Packs of one file that are fetched ahead: 64 GiB of them at the usual size.
-const PACKS_AHEAD_MAX: usize = 4096;
+/// Chunks of one file whose packs are fetched ahead: 64 GiB at the usual size.
+const IDS_AHEAD_MAX: usize = 64 * 1024;
 /// Threads that fetch ahead. Those that write fetch too, when these come too late.
 const FETCHERS: usize = 2;
 
@@ -45,6 +45,18 @@ impl Batch {
     pub fn take(&mut self) -> Vec<Entry> {
         self.bytes = 0;
         std::mem::take(&mut self.files)
+    }
+}
+
+/// Why no more ids are looked at.
+enum Stop {
+    Enough,
+    Failed(RepositoryError),
+}
+
+impl From<RepositoryError> for Stop {
+    fn from(error: RepositoryError) -> Self {
+        Self::Failed(error)
     }
 }
 
@@ -98,13 +110,17 @@ impl Work<'_> {
         })
     }
 
-    /// Finds the packs of a file. That it is damaged is seen when it is read.
+    /// Finds the packs of a file, or of its beginning: id lists that repeat each other could go on
+    /// for years. That it is damaged is seen when it is read.
     fn locate<'e>(&self, file: &'e Entry) -> Result<Located<'e>> {
         let mut packs: Vec<(ObjectId, u64)> = Vec::new();
-        let mut known = HashSet::new();
-        let read = read_ids::<RepositoryError>(self.chunks, file, &mut |id| {
-            if packs.len() < PACKS_AHEAD_MAX
-                && let Some((pack, bytes)) = self.chunks.pack_of(id)?
+        let (mut known, mut ids) = (HashSet::new(), 0);
+        let read = read_ids::<Stop>(self.chunks, file, &mut |id| {
+            ids += 1;
+            if ids > IDS_AHEAD_MAX {
+                return Err(Stop::Enough);
+            }
+            if let Some((pack, bytes)) = self.chunks.pack_of(id)?
                 && packs.last().is_none_or(|(last, _)| *last != pack)
                 && known.insert(pack)
             {
@@ -113,7 +129,7 @@ impl Work<'_> {
             Ok(())
         });
         match read {
-            Err(error) if !error.is_damage() => Err(error.into()),
+            Err(Stop::Failed(error)) if !error.is_damage() => Err(error.into()),
             _ => Ok(Located { file, packs }),
         }
     }

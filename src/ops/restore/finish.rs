@@ -102,7 +102,10 @@ impl<'w, 'r> Finish<'w, 'r> {
             }
         }
         match entry.entry_type() {
-            EntryType::Folder => self.enter(entry, true),
+            EntryType::Folder => {
+                self.enter(entry, true);
+                return Ok(());
+            }
             EntryType::HardLink => self.second_name(&entry)?,
             _ => {}
         }
