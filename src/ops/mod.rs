@@ -35,7 +35,7 @@ pub use keys::{add_key, remove_key};
 pub use pipeline::CheckpointRule;
 pub use read::{Opened, cat, database, has_path, list_entries};
 pub use rebuild::{RebuildReport, rebuild_index, rebuild_index_from_footers};
-pub use restore::{RestoreOptions, RestoreReport, restore};
+pub use restore::{Overwrite, RestoreOptions, RestoreReport, restore};
 pub use state::{SourceLock, StateFolder, load_writer_key, save_writer_key};
 pub use stats::{RepositoryStats, SnapshotStats, repository_stats, snapshot_stats};
 pub use verify::{Damage, VerifyOptions, VerifyPart, VerifyReport, verify, verify_part};

@@ -27,7 +27,7 @@ pub enum SourceError {
         path: PathBuf,
         source: Option<io::Error>,
     },
-    #[error("the exclude pattern '{pattern}' cannot be used: {reason}")]
+    #[error("the pattern '{pattern}' cannot be used: {reason}")]
     Pattern { pattern: String, reason: String },
     #[error("the file of exclude patterns {} could not be read", .path.display())]
     ExcludeFile { path: PathBuf, source: io::Error },
