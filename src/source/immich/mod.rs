@@ -8,6 +8,8 @@
 mod columns;
 mod databases;
 pub mod layout;
+pub mod mounts;
+pub mod paths;
 pub mod reader;
 pub mod rows;
 mod unescape;
