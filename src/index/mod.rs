@@ -3,6 +3,7 @@
 //! It answers two questions: where does a chunk lie (`chunks`, `packs`), and what did a file hold
 //! when it was last read (`files`). It is a cache: deleting it costs time, never data.
 
+pub mod audit;
 mod chunks;
 mod files;
 mod packs;
@@ -38,7 +39,7 @@ pub enum IndexError {
     Damaged,
 }
 
-type Result<T> = std::result::Result<T, IndexError>;
+type Result<T, E = IndexError> = std::result::Result<T, E>;
 
 impl Index {
     /// Opens or makes the index. One of another schema is replaced, as is one that is no database.

@@ -74,6 +74,7 @@ pub fn compose(taken: Taken<'_>) -> Snapshot {
         audit: Counts::default(),
         problems,
         suspect: None,
+        findings: None,
     }
 }
 
