@@ -7,6 +7,7 @@ use clap::{Parser, Subcommand};
 use super::context::Context;
 use super::exit::Failure;
 use super::global::Global;
+use super::interrupt::INTERRUPTED;
 use super::{
     backup, cat, database, demo, index, init, key, ls, output, restore, snapshots, verify,
 };
@@ -53,6 +54,7 @@ pub fn main() -> ExitCode {
     };
     let json = global.json;
     let context = Context::new(global);
+    let interrupt = context.seams.interrupt.clone();
     let result = match command {
         Command::Init(args) => init::run(&context, &args),
         Command::Backup(args) => backup::run(&context, &args),
@@ -68,6 +70,11 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(status) => status.into(),
+        // Whatever failed after the interrupt failed because of it.
+        Err(mut failure) if interrupt.is_raised() => {
+            failure.code = INTERRUPTED;
+            output::report(&failure, json)
+        }
         Err(failure) => output::report(&failure, json),
     }
 }

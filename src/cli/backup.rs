@@ -1,12 +1,14 @@
 //! `offsite backup`
 
 use std::path::PathBuf;
+use std::time::Duration;
 
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use super::context::{Access, Context, host_name};
 use super::exit::{Failure, Result, Status};
+use super::when::time_span;
 use super::{output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
 use crate::source::database::DatabaseSource;
@@ -45,6 +47,10 @@ pub struct Args {
     /// A label for the snapshot
     #[arg(long, value_name = "T")]
     tag: Vec<String>,
+    /// While much is sent, record every so often what arrived: what follows the last record is sent
+    /// again by a host that lost its state
+    #[arg(long, value_name = "TIME", default_value = "15m", value_parser = time_span)]
+    checkpoint_interval: Duration,
     /// The name of this machine in the snapshot
     #[arg(long, value_name = "H")]
     host: Option<String>,
@@ -93,7 +99,10 @@ pub fn run(context: &Context, args: &Args) -> Result {
         host: args.host.clone().unwrap_or_else(host_name),
         tags: args.tag.clone(),
         accept_shrunk: args.accept_shrunk,
-        checkpoint: CheckpointRule::default(),
+        checkpoint: CheckpointRule {
+            every: args.checkpoint_interval,
+            ..CheckpointRule::default()
+        },
     };
     let (repository, state) = context.repository(Access::Writer)?;
     let _lock = state.lock_source(&ops::source_name(&options))?;

@@ -117,6 +117,21 @@ impl From<OpsError> for Failure {
             OpsError::File { .. } => {
                 "check that the path is right, that it may be written, and that there is room"
             }
+            OpsError::TooManyKeys { .. } => "remove one first with offsite key remove ID",
+            OpsError::NoSuchKey { .. } | OpsError::AmbiguousKey { .. } => {
+                "offsite key list shows them; four letters or more of the id are enough"
+            }
+            OpsError::LastKey => {
+                "add another with offsite key add; or say --even-the-last, and from then on only the \
+                 24 words of the recovery kit open the repository"
+            }
+            OpsError::ForeignWriterKey { .. } => {
+                let hint = "make it on a host of this repository, with offsite key writer --export";
+                return Self::of(error, (KEY, hint));
+            }
+            OpsError::Interrupted => {
+                "what was sent so far is kept; run it again, and it goes on from there"
+            }
             OpsError::Output(_) => "check where standard output leads: its disk may be full",
             _ => "run it again: what was committed is kept",
         };

@@ -14,6 +14,7 @@ mod exit;
 mod global;
 mod index;
 mod init;
+mod interrupt;
 mod key;
 mod ls;
 mod output;

@@ -80,16 +80,38 @@ impl Index {
     /// # Errors
     /// `Sqlite`.
     pub fn remember_files(&self, files: &[CachedFile]) -> Result<()> {
+        self.insert_files("INSERT OR REPLACE", files)
+    }
+
+    /// Remembers, in one transaction, those files of which nothing is known.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn recall_files(&self, files: &[CachedFile]) -> Result<()> {
+        self.insert_files("INSERT OR IGNORE", files)
+    }
+
+    fn insert_files(&self, insert: &str, files: &[CachedFile]) -> Result<()> {
+        let sql = format!(
+            "{insert} INTO files (path, size, modified, changed, inode, sha1, chunks)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+        );
         self.with(|connection| {
             let transaction = connection.transaction()?;
             {
-                let mut insert = transaction.prepare_cached(
-                    "INSERT OR REPLACE INTO files (path, size, modified, changed, inode, sha1, chunks)
-                     VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)",
-                )?;
-                for CachedFile { path, stamp, content } in files {
-                    let joined: Vec<u8> =
-                        content.chunks.iter().flat_map(|id| id.as_bytes()).copied().collect();
+                let mut insert = transaction.prepare_cached(&sql)?;
+                for CachedFile {
+                    path,
+                    stamp,
+                    content,
+                } in files
+                {
+                    let joined: Vec<u8> = content
+                        .chunks
+                        .iter()
+                        .flat_map(|id| id.as_bytes())
+                        .copied()
+                        .collect();
                     insert.execute(params![
                         path,
                         stamp.size,
@@ -102,6 +124,29 @@ impl Index {
                 }
             }
             transaction.commit()
+        })
+    }
+
+    /// Whether everything that the last snapshot of a source held was put into the cache, once.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn is_recalled(&self, source: &[u8]) -> Result<bool> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("SELECT 1 FROM recalled WHERE source = ?")?
+                .exists([source])
+        })
+    }
+
+    /// # Errors
+    /// `Sqlite`.
+    pub fn set_recalled(&self, source: &[u8]) -> Result<()> {
+        self.with(|connection| {
+            connection
+                .prepare_cached("INSERT OR IGNORE INTO recalled (source) VALUES (?)")?
+                .execute([source])
+                .map(|_| ())
         })
     }
 }

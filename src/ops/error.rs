@@ -42,6 +42,18 @@ pub enum OpsError {
     DatabaseNameTaken { name: String },
     #[error("could not write the output")]
     Output(#[source] std::io::Error),
+    #[error("there are {count} passphrases already, and no more are ever tried")]
+    TooManyKeys { count: usize },
+    #[error("there is no passphrase {wanted}")]
+    NoSuchKey { wanted: String },
+    #[error("more than one passphrase has an id that begins with {wanted}")]
+    AmbiguousKey { wanted: String },
+    #[error("this is the last passphrase that opens the repository")]
+    LastKey,
+    #[error("{path} holds the writer key of another repository")]
+    ForeignWriterKey { path: String },
+    #[error("interrupted")]
+    Interrupted,
     /// A thread stopped because another one failed: never the error that a person sees.
     #[error("stopped because another part of the work failed")]
     Stopped,

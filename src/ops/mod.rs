@@ -3,11 +3,12 @@
 //!
 //! `backup` drives `pipeline` (contents to packs to the store); `restore` writes through `target`,
 //! which never leaves the folder it was given; both hand work to threads through `queue`. `read` is
-//! `ls`, `cat` and `database`, `state` what this host keeps, `look` what most verbs begin with.
+//! `ls`, `cat` and `database`, `keys` the passphrases, `state` what this host keeps, `look` what most verbs begin with.
 
 mod backup;
 mod error;
 mod init;
+mod keys;
 mod look;
 mod pipeline;
 mod queue;
@@ -23,9 +24,10 @@ pub use backup::{
 };
 pub use error::{OpsError, Result};
 pub use init::{InitOptions, InitReport, init};
+pub use keys::{add_key, remove_key};
 pub use pipeline::CheckpointRule;
 pub use read::{Opened, cat, database, list_entries};
 pub use rebuild::{RebuildReport, rebuild_index};
 pub use restore::{RestoreOptions, RestoreReport, restore};
-pub use state::{SourceLock, StateFolder};
+pub use state::{SourceLock, StateFolder, load_writer_key, save_writer_key};
 pub use verify::{Damage, VerifyOptions, VerifyReport, verify};

@@ -3,7 +3,7 @@
 //! Writing: `pack_builder` (one pack) < `pack_writer` (the open packs of a run) and
 //! `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader` (footers),
 //! `chunk_reader` (chunks from wherever they lie), `listing_reader`. `record` seals and opens the
-//! small objects, `objects` lists and fetches them, `slots` is the key slots; `catalog` brings the
+//! small objects, `objects` lists and fetches them, `slots` and `slot_list` are the key slots; `catalog` brings the
 //! index level with the store.
 
 mod catalog;
@@ -20,6 +20,7 @@ mod pack_reader;
 mod pack_writer;
 mod record;
 mod segment_writer;
+mod slot_list;
 mod slots;
 mod snapshots;
 
@@ -41,7 +42,8 @@ pub use pack_reader::{
 pub use pack_writer::{PackWriter, Plaintext};
 pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;
-pub use slots::{add_slot, unlock};
+pub use slot_list::{SlotFacts, list_slots};
+pub use slots::{add_slot, check_slot, unlock, unlock_slot};
 pub use snapshots::{SnapshotFilter, StoredSnapshot, load_snapshots, resolve};
 
 use crate::crypto::{ReadKey, WriterKey};

@@ -1,6 +1,8 @@
 //! The threads of a run: one leads (dump, then walk), the workers take files in, the rest upload.
 
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::time::Duration;
 
 use super::files;
 use super::run::{DumpTaken, Run};
@@ -16,6 +18,9 @@ use crate::source::{Event, Kind};
 const TASK_WEIGHT: usize = 16 * 1024;
 /// … and so many bytes of them may wait.
 const TASKS_BYTES_MAX: usize = 4 * 1024 * 1024;
+
+/// How often somebody looks whether the run is to end.
+const INTERRUPT_STEP: Duration = Duration::from_millis(50);
 
 /// The threads of a run and what they share.
 #[derive(Clone, Copy)]
@@ -75,6 +80,9 @@ impl<'c, 'r> Crew<'c, 'r> {
             for _ in 0..threads.transfers.get() {
                 scope.spawn(move || self.guard(queue, || self.pipeline.uploads.run()));
             }
+            // Dropping the sender, however this ends, is the message.
+            let (_over, is_over) = channel();
+            scope.spawn(move || self.watch(queue, &is_over));
             self.guard(queue, || {
                 let led = self.lead(Some(queue))?;
                 queue.close();
@@ -102,6 +110,19 @@ impl<'c, 'r> Crew<'c, 'r> {
                 self.pipeline.fail(error);
                 alarm.ring();
                 None
+            }
+        }
+    }
+
+    /// Wakes everybody when an interrupt comes: they may be waiting for the network, or for each
+    /// other.
+    fn watch(self, queue: &Queue<Work>, is_over: &Receiver<()>) {
+        while let Err(RecvTimeoutError::Timeout) = is_over.recv_timeout(INTERRUPT_STEP) {
+            if self.run.repository.seams.interrupt.is_raised() {
+                self.pipeline.interrupt();
+                self.sequence.stop();
+                queue.abandon();
+                return;
             }
         }
     }

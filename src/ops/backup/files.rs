@@ -18,7 +18,7 @@ use crate::source::{Found, Kind, Metadata};
 
 /// A file that was written to within this time of being read may be written to again without its
 /// times telling so.
-const TRUSTED_AFTER: Duration = Duration::from_secs(3);
+pub const TRUSTED_AFTER: Duration = Duration::from_secs(3);
 
 /// Counts over all threads.
 #[derive(Default)]

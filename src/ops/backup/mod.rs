@@ -4,11 +4,12 @@
 //! the listing. Packs, then segments, then the snapshot record, whose arrival is the commit.
 //!
 //! `run` knows what there was before and commits at the end; `crew` is the threads; `files` takes a
-//! file, `sequence` brings entries into order, `record` composes the snapshot record.
+//! file, `recall` helps a host that lost its state, `sequence` brings entries into order, `record` composes the snapshot record.
 
 mod crew;
 mod files;
 mod options;
+mod recall;
 mod record;
 mod roots;
 mod run;
@@ -22,8 +23,8 @@ use run::Run;
 use sequence::Sequence;
 
 use crate::index::Index;
-use crate::ops::Result;
 use crate::ops::pipeline::{Chunkers, Pipeline};
+use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{ListingWriter, Repository};
 
@@ -49,8 +50,14 @@ pub fn backup(
         chunkers: &chunkers,
         sequence: &sequence,
     };
+    let _heeding = repository.seams.interrupt.heed();
     let worked = crew.work();
     if let Some(failure) = pipeline.take_failure() {
+        if matches!(failure, OpsError::Interrupted) {
+            // A checkpoint: even a host that loses its state then finds again what is stored. If
+            // it cannot be made, the next run of this host makes it.
+            let _ = pipeline.uploads.publish();
+        }
         return Err(failure);
     }
     let (database, sequenced) = worked?;

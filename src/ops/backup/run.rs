@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::files::{FileContext, FileCounts};
 use super::options::{BackupOptions, BackupReport, DatabaseReport};
+use super::recall;
 use super::record::{self, Taken};
 use super::roots;
 use super::sequence::Sequenced;
@@ -55,7 +56,7 @@ impl<'r> Run<'r> {
             clock,
             counts: FileCounts::default(),
         };
-        Ok(Self {
+        let run = Self {
             repository,
             options,
             progress,
@@ -65,7 +66,10 @@ impl<'r> Run<'r> {
             began,
             began_since_boot,
             store_time,
-        })
+        };
+        let parent = run.parent().map(|one| &one.record);
+        recall::files(repository, index, &run.roots, parent, progress)?;
+        Ok(run)
     }
 
     pub fn walk(&self) -> Result<Walk> {

@@ -40,6 +40,7 @@ pub struct Pipeline<'r> {
     bytes_stored: AtomicU64,
     failure: Mutex<Option<OpsError>>,
     stopped: AtomicBool,
+    interrupted: AtomicBool,
 }
 
 impl<'r> Pipeline<'r> {
@@ -58,6 +59,7 @@ impl<'r> Pipeline<'r> {
             bytes_stored: AtomicU64::new(0),
             failure: Mutex::new(None),
             stopped: AtomicBool::new(false),
+            interrupted: AtomicBool::new(false),
         })
     }
 
@@ -75,6 +77,9 @@ impl<'r> Pipeline<'r> {
         plain: &[u8],
         compressor: &mut Compressor,
     ) -> Result<ChunkId> {
+        if self.repository.seams.interrupt.is_raised() {
+            self.interrupt();
+        }
         if self.has_stopped() {
             // Otherwise a thread in the middle of a large file would read it to its end first.
             return Err(OpsError::Stopped);
@@ -134,14 +139,28 @@ impl<'r> Pipeline<'r> {
     pub fn fail(&self, error: OpsError) {
         if !matches!(error, OpsError::Stopped) {
             lock(&self.failure).get_or_insert(error);
+            self.uploads.abandon();
         }
         self.stop();
     }
 
-    /// Makes every thread stop that stores or uploads.
+    /// Stops taking contents in. Packs that are finished still go to the store: somebody wants the
+    /// run to end, but nothing is wrong.
+    pub fn interrupt(&self) {
+        if !self.interrupted.swap(true, Ordering::Relaxed) {
+            lock(&self.failure).get_or_insert(OpsError::Interrupted);
+            self.stop();
+        }
+    }
+
+    /// Makes every thread stop that stores or, unless the run was interrupted, uploads.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
-        self.uploads.abandon();
+        if self.interrupted.load(Ordering::Relaxed) {
+            self.uploads.close();
+        } else {
+            self.uploads.abandon();
+        }
     }
 
     pub fn has_stopped(&self) -> bool {
