@@ -2,7 +2,8 @@
 //!
 //! Writing: `pack_builder` (one pack) < `pack_writer` (the open packs of a run) and
 //! `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader` (footers),
-//! `chunk_reader` (chunks from wherever they lie), `listing_reader`. `record` seals and opens the
+//! `chunk_reader` (chunks from wherever they lie), `listing_reader`, and
+//! `listing_diff` for what differs between two. `record` seals and opens the
 //! small objects, `objects` lists and fetches them, `slots` and `slot_list` are the key slots; `catalog` brings the
 //! index level with the store.
 
@@ -11,6 +12,7 @@ mod chunk_reader;
 mod content;
 mod error;
 mod fixed_frame;
+mod listing_diff;
 mod listing_reader;
 mod listing_writer;
 mod objects;
@@ -30,6 +32,7 @@ pub use catalog::{CatalogFacts, load as load_catalog, salvage};
 pub use chunk_reader::{ChunkReader, Fetch};
 pub use content::{few_ids, read_content, read_ids, store_ids};
 pub use error::{ObjectProblem, RepositoryError, Result};
+pub use listing_diff::{Difference, ListingDiff};
 pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
 pub use objects::{fetch_record, list_objects};
