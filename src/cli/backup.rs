@@ -41,6 +41,12 @@ pub struct Args {
     /// Take a dump that lost more than half of itself since the last good one
     #[arg(long)]
     accept_shrunk: bool,
+    /// Take originals that changed or are gone on a large scale, which else is an alarm
+    #[arg(long)]
+    accept_changes: bool,
+    /// A folder of Immich's container and where it is on this host (may be given several times)
+    #[arg(long, value_name = "CONTAINER=HOST", value_parser = mount)]
+    map: Vec<Mount>,
     /// Leave out what matches; without a slash it is a name at any depth
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
@@ -54,6 +60,18 @@ pub struct Args {
     /// The name of this machine in the snapshot
     #[arg(long, value_name = "H")]
     host: Option<String>,
+}
+
+/// Container folder and host folder.
+type Mount = (Vec<u8>, Vec<u8>);
+
+fn mount(text: &str) -> std::result::Result<Mount, String> {
+    match text.split_once('=') {
+        Some((container, host)) if !container.is_empty() && host.starts_with('/') => {
+            Ok((container.as_bytes().to_vec(), host.as_bytes().to_vec()))
+        }
+        _ => Err("write it as /folder/in/container=/folder/on/this/host".to_owned()),
+    }
 }
 
 impl Args {
@@ -90,6 +108,8 @@ pub fn run(context: &Context, args: &Args) -> Result {
         paths: args.paths.clone(),
         database: args.database()?,
         exclude: args.exclude.clone(),
+        mounts: args.map.clone(),
+        accept_changes: args.accept_changes,
     };
     let current = std::env::current_dir()
         .map_err(|error| Failure::failed(error, "change to a folder that exists"))?;

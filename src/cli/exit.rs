@@ -111,6 +111,14 @@ impl From<OpsError> for Failure {
                 "offsite snapshots shows which ones hold a database; a backup takes one with \
                  --database-command CMD or --database-file FILE"
             }
+            OpsError::OriginalsAbsent { .. } => {
+                "mount the disk that it is on and run again; if it was moved or removed on purpose, \
+                 run it once with --accept-changes"
+            }
+            OpsError::NoAudit => {
+                "backup --immich DIR audits what it saves, if it has the database dump; older \
+                 snapshots may have no audit"
+            }
             OpsError::RootsOverlap { .. } => {
                 "back the two up apart, each with a command of its own"
             }

@@ -40,6 +40,10 @@ pub enum OpsError {
     NotAFile { path: String },
     #[error("the archive holds a file called {name}, where the database dump should go")]
     DatabaseNameTaken { name: String },
+    #[error("{folder} was in the last good snapshot, and now it {what}")]
+    OriginalsAbsent { folder: String, what: &'static str },
+    #[error("the snapshot holds no audit")]
+    NoAudit,
     #[error("could not write the output")]
     Output(#[source] std::io::Error),
     #[error("there are {count} passphrases already, and no more are ever tried")]

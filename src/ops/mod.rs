@@ -5,6 +5,7 @@
 //! which never leaves the folder it was given; both hand work to threads through `queue`. `read` is
 //! `ls`, `cat` and `database`, `keys` the passphrases, `state` what this host keeps, `look` what most verbs begin with.
 
+mod audit;
 mod backup;
 mod error;
 mod init;

@@ -10,6 +10,7 @@ use super::keys::{key_of, place_of};
 use super::noise::is_noise;
 use super::verdict::{Tally, Verdict};
 use crate::format::entry::{DATABASE_ROOT, Entry, EntryType};
+use crate::index::IndexError;
 use crate::index::audit::{AuditTables, Claim, ClaimKind, Leftover, flags};
 use crate::ops::Result;
 
@@ -130,7 +131,7 @@ pub fn judge(
     tally: &mut Tally,
     claim: &Claim,
     found: ([u8; 20], u64),
-) -> Result<()> {
+) -> Result<(), IndexError> {
     let has = |flag| claim.flags & flag != 0;
     if claim.kind != ClaimKind::Asset {
         return Ok(());

@@ -134,6 +134,9 @@ impl<'c, 'r> Crew<'c, 'r> {
         }
         self.pipeline.finish(Class::Files)?;
         let sequenced = self.sequence.finish(led.outcomes)?;
+        if let Some(dump) = &led.dump {
+            self.run.auditing.settle(self.pipeline, dump.began)?;
+        }
         self.pipeline.finish(Class::Metadata)?;
         Ok((led.dump, sequenced))
     }
@@ -248,6 +251,7 @@ impl<'c, 'r> Crew<'c, 'r> {
         };
         let facts = dump.finish()?;
         self.run.judge_dump(&facts)?;
+        self.run.auditing.dump_is_read(self.run.progress)?;
         let content = content.ok_or(OpsError::Stopped)?;
         let (entry, chunks) = files::dump_entry(&content);
         self.sequence.deliver(0, Outcome::entry(entry, chunks))?;

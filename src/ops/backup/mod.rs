@@ -6,6 +6,7 @@
 //! `run` knows what there was before and commits at the end; `crew` is the threads; `files` takes a
 //! file, `recall` helps a host that lost its state, `sequence` brings entries into order, `record` composes the snapshot record.
 
+mod auditing;
 mod crew;
 mod files;
 mod options;
@@ -43,7 +44,7 @@ pub fn backup(
     let pipeline = Pipeline::new(repository, index, options.checkpoint)?;
     let chunkers = Chunkers::new(repository)?;
     let listing = ListingWriter::new(&repository.writer);
-    let sequence = Sequence::new(&pipeline, index, listing)?;
+    let sequence = Sequence::new(&pipeline, index, listing, run.auditing.audit())?;
     let crew = Crew {
         run: &run,
         pipeline: &pipeline,

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::files::{FileContext, FileCounts};
+use super::auditing::Auditing;
 use super::options::{BackupOptions, BackupReport, DatabaseReport};
 use super::recall;
 use super::record::{self, Taken};
@@ -27,6 +28,7 @@ pub struct Run<'r> {
     roots: Vec<Root>,
     snapshots: Vec<StoredSnapshot>,
     pub files: FileContext<'r>,
+    pub auditing: Auditing,
     began: Timestamp,
     began_since_boot: Duration,
     store_time: Timestamp,
@@ -56,6 +58,7 @@ impl<'r> Run<'r> {
             clock,
             counts: FileCounts::default(),
         };
+        let auditing = Auditing::prepare(repository, index, options, &roots, &snapshots)?;
         let run = Self {
             repository,
             options,
@@ -63,6 +66,7 @@ impl<'r> Run<'r> {
             roots,
             snapshots,
             files,
+            auditing,
             began,
             began_since_boot,
             store_time,
@@ -124,6 +128,13 @@ impl<'r> Run<'r> {
         sequenced: Sequenced,
     ) -> Result<BackupReport> {
         let clock = self.repository.seams.clock.as_ref();
+        let (audited, suspect) = self.auditing.conclude(
+            self.repository,
+            self.files.index,
+            &self.snapshots,
+            sequenced.listing,
+            self.progress,
+        )?;
         let database = dump.map(|dump| record::database(dump.facts, dump.began, dump.ended));
         let record = record::compose(Taken {
             options: self.options,
@@ -136,6 +147,8 @@ impl<'r> Run<'r> {
             parent: self.parent().map(|one| one.id),
             database,
             sequenced: &sequenced,
+            audited: &audited,
+            suspect: suspect.clone(),
             counts: &self.files.counts,
             totals: pipeline.totals(),
         });
@@ -152,6 +165,9 @@ impl<'r> Run<'r> {
                 bytes: database.bytes,
                 rows: database.rows.total(),
             }),
+            audit: record.audit.0,
+            gravest: audited.gravest,
+            suspect,
             problems: sequenced.problems,
             problems_total: sequenced.problems_total,
             duration: clock.since_boot().saturating_sub(self.began_since_boot),

@@ -11,6 +11,7 @@ use crate::format::listing::{CUT_BYTES_MIN, Problem, append_problem, begin_probl
 use crate::format::pack::Class;
 use crate::id::ChunkId;
 use crate::index::{CachedFile, Index};
+use crate::ops::audit::Audit;
 use crate::ops::pipeline::Pipeline;
 use crate::ops::{OpsError, Result};
 use crate::repository::{ListingWriter, store_ids};
@@ -87,6 +88,7 @@ pub struct Sequenced {
 pub struct Sequence<'p, 'r> {
     pipeline: &'p Pipeline<'r>,
     index: &'r Index,
+    audit: Option<&'p Audit>,
     state: Mutex<State>,
     turn: Condvar,
 }
@@ -111,6 +113,7 @@ impl<'p, 'r> Sequence<'p, 'r> {
         pipeline: &'p Pipeline<'r>,
         index: &'r Index,
         listing: ListingWriter,
+        audit: Option<&'p Audit>,
     ) -> Result<Self> {
         let compressor = Compressor::new().map_err(|error| OpsError::Seal(error.into()))?;
         let state = State {
@@ -127,6 +130,7 @@ impl<'p, 'r> Sequence<'p, 'r> {
         Ok(Self {
             pipeline,
             index,
+            audit,
             state: Mutex::new(state),
             turn: Condvar::new(),
         })
@@ -179,6 +183,15 @@ impl<'p, 'r> Sequence<'p, 'r> {
             problem,
             remember,
         } = outcome;
+        if let Some(audit) = self.audit {
+            match (&entry, &problem) {
+                (Some((entry, _)), _) => audit.entry(entry)?,
+                (None, Some(problem)) => {
+                    audit.unreadable(problem.root, &problem.path, &problem.error)?;
+                }
+                (None, None) => {}
+            }
+        }
         if let Some((mut entry, ids)) = entry {
             let State {
                 listing,
