@@ -83,6 +83,8 @@ pub enum SourceError {
     },
     #[error("the database dump was not read to its end, so nothing can be said about it")]
     DumpNotRead,
+    #[error("the rows of the database dump could not be kept to hold them against the photos")]
+    DumpRows { source: io::Error },
     #[error("{fault}")]
     Dump {
         fault: DumpFault,

@@ -2,9 +2,10 @@
 //!
 //! [`DatabaseSource`] says where it comes from; [`Dump`] gives its bytes as they will be stored and
 //! knows at the end whether they are a whole dump. Bytes flow through `child` (a command), then
-//! `decompress`, then [`gate`], which reads along; `quotes`, `copy` and `history` are parts of the
-//! gate. [`shrinkage`] holds a dump against the last good one.
+//! `decompress`, then [`gate`], which reads along and lets a [`RowObserver`] see the rows it wants;
+//! `quotes`, `copy`, `block` and `history` are parts of the gate. [`shrinkage`] holds a dump against the last good one.
 
+mod block;
 mod child;
 mod copy;
 mod decompress;
@@ -14,6 +15,7 @@ mod facts;
 mod fault;
 pub mod gate;
 mod history;
+mod observer;
 mod quotes;
 mod recognise;
 pub mod shrinkage;
@@ -21,11 +23,13 @@ mod tally;
 
 use std::path::PathBuf;
 
+pub use copy::CopyTable;
 pub use decompress::Compression;
 pub use dump::Dump;
 pub use facts::{DumpFacts, DumpKind};
 pub use fault::DumpFault;
-pub use gate::Gate;
+pub use gate::{Gate, GateError};
+pub use observer::{OBSERVED_ROW_BYTES_MAX, RowObserver};
 
 /// Where a dump comes from. Each may be plain, gzip or zstd.
 #[derive(Debug, Clone, PartialEq, Eq)]

@@ -1,8 +1,16 @@
 //! What is particular to Immich among the sources: where it keeps its originals, and what its
 //! tables say of them.
+//!
+//! [`layout`] finds the folders. [`reader`] finds the [`rows`] in a dump while it streams by;
+//! `columns`, `unescape` and `databases` are parts of it. [`paths`] tells where in a snapshot a path
+//! of a row lies, with the help of [`mounts`].
 
+mod columns;
+mod databases;
 pub mod layout;
+pub mod reader;
 pub mod rows;
+mod unescape;
 
 /// The folders of an upload location. Immich wants a marker file `.immich` in each, or it does not
 /// start.
