@@ -10,7 +10,7 @@ use crate::compress::Compressor;
 use crate::format::pack::Class;
 use crate::id::ChunkId;
 use crate::index::Index;
-use crate::ops::audit::{Audit, Audited, Known, Places, changes_of, refuse_absent};
+use crate::ops::audit::{Audit, Audited, Known, Places, Sink, changes_of, refuse_absent};
 use crate::ops::error::{shown, with_causes};
 use crate::ops::pipeline::Pipeline;
 use crate::ops::{OpsError, Result};
@@ -18,6 +18,7 @@ use crate::progress::Progress;
 use crate::repository::{Repository, StoredSnapshot};
 use crate::seams::Timestamp;
 use crate::source::Root;
+use crate::source::immich::reader::{Reader, Summary};
 
 /// What a run audits, if it does.
 pub struct Auditing {
@@ -72,6 +73,11 @@ impl Auditing {
         self.audit.as_ref()
     }
 
+    /// Reads the rows for the audit, if there is one.
+    pub fn reader(&self) -> Option<Reader<Sink>> {
+        self.audit.as_ref().map(|audit| Reader::new(audit.sink()))
+    }
+
     fn known<'k>(&self, snapshots: &'k [StoredSnapshot]) -> Known<'k> {
         match &self.location {
             Some(location) => {
@@ -86,10 +92,17 @@ impl Auditing {
     ///
     /// # Errors
     /// `Index`.
-    pub fn dump_is_read(&self, progress: &dyn Progress) -> Result<()> {
+    pub fn dump_is_read(&self, read: Option<Summary>, progress: &dyn Progress) -> Result<()> {
         let Some(audit) = &self.audit else {
             return Ok(());
         };
+        let unreadable = read.map_or(0, |read| read.assets_unreadable);
+        if unreadable > 0 {
+            progress.notice(&format!(
+                "{unreadable} rows of the table of assets could not be read: nothing is said of \
+                 their files"
+            ));
+        }
         progress.stage("Sorting the rows of the database", None);
         for path in audit.place_rows(self.places.clone())? {
             let path = shown(&path);

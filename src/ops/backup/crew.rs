@@ -242,7 +242,9 @@ impl<'c, 'r> Crew<'c, 'r> {
     fn take_dump(self, worker: &mut Worker<'_, '_>, source: &DatabaseSource) -> Result<DumpTaken> {
         let clock = self.run.repository.seams.clock.as_ref();
         let began = clock.now();
-        let mut dump = Dump::open(source)?;
+        let mut reader = self.run.auditing.reader();
+        let observer = reader.as_mut().map(|reader| Box::new(reader) as Box<_>);
+        let mut dump = Dump::open_observed(source, observer)?;
         let content = match worker.take_in(&mut dump, Class::Dump, u64::MAX) {
             Ok(content) => Some(content),
             Err(ContentError::Ops(error)) => return Err(error),
@@ -251,7 +253,8 @@ impl<'c, 'r> Crew<'c, 'r> {
         };
         let facts = dump.finish()?;
         self.run.judge_dump(&facts)?;
-        self.run.auditing.dump_is_read(self.run.progress)?;
+        let read = reader.map(|reader| reader.summary());
+        self.run.auditing.dump_is_read(read, self.run.progress)?;
         let content = content.ok_or(OpsError::Stopped)?;
         let (entry, chunks) = files::dump_entry(&content);
         self.sequence.deliver(0, Outcome::entry(entry, chunks))?;
