@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use super::context::{Access, Context, host_name};
 use super::exit::{Failure, Result, Status};
 use super::when::time_span;
-use super::{output, show};
+use super::{audit_text, output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
 use crate::source::database::DatabaseSource;
 use crate::store::open::StoreUrl;
@@ -145,6 +145,14 @@ pub fn run(context: &Context, args: &Args) -> Result {
             );
         }
     }
+    if let Some(reason) = &report.suspect {
+        let reason = show::harmless_sentence(reason);
+        eprintln!(
+            "the snapshot is suspect: {reason}; if that is right, such as after moving the library, \
+             run it once with --accept-changes"
+        );
+        return Ok(Status::Suspect);
+    }
     Ok(if report.problems_total > 0 {
         Status::SomeUnreadable
     } else {
@@ -201,7 +209,8 @@ fn as_json(report: &BackupReport) -> Value {
         "database": report.database.as_ref().map(|database| json!({
             "kind": database.kind, "bytes": database.bytes, "rows": database.rows, "complete": true,
         })),
-        "audit": {},
+        "audit": report.audit,
+        "suspect": report.suspect,
         "problems": problems,
         "problems_total": report.problems_total,
         "duration_seconds": report.duration.as_secs_f64(),
@@ -236,6 +245,7 @@ fn summary(report: &BackupReport, url: &str) -> Vec<String> {
             database.kind
         ));
     }
+    lines.extend(audit_lines(report));
     lines.push(format!(
         "  contents  {}, of which {} were new",
         show::bytes(figures.bytes),
@@ -266,4 +276,20 @@ fn summary(report: &BackupReport, url: &str) -> Vec<String> {
         }
     }
     lines
+}
+
+/// What the audit came to, and the first of what is missing or altered.
+fn audit_lines(report: &BackupReport) -> Vec<String> {
+    let Some(line) = audit_text::in_one_line(&report.audit) else {
+        return Vec::new();
+    };
+    let ink = show::ink_for_stdout();
+    let line = format!("  audit     {line}");
+    let Some((verdict, path)) = report.gravest.first() else {
+        return vec![line];
+    };
+    let name = verdict.name().replace('_', " ");
+    let path = show::harmless(path);
+    let more = ink.warn(&format!("            {name}: {path} (offsite audit shows all)"));
+    vec![ink.warn(&line), more]
 }

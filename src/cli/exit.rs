@@ -18,6 +18,10 @@ pub enum Status {
     SomeUnreadable,
     /// Damage was found, or a restore is not complete.
     Damage,
+    /// The audit found rows whose original is missing or altered.
+    Unproven,
+    /// The snapshot is saved, and must not be taken for a replacement of older ones.
+    Suspect,
 }
 
 impl Status {
@@ -26,6 +30,8 @@ impl Status {
             Self::Done => 0,
             Self::SomeUnreadable => 3,
             Self::Damage => 4,
+            Self::Unproven => 5,
+            Self::Suspect => 8,
         }
     }
 }

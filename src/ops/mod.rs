@@ -20,6 +20,7 @@ mod state;
 mod target;
 mod verify;
 
+pub use audit::{AuditReport, History, ReportedFinding, Verdict, audit};
 pub use backup::{
     BackupOptions, BackupReport, DatabaseReport, SourceChoice, SourceProblem, backup, source_name,
 };

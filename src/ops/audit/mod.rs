@@ -37,6 +37,7 @@ use crate::index::audit::{AuditTables, ClaimKind, Loss, flags};
 use crate::seams::Timestamp;
 
 pub use alarm::{Known, changes_of, refuse_absent};
+pub use history::History;
 pub use lists::Audited;
 pub use places::{Place, Places};
 pub use show::{AuditReport, ReportedFinding, audit};
