@@ -23,6 +23,7 @@ mod damaged_pack_names_its_files;
 mod decoder_without_offsite;
 mod dump_of_a_running_postgres;
 mod dump_that_is_no_good;
+mod every_row_has_its_file;
 mod exit_codes_and_hints;
 mod fifty_photos_with_new_headers;
 #[path = "../harness/mod.rs"]
