@@ -93,9 +93,14 @@ pub enum SourceError {
     },
 
     #[error(
-        "the database dump holds no photos table of Immich (asset or assets): perhaps it is of \
-         another database{}",
-        if *.inserts { ", or made with --inserts, which this cannot look into" } else { "" }
+        "{}",
+        if *.inserts {
+            "the database dump was made with INSERT statements (--inserts, --column-inserts or \
+             --rows-per-insert), whose rows cannot be held against the photos: make it without"
+        } else {
+            "the database dump holds no photos table of Immich (asset or assets): perhaps it is of \
+             another database"
+        }
     )]
     NoImmichTables { inserts: bool },
     #[error(

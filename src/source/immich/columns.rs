@@ -61,7 +61,7 @@ impl Kind {
     /// The wanted columns, in the order of the fields that a [`Picker`] gives.
     const fn columns(self) -> &'static [&'static str] {
         match self {
-            Self::Asset => &asset::COLUMNS,
+            Self::Asset => &ASSET_COLUMNS,
             Self::File => &["assetId", "type", "path"],
             Self::Exif => &["assetId", "fileSizeInByte"],
             Self::User => &["id", "name", "profileImagePath"],
@@ -72,27 +72,26 @@ impl Kind {
     }
 }
 
-/// Places of the fields of an asset.
-pub(super) mod asset {
-    pub(in crate::source::immich) const COLUMNS: [&str; 14] = [
-        "id",
-        "ownerId",
-        "libraryId",
-        "originalPath",
-        "checksum",
-        "checksumAlgorithm",
-        "isExternal",
-        "isOffline",
-        "status",
-        "deletedAt",
-        "sidecarPath",
-        // Files that Immich makes, in columns of their own until they got their table.
-        "encodedVideoPath",
-        "previewPath",
-        "thumbnailPath",
-    ];
-    pub(in crate::source::immich) const GENERATED: std::ops::Range<usize> = 11..14;
-}
+const ASSET_COLUMNS: [&str; 14] = [
+    "id",
+    "ownerId",
+    "libraryId",
+    "originalPath",
+    "checksum",
+    "checksumAlgorithm",
+    "isExternal",
+    "isOffline",
+    "status",
+    "deletedAt",
+    "sidecarPath",
+    "encodedVideoPath",
+    "previewPath",
+    "thumbnailPath",
+];
+
+/// Among the fields of an asset, files that Immich makes: in columns of their own until they got
+/// their table.
+pub(super) const GENERATED_PLACES: std::ops::Range<usize> = 11..14;
 
 /// A field with COPY's escapes; `None` for NULL and for a column that is not there.
 pub(super) type Field<'r> = Option<&'r [u8]>;

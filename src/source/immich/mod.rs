@@ -2,12 +2,15 @@
 //! tables say of them.
 //!
 //! [`layout`] finds the folders. [`reader`] finds the [`rows`] in a dump while it streams by;
-//! `columns`, `unescape` and `databases` are parts of it. [`paths`] tells where in a snapshot a path
+//! `columns`, `unescape`, `interpret` and `databases` are parts of it. [`paths`] tells where in a snapshot a path
 //! of a row lies, with the help of [`mounts`].
 
 mod columns;
 mod databases;
+mod interpret;
 pub mod layout;
+pub mod mounts;
+pub mod paths;
 pub mod reader;
 pub mod rows;
 mod unescape;

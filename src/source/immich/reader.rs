@@ -1,19 +1,20 @@
 //! Finds the rows of Immich's tables in a dump while the gate goes through it, and gives them to a
 //! [`RowSink`].
 //!
-//! The gate shows whole rows of the tables that [`columns`](super::columns) knows; here their fields
-//! become [`Row`]s. A row that makes no sense is counted and passed over: what Immich's own database
-//! let in must not keep anybody from a backup. Which database of a cluster counts is settled by
-//! [`databases`](super::databases).
+//! The gate shows whole rows of the tables that `columns` knows, and `interpret` makes [`Row`]s of
+//! them. A row that makes no sense is counted and passed over: what Immich's own database let in must
+//! not keep anybody from a backup. Which database of a cluster counts is settled by `databases`.
 
-use std::borrow::Cow;
 use std::io;
 
-use super::columns::{Field, Kind, Picker, asset};
+use super::columns::{Kind, Picker};
 use super::databases::{Databases, Verdict};
-use super::rows::{Asset, AssetFile, Checksum, FileKind, Row, RowSink, Status, User, Uuid};
-use super::unescape::{boolean, bytea, copy_text, hex_sha1, text_array, uuid};
+use super::interpret;
+use super::paths;
+use super::rows::{Row, RowSink};
 use crate::source::database::{CopyTable, RowObserver};
+
+const IMPORT_PATHS_MAX: usize = 10_000;
 
 /// How Immich names its tables.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -43,6 +44,49 @@ pub struct Summary {
     pub databases_with_assets: u32,
     /// Rows of assets of those that were not chosen.
     pub assets_elsewhere: u64,
+    /// What the database tells of itself.
+    pub media_location: Option<Vec<u8>>,
+    /// A path that is not of an external library begins with `upload/`.
+    pub has_relative_paths: bool,
+    /// Import paths of external libraries, up to 10,000.
+    pub import_paths: Vec<Vec<u8>>,
+}
+
+impl Summary {
+    /// The media location, told or assumed.
+    pub fn media_location(&self) -> &[u8] {
+        paths::media_location(self.media_location.as_deref(), self.has_relative_paths)
+    }
+}
+
+/// Hands rows on, and notes in passing what the path map will need.
+struct Noting<'a, S> {
+    sink: &'a mut S,
+    summary: &'a mut Summary,
+}
+
+impl<S: RowSink> RowSink for Noting<'_, S> {
+    fn row(&mut self, row: Row<'_>) -> io::Result<()> {
+        match row {
+            Row::Asset(asset) => {
+                self.summary.has_relative_paths |=
+                    !asset.is_external && asset.path.starts_with(b"upload/");
+            }
+            Row::User(user) => {
+                self.summary.has_relative_paths |= user.profile_image.starts_with(b"upload/");
+            }
+            Row::MediaLocation(location) => self.summary.media_location = Some(location.to_vec()),
+            Row::ImportPath { path, .. } if self.summary.import_paths.len() < IMPORT_PATHS_MAX => {
+                self.summary.import_paths.push(path.to_vec());
+            }
+            _ => {}
+        }
+        self.sink.row(row)
+    }
+
+    fn start_over(&mut self) -> io::Result<()> {
+        self.sink.start_over()
+    }
 }
 
 /// Reads along. Give it to [`Dump::open_observed`](crate::source::database::Dump::open_observed) as
@@ -143,21 +187,22 @@ impl<S: RowSink> RowObserver for Reader<S> {
             self.unreadable(kind);
             return Ok(());
         };
-        let sink = &mut self.sink;
+        let mut sink = Noting {
+            sink: &mut self.sink,
+            summary: &mut self.current,
+        };
         let read = match kind {
-            Kind::Asset => match asset_row(&fields, sink)? {
-                Some(status_is_known) => {
-                    self.current.assets_of_unknown_status += u64::from(!status_is_known);
-                    Some(())
-                }
-                None => None,
-            },
-            Kind::File => file_row(&fields, sink)?,
-            Kind::Exif => exif_row(&fields, sink)?,
-            Kind::User => user_row(&fields, sink)?,
-            Kind::Library => library_row(&fields, sink)?,
-            Kind::Metadata => metadata_row(&fields, sink)?,
-            Kind::Move => move_row(&fields, sink)?,
+            Kind::Asset => {
+                let known = interpret::asset(&fields, &mut sink)?;
+                self.current.assets_of_unknown_status += u64::from(known == Some(false));
+                known.map(|_| ())
+            }
+            Kind::File => interpret::file(&fields, &mut sink)?,
+            Kind::Exif => interpret::exif(&fields, &mut sink)?,
+            Kind::User => interpret::user(&fields, &mut sink)?,
+            Kind::Library => interpret::library(&fields, &mut sink)?,
+            Kind::Metadata => interpret::metadata(&fields, &mut sink)?,
+            Kind::Move => interpret::unfinished_move(&fields, &mut sink)?,
         };
         if read.is_none() {
             self.unreadable(kind);
@@ -184,201 +229,6 @@ impl<S: RowSink> RowObserver for Reader<S> {
     fn dump_ends(&mut self) -> io::Result<()> {
         self.database_ends()
     }
-}
-
-/// `None`: the row makes no sense, and the sink got nothing of it.
-type Read<T = ()> = io::Result<Option<T>>;
-
-/// A path as text: Postgres lets no NUL into one, and no file has one in its name.
-fn path(field: &[u8]) -> Option<Cow<'_, [u8]>> {
-    let path = copy_text(field);
-    (!path.contains(&0)).then_some(path)
-}
-
-/// Gives the asset, then the files that stand in columns of its row. Whether its status is known.
-fn asset_row(fields: &[Field<'_>], sink: &mut impl RowSink) -> Read<bool> {
-    let [
-        id,
-        owner,
-        library,
-        original,
-        checksum,
-        algorithm,
-        external,
-        offline,
-        status,
-        deleted,
-        sidecar,
-        ..,
-    ] = fields
-    else {
-        return Ok(None);
-    };
-    let flag = |field: &Field<'_>| field.map_or(Some(false), boolean);
-    let ids = (|| Some((id.and_then(uuid)?, owner.and_then(uuid)?)))();
-    let library = match library {
-        Some(library) => uuid(library).map(Some),
-        None => Some(None),
-    };
-    let (Some((id, owner)), Some(library), Some(original), Some(is_external), Some(is_offline)) = (
-        ids,
-        library,
-        original.and_then(path),
-        flag(external),
-        flag(offline),
-    ) else {
-        return Ok(None);
-    };
-    let bytes;
-    let checksum = match (algorithm, checksum.and_then(hex_sha1)) {
-        (Some(b"sha1-path"), _) => Checksum::Path,
-        (None, _) if is_external => Checksum::Path,
-        (None | Some(b"sha1"), Some(sha1)) => Checksum::Content(sha1),
-        (algorithm, _) => {
-            let Some(decoded) = checksum.map_or(Some(Vec::new()), bytea) else {
-                return Ok(None);
-            };
-            bytes = decoded;
-            match <[u8; 20]>::try_from(bytes.as_slice()) {
-                Ok(sha1) if matches!(algorithm, None | Some(b"sha1")) => Checksum::Content(sha1),
-                _ => Checksum::Unknown(&bytes),
-            }
-        }
-    };
-    let (status, is_known) = match status {
-        // Before there was a status, a date of deletion meant the trash.
-        None if deleted.is_some() => (Status::Trashed, true),
-        None | Some(b"active") => (Status::Active, true),
-        Some(b"trashed") => (Status::Trashed, true),
-        Some(b"deleted") => (Status::Deleted, true),
-        Some(_) => (Status::Active, false),
-    };
-    sink.row(Row::Asset(Asset {
-        id,
-        owner,
-        library,
-        path: &original,
-        checksum,
-        is_external,
-        is_offline,
-        status,
-    }))?;
-    file_of_column(id, FileKind::Sidecar, *sidecar, sink)?;
-    for field in fields.get(asset::GENERATED).unwrap_or_default() {
-        file_of_column(id, FileKind::Generated, *field, sink)?;
-    }
-    Ok(Some(is_known))
-}
-
-/// An empty path says, as NULL does, that there is no such file.
-fn file_of_column(
-    asset: Uuid,
-    kind: FileKind,
-    field: Field<'_>,
-    sink: &mut impl RowSink,
-) -> io::Result<()> {
-    match field.and_then(path) {
-        Some(path) if !path.is_empty() => sink.row(Row::File(AssetFile {
-            asset,
-            kind,
-            path: &path,
-        })),
-        _ => Ok(()),
-    }
-}
-
-fn file_row(fields: &[Field<'_>], sink: &mut impl RowSink) -> Read {
-    let [Some(asset), kind, Some(file), ..] = fields else {
-        return Ok(None);
-    };
-    let (Some(asset), Some(path)) = (uuid(asset), path(file)) else {
-        return Ok(None);
-    };
-    // Every other kind, one that is not known too, Immich makes from the original.
-    let kind = match kind {
-        Some(b"sidecar") => FileKind::Sidecar,
-        _ => FileKind::Generated,
-    };
-    let path = &path;
-    sink.row(Row::File(AssetFile { asset, kind, path }))?;
-    Ok(Some(()))
-}
-
-fn exif_row(fields: &[Field<'_>], sink: &mut impl RowSink) -> Read {
-    let [Some(asset), size, ..] = fields else {
-        return Ok(None);
-    };
-    let Some(size) = size else {
-        return Ok(Some(()));
-    };
-    let bytes = std::str::from_utf8(size)
-        .ok()
-        .and_then(|text| text.parse().ok());
-    let (Some(asset), Some(bytes)) = (uuid(asset), bytes) else {
-        return Ok(None);
-    };
-    sink.row(Row::Size { asset, bytes })?;
-    Ok(Some(()))
-}
-
-fn user_row(fields: &[Field<'_>], sink: &mut impl RowSink) -> Read {
-    let [Some(id), name, image, ..] = fields else {
-        return Ok(None);
-    };
-    let (Some(id), Some(profile_image)) = (uuid(id), path(image.unwrap_or_default())) else {
-        return Ok(None);
-    };
-    let (name, profile_image) = (&copy_text(name.unwrap_or_default()), &profile_image);
-    sink.row(Row::User(User {
-        id,
-        name,
-        profile_image,
-    }))?;
-    Ok(Some(()))
-}
-
-fn library_row(fields: &[Field<'_>], sink: &mut impl RowSink) -> Read {
-    let [Some(library), paths, ..] = fields else {
-        return Ok(None);
-    };
-    let paths = text_array(&copy_text(paths.unwrap_or(b"{}")));
-    let (Some(library), Some(paths)) = (uuid(library), paths) else {
-        return Ok(None);
-    };
-    for path in &paths {
-        sink.row(Row::ImportPath { library, path })?;
-    }
-    Ok(Some(()))
-}
-
-fn metadata_row(fields: &[Field<'_>], sink: &mut impl RowSink) -> Read {
-    let [Some(b"MediaLocation"), value, ..] = fields else {
-        return Ok(Some(()));
-    };
-    let value = copy_text(value.unwrap_or_default());
-    let value = serde_json::from_slice::<serde_json::Value>(&value).ok();
-    let location = value
-        .as_ref()
-        .and_then(|value| value.get("location")?.as_str());
-    let Some(location) = location else {
-        return Ok(None);
-    };
-    sink.row(Row::MediaLocation(location.as_bytes()))?;
-    Ok(Some(()))
-}
-
-fn move_row(fields: &[Field<'_>], sink: &mut impl RowSink) -> Read {
-    let [Some(old), Some(new), ..] = fields else {
-        return Ok(None);
-    };
-    let (Some(old), Some(new)) = (path(old), path(new)) else {
-        return Ok(None);
-    };
-    sink.row(Row::Move {
-        old: &old,
-        new: &new,
-    })?;
-    Ok(Some(()))
 }
 
 #[cfg(test)]
