@@ -12,6 +12,8 @@ use super::when::time_span;
 use super::{audit_text, output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
 use crate::source::database::DatabaseSource;
+use crate::source::immich::mounts::given::mount;
+use crate::source::immich::mounts::{self, Mount};
 use crate::store::open::StoreUrl;
 
 /// Make a snapshot of the database dump and the photos, bound together
@@ -47,6 +49,9 @@ pub struct Args {
     /// A folder of Immich's container and where it is on this host (may be given several times)
     #[arg(long, value_name = "CONTAINER=HOST", value_parser = mount)]
     map: Vec<Mount>,
+    /// What Immich's container sees: the answer of docker inspect, or the compose file
+    #[arg(long, value_name = "FILE")]
+    mounts_from: Option<PathBuf>,
     /// Leave out what matches; without a slash it is a name at any depth
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
@@ -62,19 +67,20 @@ pub struct Args {
     host: Option<String>,
 }
 
-/// Container folder and host folder.
-type Mount = (Vec<u8>, Vec<u8>);
-
-fn mount(text: &str) -> std::result::Result<Mount, String> {
-    match text.split_once('=') {
-        Some((container, host)) if !container.is_empty() && host.starts_with('/') => {
-            Ok((container.as_bytes().to_vec(), host.as_bytes().to_vec()))
-        }
-        _ => Err("write it as /folder/in/container=/folder/on/this/host".to_owned()),
-    }
-}
-
 impl Args {
+    /// What a person said goes before what a file says.
+    fn mounts(&self) -> std::result::Result<Vec<Mount>, Failure> {
+        let mut mounts = self.map.clone();
+        if let Some(file) = &self.mounts_from {
+            let hint = "give the answer of docker inspect immich_server, or say \
+                        --map CONTAINER=HOST for each folder";
+            let told = mounts::from_file(file).map_err(|error| Failure::failed(error, hint))?;
+            let is_new = |one: &Mount| self.map.iter().all(|map| map.container != one.container);
+            mounts.extend(told.into_iter().filter(is_new));
+        }
+        Ok(mounts)
+    }
+
     fn database(&self) -> std::result::Result<Option<DatabaseSource>, Failure> {
         if let Some(command) = &self.database_command {
             return Ok(Some(DatabaseSource::Command(command.clone())));
@@ -108,7 +114,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
         paths: args.paths.clone(),
         database: args.database()?,
         exclude: args.exclude.clone(),
-        mounts: args.map.clone(),
+        mounts: args.mounts()?,
         accept_changes: args.accept_changes,
     };
     let current = std::env::current_dir()

@@ -1,7 +1,7 @@
 //! The audit: every asset row of the dump held against the files of the same snapshot, while both
 //! pass by.
 //!
-//! [`Audit`] takes the rows in while the dump is read ([`Audit::sink`]), finds out through [`Places`]
+//! [`Audit`] takes the rows in while the dump is read ([`Audit::sink`]), finds out through `places`
 //! where each should lie, and puts them in the order of the listing; then it takes the entries in as
 //! the listing does (`join`), and settles at the end what did not fit (`settle`). `lists` keeps the
 //! findings in the snapshot and reads them again, `history` says since when a file has been so,
@@ -27,6 +27,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use join::Join;
 use keys::key_of;
+use places::{Place, Places};
 use settle::{Settling, reason_outside};
 use verdict::Tally;
 
@@ -39,7 +40,7 @@ use crate::seams::Timestamp;
 pub use alarm::{Known, changes_of, refuse_absent};
 pub use history::History;
 pub use lists::Audited;
-pub use places::{Place, Places};
+pub use places::Known as KnownPlaces;
 pub use show::{AuditReport, ReportedFinding, audit};
 pub use sink::Sink;
 pub use verdict::Verdict;
@@ -85,7 +86,7 @@ impl Audit {
     ///
     /// # Errors
     /// `Index`.
-    pub fn place_rows(&self, mut places: Places) -> Result<Vec<Vec<u8>>> {
+    pub fn place_rows(&self, known: &KnownPlaces) -> Result<Vec<Vec<u8>>> {
         let mut state = self.lock();
         let State {
             tables,
@@ -93,7 +94,9 @@ impl Audit {
             left_out,
             ..
         } = &mut *state;
-        places.learn(tables.media_location()?, tables.has_relative_paths());
+        let told = tables.media_location()?;
+        let imported = tables.import_paths()?;
+        let places = known.places(told.as_deref(), tables.has_relative_paths(), &imported);
         join.managed.extend(1..=IMMICH_ROOT_MAX);
         let placing = Placing {
             tables,
@@ -118,7 +121,7 @@ impl Audit {
         })?;
         tables.sort_claims()?;
         join.ready = true;
-        for path in tables.import_paths()? {
+        for path in imported {
             let probe = [path.as_slice(), b"/x"].concat();
             if !matches!(places.find(&probe, true), Place::Archived { .. }) {
                 left_out.insert(path);
@@ -213,7 +216,7 @@ impl Placing<'_> {
                 self.tables.add_claim(&key, kind, row, flags, sha1)?;
                 return Ok(Some(root));
             }
-            Place::Outside { derived, .. } => (derived, true),
+            Place::Outside { derived } => (derived, true),
             Place::Nowhere => (false, false),
         };
         if kind != ClaimKind::Generated {

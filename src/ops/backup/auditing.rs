@@ -10,7 +10,7 @@ use crate::compress::Compressor;
 use crate::format::pack::Class;
 use crate::id::ChunkId;
 use crate::index::Index;
-use crate::ops::audit::{Audit, Audited, Known, Places, Sink, changes_of, refuse_absent};
+use crate::ops::audit::{Audit, Audited, Known, KnownPlaces, Sink, changes_of, refuse_absent};
 use crate::ops::error::{shown, with_causes};
 use crate::ops::pipeline::Pipeline;
 use crate::ops::{OpsError, Result};
@@ -26,7 +26,7 @@ pub struct Auditing {
     audit: Option<Audit>,
     /// The upload location on this host, if one is backed up.
     location: Option<PathBuf>,
-    places: Places,
+    places: KnownPlaces,
     audited: Mutex<Audited>,
     host: String,
     accept_changes: bool,
@@ -50,7 +50,7 @@ impl Auditing {
         let location = immich.and(folder).map(PathBuf::from);
         let mut auditing = Self {
             audit: None,
-            places: Places::default(),
+            places: KnownPlaces::default(),
             location,
             audited: Mutex::default(),
             host: options.host.clone(),
@@ -63,7 +63,7 @@ impl Auditing {
             refuse_absent(repository, index, auditing.known(snapshots), roots)?;
         }
         if options.source.database.is_some() {
-            auditing.places = Places::new(roots, location, &options.source.mounts);
+            auditing.places = KnownPlaces::new(roots, location, &options.source.mounts);
             auditing.audit = Some(Audit::new()?);
         }
         Ok(auditing)
@@ -104,7 +104,7 @@ impl Auditing {
             ));
         }
         progress.stage("Sorting the rows of the database", None);
-        for path in audit.place_rows(self.places.clone())? {
+        for path in audit.place_rows(&self.places)? {
             let path = shown(&path);
             progress.notice(&format!(
                 "note: the external library {path} is not part of this backup; name its folder on \

@@ -11,6 +11,7 @@ use crate::ops::audit::Verdict;
 use crate::ops::pipeline::CheckpointRule;
 use crate::seams::Timestamp;
 use crate::source::database::DatabaseSource;
+use crate::source::immich::mounts::Mount;
 
 /// What is to be backed up.
 #[derive(Debug, Clone, Default)]
@@ -23,7 +24,7 @@ pub struct SourceChoice {
     /// Globs of what is left out.
     pub exclude: Vec<String>,
     /// Folders of Immich's container and of this host.
-    pub mounts: Vec<(Vec<u8>, Vec<u8>)>,
+    pub mounts: Vec<Mount>,
     /// Originals that changed or are gone on a large scale are no alarm.
     pub accept_changes: bool,
 }
