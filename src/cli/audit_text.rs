@@ -1,5 +1,6 @@
 //! What an audit found, in words that a person who takes photos understands.
 
+use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
 use super::show::{self, Align, Table};
@@ -89,7 +90,7 @@ fn in_order(report: &AuditReport) -> Vec<(&str, u64)> {
 }
 
 /// One line for the summary of a backup: what is well, and what is not.
-pub fn in_one_line(counts: &std::collections::BTreeMap<String, u64>) -> Option<String> {
+pub fn in_one_line(counts: &BTreeMap<String, u64>) -> Option<String> {
     let count = |verdict: Verdict| counts.get(verdict.name()).copied().unwrap_or(0);
     let good = count(Verdict::Ok) + count(Verdict::OkExternal);
     if counts.is_empty() {
@@ -107,6 +108,22 @@ pub fn in_one_line(counts: &std::collections::BTreeMap<String, u64>) -> Option<S
         }
     }
     Some(line)
+}
+
+/// What a list of snapshots says: whether one can be relied on.
+pub fn in_a_word(suspect: Option<&str>, counts: &BTreeMap<String, u64>) -> String {
+    let grave = Verdict::ALL.into_iter().filter(|verdict| verdict.is_grave());
+    let grave: u64 = grave.filter_map(|it| counts.get(it.name())).sum();
+    let mut text = match (counts.is_empty(), grave) {
+        (true, _) => "-".to_owned(),
+        (false, 0) => "complete".to_owned(),
+        (false, grave) => format!("{} missing or altered", show::count(grave)),
+    };
+    if let Some(reason) = suspect {
+        let reason = show::harmless_sentence(reason);
+        let _ = write!(text, "; suspect: {reason}");
+    }
+    text
 }
 
 /// The list of findings, under a heading for each verdict.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use super::context::{Access, Context};
 use super::exit::{Result, Status};
-use super::output;
+use super::{audit_text, output};
 use super::show::{self, Align, Table};
 use crate::repository::{SnapshotFilter, StoredSnapshot};
 
@@ -54,6 +54,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
         ("Database", Align::Right),
         ("New", Align::Right),
         ("Tags", Align::Left),
+        ("Audit", Align::Left),
     ]);
     for StoredSnapshot { id, record } in shown {
         let database = record.database.as_ref();
@@ -66,6 +67,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
             database.map_or("-".to_owned(), |database| show::bytes(database.bytes)),
             show::bytes(record.statistics.bytes_stored),
             show::harmless(record.tags.join(", ").as_bytes()),
+            audit_text::in_a_word(record.suspect.as_deref(), &record.audit.0),
         ]);
     }
     output::lines(&table.lines())?;
