@@ -12,7 +12,7 @@ use offsite::crypto::KdfCost;
 use offsite::index::Index;
 use offsite::ops::{BackupOptions, CheckpointRule, InitOptions, SourceChoice, backup, init};
 use offsite::progress::Silent;
-use offsite::seams::{Clock, PlainDisk, Random, Seams, Threads, Timestamp};
+use offsite::seams::{Clock, Interrupt, PlainDisk, Random, Seams, Threads, Timestamp};
 use offsite::source::database::DatabaseSource;
 use offsite::store::memory::Memory;
 
@@ -54,6 +54,7 @@ fn run(source: &Path, seed: &[u8; 32]) -> BTreeMap<String, Vec<u8>> {
         random: Arc::new(random),
         disk: Arc::new(PlainDisk),
         threads: Threads::SINGLE,
+        interrupt: Interrupt::default(),
     };
     let memory = Arc::new(Memory::new(clock));
     let options = InitOptions {

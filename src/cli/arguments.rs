@@ -7,6 +7,7 @@ use clap::{CommandFactory, Parser, Subcommand};
 use super::context::Context;
 use super::exit::Failure;
 use super::global::Global;
+use super::interrupt::INTERRUPTED;
 use super::{
     backup, cat, completions, database, demo, diff, find, index, init, key, ls, man, output,
     restore, snapshots, stats, verify,
@@ -59,6 +60,7 @@ pub fn main() -> ExitCode {
     };
     let json = global.json;
     let context = Context::new(global);
+    let interrupt = context.seams.interrupt.clone();
     let result = match command {
         Command::Init(args) => init::run(&context, &args),
         Command::Backup(args) => backup::run(&context, &args),
@@ -79,6 +81,11 @@ pub fn main() -> ExitCode {
     };
     match result {
         Ok(status) => status.into(),
+        // Whatever failed after the interrupt failed because of it.
+        Err(mut failure) if interrupt.is_raised() => {
+            failure.code = INTERRUPTED;
+            output::report(&failure, json)
+        }
         Err(failure) => output::report(&failure, json),
     }
 }

@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use super::exit::Failure;
 use super::global::Global;
+use super::interrupt;
 use super::progress::{Shown, TerminalProgress};
 use super::secret::{self, Purpose, Surroundings, Ways};
 use crate::crypto::ReadKey;
@@ -40,9 +41,13 @@ pub struct Context {
 impl Context {
     pub fn new(global: Global) -> Self {
         let shown = Shown::from_flags(global.quiet, global.no_progress);
+        let progress = Arc::new(TerminalProgress::new(shown, global.verbose));
+        let seams = Seams::real();
+        // Without it signals end the process as they always do.
+        let _ = interrupt::listen(seams.interrupt.clone(), Arc::clone(&progress));
         Self {
-            seams: Seams::real(),
-            progress: Arc::new(TerminalProgress::new(shown, global.verbose)),
+            seams,
+            progress,
             global,
         }
     }

@@ -108,14 +108,34 @@ pub fn entry(entry: &Entry) -> Value {
         "group": entry.group,
         "modified": entry.modified.map(show::rfc3339),
         "sha1": sha1(entry),
+        "attributes": attributes(entry),
         "target": null,
     }) {
         object.extend(rest);
+    }
+    for (name, text) in [
+        ("owner_name", &entry.owner_name),
+        ("group_name", &entry.group_name),
+    ] {
+        if let Some(text) = text {
+            put_path(&mut object, name, text);
+        }
+    }
+    if let Some((_, first)) = &entry.first {
+        put_path(&mut object, "first", first);
     }
     if let Some(target) = &entry.target {
         put_path(&mut object, "target", target);
     }
     Value::Object(object)
+}
+
+/// Extended attributes by name; values are bytes, and so in base64.
+fn attributes(entry: &Entry) -> Value {
+    let all = entry.attributes.iter().flatten();
+    all.map(|(name, value)| (show::harmless(name), json!(STANDARD.encode(&**value))))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 #[cfg(test)]

@@ -63,6 +63,15 @@ impl Failure {
         }
     }
 
+    /// An argument is wrong, for a reason that has a type.
+    pub fn usage_error(error: impl Into<Box<dyn Error + Send + Sync>>, hint: &str) -> Self {
+        Self {
+            error: error.into(),
+            code: USAGE,
+            hint: hint.to_owned(),
+        }
+    }
+
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>, hint: &str) -> Self {
         Self {
             error: error.into(),
@@ -99,12 +108,37 @@ impl From<OpsError> for Failure {
             OpsError::NoSuchFile { .. } | OpsError::NotAFile { .. } => {
                 "offsite ls SNAPSHOT shows what is in a snapshot"
             }
+            OpsError::NothingMatches { .. } => {
+                "offsite find PATTERN shows what a pattern matches; one with a slash begins at the \
+                 top of the snapshot"
+            }
+            OpsError::LiveInstallation { .. } => {
+                "restore into an empty folder and move it there; or stop Immich and say --into-live"
+            }
+            OpsError::DeleteRefused { .. } => {
+                "restore without --delete, or from a snapshot that is complete"
+            }
             OpsError::DatabaseNameTaken { .. } => {
                 "restore the two apart: with --files-only, then with --database-only"
             }
             OpsError::Source(SourceError::Shrunk { .. }) => {
                 "nothing was committed; if that much was removed on purpose, run it once with \
                  --accept-shrunk"
+            }
+            OpsError::Source(SourceError::RootGone { .. }) => {
+                "nothing was committed; see that the disk is plugged in and mounted, and run again: \
+                 what was stored so far is not sent twice"
+            }
+            OpsError::Source(SourceError::ServerVersion { .. }) => {
+                "nothing was committed; check the address, and that the server runs; its password \
+                 comes from PGPASSWORD, ~/.pgpass or the file that PGPASSFILE names"
+            }
+            OpsError::Source(SourceError::DumpOverdue { .. }) => {
+                "nothing was committed; run the command by hand to see what it waits for, or give it \
+                 longer with --database-timeout"
+            }
+            OpsError::Source(SourceError::Pattern { .. }) => {
+                "patterns are like those of .gitignore: '*.jpg' anywhere, 'upload/*/x' from the top"
             }
             OpsError::Source(_) => "nothing was committed; what was saved before stands",
             OpsError::NoDatabase => {
@@ -116,6 +150,21 @@ impl From<OpsError> for Failure {
             }
             OpsError::File { .. } => {
                 "check that the path is right, that it may be written, and that there is room"
+            }
+            OpsError::TooManyKeys { .. } => "remove one first with offsite key remove ID",
+            OpsError::NoSuchKey { .. } | OpsError::AmbiguousKey { .. } => {
+                "offsite key list shows them; four letters or more of the id are enough"
+            }
+            OpsError::LastKey => {
+                "add another with offsite key add; or say --even-the-last, and from then on only the \
+                 24 words of the recovery kit open the repository"
+            }
+            OpsError::ForeignWriterKey { .. } => {
+                let hint = "make it on a host of this repository, with offsite key writer --export";
+                return Self::of(error, (KEY, hint));
+            }
+            OpsError::Interrupted => {
+                "what was sent so far is kept; run it again, and it goes on from there"
             }
             OpsError::Output(_) => "check where standard output leads: its disk may be full",
             _ => "run it again: what was committed is kept",

@@ -1,90 +1,36 @@
-//! `offsite key`
+//! `offsite key`: `kit` writes the recovery kit, `slots` lists, adds, changes and removes
+//! passphrases, `writer` puts the writer key on this host or carries it to another.
 
-use std::path::{Path, PathBuf};
+mod kit;
+mod slots;
+mod writer;
 
-use clap::{Args, Subcommand};
-use serde_json::json;
+use clap::Subcommand;
 
-use super::context::{Access, Context};
-use super::exit::{Failure, Result, Status};
-use super::{output, recovery_kit, show};
-use crate::crypto::ReadKey;
-use crate::format::FORMAT_VERSION;
-use crate::repository::{RepositoryError, repository_object};
-use crate::store::open::StoreUrl;
+use super::context::Context;
+use super::exit::Result;
+
+pub use kit::write_kit;
 
 /// Keys of the repository
 #[derive(Subcommand, Debug)]
 pub enum Command {
-    Kit(KitArgs),
-}
-
-/// Write a new copy of the recovery kit, a page to print
-///
-/// Needs the passphrase. The 24 words are those of the repository: every copy has the same.
-#[derive(Args, Debug)]
-pub struct KitArgs {
-    /// Where to: FILE.html, or FILE.txt for plain text
-    #[arg(value_name = "FILE")]
-    file: PathBuf,
+    /// Show the passphrases that open the repository
+    List,
+    Add(slots::AddArgs),
+    Remove(slots::RemoveArgs),
+    Passphrase(slots::PassphraseArgs),
+    Kit(kit::Args),
+    Writer(writer::Args),
 }
 
 pub fn run(context: &Context, command: &Command) -> Result {
-    let Command::Kit(KitArgs { file }) = command;
-    let (repository, _) = context.repository(Access::Reader)?;
-    let object = repository_object(&repository)?;
-    let reader = repository.read_key("to write a recovery kit")?;
-    write_kit(context, reader, &object, FORMAT_VERSION, file)?;
-    if context.global.json {
-        output::json(&json!({ "file": file.display().to_string() }))?;
-    } else {
-        let place = file.display();
-        output::lines(&[format!(
-            "The recovery kit is in {place}: print it, keep it away from this machine, delete the \
-             file."
-        )])?;
-    }
-    Ok(Status::Done)
-}
-
-/// Writes the page.
-pub fn write_kit(
-    context: &Context,
-    reader: &ReadKey,
-    repository_object: &[u8],
-    format_version: u16,
-    path: &Path,
-) -> std::result::Result<(), Failure> {
-    let words = reader.words().map_err(RepositoryError::from)?;
-    let kit = recovery_kit::Kit {
-        words: &words,
-        repository_id: reader.writer().repository().to_string(),
-        format_version,
-        url: address(&context.url()?),
-        repository_object,
-        created: show::time(context.seams.clock.now()),
-    };
-    let plain = path
-        .extension()
-        .is_some_and(|extension| extension.eq_ignore_ascii_case("txt"));
-    let page = zeroize::Zeroizing::new(if plain {
-        recovery_kit::text_page(&kit)
-    } else {
-        recovery_kit::page(&kit)
-    });
-    recovery_kit::write(path, &page).map_err(|error| {
-        let error = crate::ops::OpsError::file("could not write", path, error);
-        Failure::failed(error, "choose another place with offsite key kit FILE")
-    })
-}
-
-/// The address as it holds from another folder as well.
-fn address(url: &StoreUrl) -> String {
-    match url {
-        StoreUrl::Folder(path) => {
-            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-            StoreUrl::Folder(absolute).to_string()
-        }
-        StoreUrl::S3 { .. } => url.to_string(),
+    match command {
+        Command::List => slots::list(context),
+        Command::Add(args) => slots::add(context, args),
+        Command::Remove(args) => slots::remove(context, args),
+        Command::Passphrase(args) => slots::change(context, args),
+        Command::Kit(args) => kit::run(context, args),
+        Command::Writer(args) => writer::run(context, args),
     }
 }

@@ -10,9 +10,11 @@
 //! Who asks for "as of 2026-11-01" means that day included, so a bare date is its last nanosecond,
 //! not its midnight.
 
+use std::time::Duration;
+
 use jiff::civil::{Date, DateTime};
 use jiff::tz::TimeZone;
-use jiff::{Span, Zoned};
+use jiff::{Span, SpanRelativeTo, Zoned};
 
 use crate::seams::Timestamp;
 
@@ -143,6 +145,18 @@ fn timestamp(time: jiff::Timestamp) -> Option<Timestamp> {
         .map(Timestamp::from_nanoseconds)
 }
 
+/// A length of time such as `15m`, `2h 30m`, `90 seconds` or `3 days` of 24 hours; for clap.
+///
+/// # Errors
+/// A sentence with the forms that are understood.
+pub fn time_span(text: &str) -> Result<Duration, String> {
+    let wrong = || format!("{text:?} is no length of time; write it as 30s, 15m, 2h or 3d");
+    let span: Span = text.trim().parse().map_err(|_| wrong())?;
+    let length = span.to_duration(SpanRelativeTo::days_are_24_hours());
+    let length = length.map_err(|_| wrong())?;
+    Duration::try_from(length).map_err(|_| wrong())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -227,5 +241,20 @@ mod tests {
             );
         }
         assert!(parsed("99999999999999999999 days ago").contains("lies outside"));
+    }
+
+    #[test]
+    fn lengths_of_time_are_what_people_write() {
+        for (text, seconds) in [
+            ("15m", 900),
+            ("2h 30m", 9000),
+            ("3d", 259_200),
+            ("90 seconds", 90),
+        ] {
+            assert_eq!(time_span(text), Ok(Duration::from_secs(seconds)), "{text}");
+        }
+        for wrong in ["", "soon", "15", "-1h", "1 month"] {
+            assert!(time_span(wrong).is_err(), "{wrong}");
+        }
     }
 }

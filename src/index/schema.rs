@@ -3,7 +3,7 @@
 use rusqlite::{Connection, ErrorCode};
 
 /// Raised with every change of the tables; an index of another number is thrown away.
-const SCHEMA_VERSION: i32 = 2;
+const SCHEMA_VERSION: i32 = 3;
 
 const SCHEMA: &str = "
 -- Index segments that were read in, and that the store showed at the last look.
@@ -50,7 +50,12 @@ CREATE TABLE files (
     changed  INTEGER NOT NULL,
     inode    INTEGER NOT NULL,
     sha1     BLOB NOT NULL,
-    chunks   BLOB NOT NULL
+    chunks   BLOB NOT NULL,
+    attributes BLOB
+) WITHOUT ROWID;
+-- Sources of which all files that the last snapshot held are in `files`.
+CREATE TABLE recalled (
+    source BLOB PRIMARY KEY
 ) WITHOUT ROWID;
 -- Snapshot records that were opened and found right: immutable, so never stale.
 CREATE TABLE records (

@@ -40,8 +40,32 @@ pub enum OpsError {
     NotAFile { path: String },
     #[error("the archive holds a file called {name}, where the database dump should go")]
     DatabaseNameTaken { name: String },
+    #[error("the pattern '{pattern}' matches nothing in the snapshot")]
+    NothingMatches { pattern: String },
+    #[error("{path} looks like the folder of an Immich at work, whose files would be replaced")]
+    LiveInstallation { path: String },
+    #[error(
+        "nothing can be deleted by this snapshot: it lacks {count} that could not be read when it \
+         was made"
+    )]
+    DeleteRefused {
+        /// In words: how many files.
+        count: String,
+    },
     #[error("could not write the output")]
     Output(#[source] std::io::Error),
+    #[error("there are {count} passphrases already, and no more are ever tried")]
+    TooManyKeys { count: usize },
+    #[error("there is no passphrase {wanted}")]
+    NoSuchKey { wanted: String },
+    #[error("more than one passphrase has an id that begins with {wanted}")]
+    AmbiguousKey { wanted: String },
+    #[error("this is the last passphrase that opens the repository")]
+    LastKey,
+    #[error("{path} holds the writer key of another repository")]
+    ForeignWriterKey { path: String },
+    #[error("interrupted")]
+    Interrupted,
     /// A thread stopped because another one failed: never the error that a person sees.
     #[error("stopped because another part of the work failed")]
     Stopped,

@@ -52,26 +52,9 @@ impl StateFolder {
     /// The writer key that `init` left here; `None` if there is none.
     ///
     /// # Errors
-    /// `File` when it cannot be read, `Crypto` when it is damaged.
+    /// `File` when it cannot be read or is damaged.
     pub fn writer_key(&self) -> Result<Option<WriterKey>> {
-        let path = self.key_path();
-        let text = match fs::read_to_string(&path) {
-            Ok(text) => Zeroizing::new(text),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(OpsError::file("could not read", &path, error)),
-        };
-        let damaged = || {
-            let source = io::Error::other("the writer key is damaged");
-            OpsError::file("could not use", &path, source)
-        };
-        let bytes = text
-            .trim()
-            .strip_prefix(KEY_PREFIX)
-            .and_then(from_hex)
-            .ok_or_else(damaged)?;
-        WriterKey::from_bytes(&bytes)
-            .map(Some)
-            .map_err(|_| damaged())
+        load_writer_key(&self.key_path())
     }
 
     /// Keeps the writer key, readable by its owner only; replaces an older one at once.
@@ -80,30 +63,7 @@ impl StateFolder {
     /// `File`.
     pub fn save_writer_key(&self, key: &WriterKey) -> Result<()> {
         self.create()?;
-        let path = self.key_path();
-        let new = self.path.join("writer.key.new");
-        let write = || -> io::Result<()> {
-            let _ = fs::remove_file(&new);
-            let mut file = OpenOptions::new()
-                .write(true)
-                .create_new(true)
-                .mode(0o600)
-                .open(&new)?;
-            let bytes = key.to_bytes();
-            let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len() + 32));
-            text.push_str(KEY_PREFIX);
-            for byte in bytes.iter() {
-                for nibble in [byte >> 4, byte & 15] {
-                    text.extend(char::from_digit(u32::from(nibble), 16));
-                }
-            }
-            text.push('\n');
-            file.write_all(text.as_bytes())?;
-            file.sync_all()?;
-            fs::rename(&new, &path)?;
-            File::open(&self.path)?.sync_all()
-        };
-        write().map_err(|error| OpsError::file("could not write", &path, error))
+        save_writer_key(&self.key_path(), key)
     }
 
     fn key_path(&self) -> PathBuf {
@@ -144,6 +104,64 @@ impl StateFolder {
             Err(fs::TryLockError::Error(error)) => Err(failed(error)),
         }
     }
+}
+
+/// Reads a writer key from a file; `None` if there is no such file.
+///
+/// # Errors
+/// `File` when it cannot be read or is damaged.
+pub fn load_writer_key(path: &Path) -> Result<Option<WriterKey>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => Zeroizing::new(text),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(OpsError::file("could not read", path, error)),
+    };
+    let damaged = || {
+        let source = io::Error::other("the writer key is damaged");
+        OpsError::file("could not use", path, source)
+    };
+    let bytes = text
+        .trim()
+        .strip_prefix(KEY_PREFIX)
+        .and_then(from_hex)
+        .ok_or_else(damaged)?;
+    WriterKey::from_bytes(&bytes)
+        .map(Some)
+        .map_err(|_| damaged())
+}
+
+/// Writes a writer key, readable by its owner only; replaces an older file at once.
+///
+/// # Errors
+/// `File`.
+pub fn save_writer_key(path: &Path, key: &WriterKey) -> Result<()> {
+    let mut new = path.as_os_str().to_owned();
+    new.push(".new");
+    let write = || -> io::Result<()> {
+        let _ = fs::remove_file(&new);
+        let mut file = OpenOptions::new()
+            .write(true)
+            .create_new(true)
+            .mode(0o600)
+            .open(&new)?;
+        let bytes = key.to_bytes();
+        let mut text = Zeroizing::new(String::with_capacity(2 * bytes.len() + 32));
+        text.push_str(KEY_PREFIX);
+        for byte in bytes.iter() {
+            for nibble in [byte >> 4, byte & 15] {
+                text.extend(char::from_digit(u32::from(nibble), 16));
+            }
+        }
+        text.push('\n');
+        file.write_all(text.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&new, path)?;
+        let folder = path
+            .parent()
+            .filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    };
+    write().map_err(|error| OpsError::file("could not write", path, error))
 }
 
 fn from_hex(text: &str) -> Option<Zeroizing<Vec<u8>>> {

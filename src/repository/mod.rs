@@ -1,12 +1,13 @@
 //! Floor 3: a repository = store + keys + index (format.md read as actions).
 //!
-//! Writing: `pack_builder` (one pack) < `pack_writer` (the open packs of a run) and
-//! `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader` (footers),
-//! `chunk_reader` (chunks from wherever they lie), `listing_reader`, and
-//! `listing_diff` for what differs between two. `record` seals and opens the
-//! small objects, `objects` lists and fetches them, `slots` is the key slots; `catalog` brings the
-//! index level with the store.
+//! Writing: `pack_room` (memory) < `pack_builder` (one pack) < `pack_writer` (the open packs of a
+//! run) and `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader`
+//! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`),
+//! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
+//! small objects, `objects` lists and fetches them, `slots` and `slot_list` are the key slots;
+//! `catalog` brings the index level with the store.
 
+mod blocks;
 mod catalog;
 mod chunk_reader;
 mod content;
@@ -19,14 +20,17 @@ mod objects;
 mod open;
 mod pack_builder;
 mod pack_reader;
+mod pack_room;
 mod pack_writer;
 mod record;
 mod segment_writer;
+mod slot_list;
 mod slots;
 mod snapshots;
 
 use std::sync::Arc;
 
+pub use blocks::Ahead;
 pub use catalog::{
     CatalogFacts, load as load_catalog, load_telling as load_catalog_telling, salvage, take_footer,
 };
@@ -43,10 +47,12 @@ pub use pack_reader::{
     PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, read_contents,
     session_of,
 };
+pub use pack_room::PackBuffer;
 pub use pack_writer::{PackWriter, Plaintext};
 pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;
-pub use slots::{add_slot, unlock};
+pub use slot_list::{SlotFacts, list_slots};
+pub use slots::{add_slot, check_slot, unlock, unlock_slot};
 pub use snapshots::{SnapshotFilter, StoredSnapshot, load_snapshots, resolve};
 
 use crate::crypto::{ReadKey, WriterKey};

@@ -83,6 +83,18 @@ fn seal_slot(
 /// # Errors
 /// `WrongPassphrase`, `NoSlots`, `Store`; `Object` when no slot can even be tried.
 pub fn unlock(store: &dyn Store, repository: RepositoryId, passphrase: &str) -> Result<ReadKey> {
+    unlock_slot(store, repository, passphrase).map(|(_, key)| key)
+}
+
+/// Like [`unlock`]; also gives the name of the slot that the passphrase opened.
+///
+/// # Errors
+/// As [`unlock`].
+pub fn unlock_slot(
+    store: &dyn Store,
+    repository: RepositoryId,
+    passphrase: &str,
+) -> Result<(String, ReadKey)> {
     let (mut tried, mut unusable) = (0, None);
     for name in oldest_first(store)? {
         if tried == SLOTS_MAX {
@@ -97,7 +109,7 @@ pub fn unlock(store: &dyn Store, repository: RepositoryId, passphrase: &str) -> 
             Err(error) => Err(error.into_unusable()?.1),
         };
         match opened {
-            Ok(key) => return Ok(key),
+            Ok(key) => return Ok((name, key)),
             Err(ObjectProblem::Crypto(CryptoError::WrongKey)) => tried += 1,
             Err(ObjectProblem::Format(FormatError::OtherRepository)) => {}
             Err(problem) => unusable = Some(RepositoryError::object(&name, problem)),
@@ -112,7 +124,7 @@ pub fn unlock(store: &dyn Store, repository: RepositoryId, passphrase: &str) -> 
 
 /// Names of slots, by the store's time: whoever can add objects but not remove any must not be able
 /// to push the real slots out with a flood of false ones.
-fn oldest_first(store: &dyn Store) -> Result<Vec<String>> {
+pub(super) fn oldest_first(store: &dyn Store) -> Result<Vec<String>> {
     let mut slots = Vec::new();
     list_objects(store, Kind::KeySlot, &mut |_, info| {
         if info.bytes <= SLOT_BYTES_MAX {
@@ -126,6 +138,26 @@ fn oldest_first(store: &dyn Store) -> Result<Vec<String>> {
     slots.sort();
     slots.truncate(SLOTS_KEPT_MAX);
     Ok(slots.into_iter().map(|(_, name)| name).collect())
+}
+
+/// Opens one slot as it lies in the store: what was just made must open before anything else is
+/// removed.
+///
+/// # Errors
+/// `Object`, `Store`.
+pub fn check_slot(
+    store: &dyn Store,
+    name: &str,
+    repository: RepositoryId,
+    passphrase: &str,
+) -> Result<()> {
+    let window = Window::Whole {
+        bytes_max: SLOT_BYTES_MAX,
+    };
+    let bytes = fetch(store, name, window)?;
+    open_slot(&bytes, repository, passphrase)
+        .map(drop)
+        .map_err(|problem| RepositoryError::object(name, problem))
 }
 
 fn open_slot(

@@ -275,6 +275,14 @@ impl Running {
         self.child.wait().expect("a process of this test")
     }
 
+    /// Sends a signal by name, such as `INT`.
+    pub fn signal(&self, name: &str) {
+        let status = Command::new("kill")
+            .args(["-s", name, &self.child.id().to_string()])
+            .status();
+        assert!(status.expect("kill starts").success());
+    }
+
     pub fn has_ended(&mut self) -> bool {
         let status = self.child.try_wait().expect("a process of this test");
         status.is_some()

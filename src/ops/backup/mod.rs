@@ -4,16 +4,23 @@
 //! the listing. Packs, then segments, then the snapshot record, whose arrival is the commit.
 //!
 //! `run` knows what there was before and commits at the end; `crew` is the threads; `files` takes a
-//! file, `sequence` brings entries into order, `record` composes the snapshot record.
+//! file, `links` one with several names, `entries` says what is stored of them, `recall` helps a
+//! host that lost its state, `sequence` brings entries into order, `record` composes the snapshot
+//! record; `dry_run` does none of it and says what would be done.
 
 mod crew;
+mod dry_run;
+mod entries;
 mod files;
+mod links;
 mod options;
+mod recall;
 mod record;
 mod roots;
 mod run;
 mod sequence;
 
+pub use dry_run::{DryRunReport, dry_run};
 pub use options::{BackupOptions, BackupReport, DatabaseReport, SourceChoice, source_name};
 pub use sequence::SourceProblem;
 
@@ -22,8 +29,8 @@ use run::Run;
 use sequence::Sequence;
 
 use crate::index::Index;
-use crate::ops::Result;
 use crate::ops::pipeline::{Chunkers, Pipeline};
+use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{ListingWriter, Repository};
 
@@ -49,11 +56,27 @@ pub fn backup(
         chunkers: &chunkers,
         sequence: &sequence,
     };
+    let _heeding = repository.seams.interrupt.heed();
     let worked = crew.work();
     if let Some(failure) = pipeline.take_failure() {
+        if matches!(failure, OpsError::Interrupted) {
+            // A checkpoint: even a host that loses its state then finds again what is stored. If
+            // it cannot be made, the next run of this host makes it.
+            let _ = pipeline.uploads.publish();
+        }
         return Err(failure);
     }
     let (database, sequenced) = worked?;
     pipeline.uploads.publish()?;
+    // What was stored so far is kept for the next run either way.
+    run.check_roots()?;
     run.commit(&pipeline, database, sequenced)
 }
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "bad_day_tests.rs"]
+mod bad_day_tests;

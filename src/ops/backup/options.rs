@@ -8,7 +8,8 @@ use crate::format::snapshot::Statistics;
 use crate::id::ObjectId;
 use crate::ops::pipeline::CheckpointRule;
 use crate::seams::Timestamp;
-use crate::source::database::DatabaseSource;
+use crate::source::Limits;
+use crate::source::database::{DatabaseSource, DumpRules};
 
 /// What is to be backed up.
 #[derive(Debug, Clone, Default)]
@@ -18,8 +19,11 @@ pub struct SourceChoice {
     /// Plain files and folders.
     pub paths: Vec<PathBuf>,
     pub database: Option<DatabaseSource>,
+    pub database_rules: DumpRules,
     /// Globs of what is left out.
     pub exclude: Vec<String>,
+    /// Where else to stop.
+    pub limits: Limits,
 }
 
 #[derive(Debug, Clone)]
@@ -55,6 +59,8 @@ pub struct DatabaseReport {
     pub kind: String,
     pub bytes: u64,
     pub rows: u64,
+    /// Where it came from: a path, an address without its password, `command` or `standard input`.
+    pub source: String,
 }
 
 /// Tells the source of a backup from others of the same host, for the lock.

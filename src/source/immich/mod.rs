@@ -2,6 +2,7 @@
 //! tables say of them.
 
 pub mod layout;
+pub mod location;
 pub mod rows;
 
 /// The folders of an upload location. Immich wants a marker file `.immich` in each, or it does not
@@ -14,3 +15,6 @@ pub const FOLDERS: [&str; 6] = [
     "thumbs",
     "upload",
 ];
+
+/// Immich keeps this file in each of its folders and refuses to start without it.
+const MARKER: &str = ".immich";

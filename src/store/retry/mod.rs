@@ -148,8 +148,11 @@ impl Retry {
                 delay.as_secs_f64()
             ));
         }
-        self.seams.clock.sleep(delay);
-        Ok(())
+        if self.seams.sleep(delay) {
+            Ok(())
+        } else {
+            Err(error)
+        }
     }
 
     fn budget(&self) -> Duration {

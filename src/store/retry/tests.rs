@@ -3,7 +3,7 @@
 use std::sync::Mutex;
 
 use super::*;
-use crate::seams::{Clock, Disk, DiskOperation, Random, Threads};
+use crate::seams::{Clock, Disk, DiskOperation, Interrupt, Random, Threads};
 use crate::store::faulty::{Fault, Faulty};
 use crate::store::memory::Memory;
 
@@ -52,6 +52,7 @@ fn scene() -> Scene {
         random: world.clone(),
         disk: world.clone(),
         threads: Threads::SINGLE,
+        interrupt: Interrupt::default(),
     };
     let store = Retry::new(faulty.clone(), seams, RetryOptions::default());
     Scene {
