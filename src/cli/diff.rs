@@ -17,8 +17,9 @@ use crate::repository::{SnapshotFilter, StoredSnapshot};
 
 /// Show what changed between two snapshots
 ///
-/// + is new, - is gone, M has another content, U has the same content with other permissions, owner
-/// or time, T is something else now, such as a folder where a file was.
+/// A line begins with + for what is new, - for what is gone, M for what has another content, U for the
+/// same content with other permissions, owner or time, T for what is something else now, such as a
+/// folder where a file was.
 #[derive(ClapArgs, Debug)]
 pub struct Args {
     /// The older one: a snapshot's id or its beginning, latest, or latest~N

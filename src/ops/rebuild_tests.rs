@@ -3,9 +3,9 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use super::super::{BackupOptions, InitOptions, SourceChoice, backup, init};
 use super::*;
 use crate::crypto::KdfCost;
+use crate::ops::{BackupOptions, InitOptions, SourceChoice, backup, init};
 use crate::progress::Silent;
 use crate::seams::{Seams, SystemClock};
 use crate::store::memory::Memory;
