@@ -247,7 +247,7 @@ fn a_dry_run_says_what_a_backup_would_do_and_stores_nothing() {
     let user = User::with_folder();
     user.write("photos/a.jpg", "a photo");
     user.init();
-    let before = user.objects.names();
+    let before = user.objects.list("");
     let dry = ["backup", "--dry-run", "--json", "photos"];
     for _ in 0..2 {
         let figures = user.offsite(&dry).done().json();
@@ -256,7 +256,7 @@ fn a_dry_run_says_what_a_backup_would_do_and_stores_nothing() {
         assert_eq!(figures["files_new"], 1);
         assert_eq!(figures["bytes_read"], 7);
     }
-    assert_eq!(user.objects.names(), before);
+    assert_eq!(user.objects.list(""), before);
     // The database command is not run: it could cost an hour.
     let dump = [
         "backup",
