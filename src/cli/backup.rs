@@ -326,7 +326,7 @@ fn summary(report: &BackupReport, url: &str) -> Vec<String> {
             lines.push(format!(
                 "    {}: {}",
                 show::harmless(&problem.path),
-                problem.error
+                show::harmless_sentence(&problem.error)
             ));
         }
     }
