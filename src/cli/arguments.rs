@@ -2,14 +2,15 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use super::context::Context;
 use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    backup, cat, database, demo, index, init, key, ls, output, restore, snapshots, verify,
+    audit, backup, cat, completions, database, demo, diff, find, index, init, key, ls, man, output,
+    restore, snapshots, stats, verify,
 };
 
 /// Encrypted, deduplicated offsite backups of an Immich photo library that can prove they restore.
@@ -19,7 +20,7 @@ use super::{
     version,
     max_term_width = 100,
     after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 snapshot saved but some files could not \
-                  be read, 4 damage found or restore incomplete, 10 no repository there, 12 wrong \
+                  be read, 4 damage found or restore incomplete, 5 audit found originals missing or altered, 8 snapshot saved but suspect, 10 no repository there, 12 wrong \
                   passphrase or read key needed, 130 interrupted."
 )]
 struct Arguments {
@@ -35,15 +36,21 @@ enum Command {
     Backup(backup::Args),
     Snapshots(snapshots::Args),
     Ls(ls::Args),
+    Find(find::Args),
+    Diff(diff::Args),
+    Stats(stats::Args),
     Cat(cat::Args),
     Database(database::Args),
     Restore(restore::Args),
     Verify(verify::Args),
+    Audit(audit::Args),
     #[command(subcommand)]
     Index(index::Command),
     #[command(subcommand)]
     Key(key::Command),
     Demo(demo::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Runs the command line of this process.
@@ -60,13 +67,19 @@ pub fn main() -> ExitCode {
         Command::Backup(args) => backup::run(&context, &args),
         Command::Snapshots(args) => snapshots::run(&context, &args),
         Command::Ls(args) => ls::run(&context, &args),
+        Command::Find(args) => find::run(&context, &args),
+        Command::Diff(args) => diff::run(&context, &args),
+        Command::Stats(args) => stats::run(&context, &args),
         Command::Cat(args) => cat::run(&context, &args),
         Command::Database(args) => database::run(&context, &args),
         Command::Restore(args) => restore::run(&context, &args),
         Command::Verify(args) => verify::run(&context, &args),
+        Command::Audit(args) => audit::run(&context, &args),
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Demo(args) => demo::run(&context, &args),
+        Command::Completions(args) => completions::run(&args, Arguments::command()),
+        Command::Man(args) => man::run(&context, &args, Arguments::command()),
     };
     match result {
         Ok(status) => status.into(),

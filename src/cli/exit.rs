@@ -18,6 +18,10 @@ pub enum Status {
     SomeUnreadable,
     /// Damage was found, or a restore is not complete.
     Damage,
+    /// The audit found rows whose original is missing or altered.
+    Unproven,
+    /// The snapshot is saved, and must not be taken for a replacement of older ones.
+    Suspect,
 }
 
 impl Status {
@@ -26,6 +30,8 @@ impl Status {
             Self::Done => 0,
             Self::SomeUnreadable => 3,
             Self::Damage => 4,
+            Self::Unproven => 5,
+            Self::Suspect => 8,
         }
     }
 }
@@ -108,6 +114,16 @@ impl From<OpsError> for Failure {
             OpsError::NoSuchFile { .. } | OpsError::NotAFile { .. } => {
                 "offsite ls SNAPSHOT shows what is in a snapshot"
             }
+            OpsError::NothingMatches { .. } => {
+                "offsite find PATTERN shows what a pattern matches; one with a slash begins at the \
+                 top of the snapshot"
+            }
+            OpsError::LiveInstallation { .. } => {
+                "restore into an empty folder and move it there; or stop Immich and say --into-live"
+            }
+            OpsError::DeleteRefused { .. } => {
+                "restore without --delete, or from a snapshot that is complete"
+            }
             OpsError::DatabaseNameTaken { .. } => {
                 "restore the two apart: with --files-only, then with --database-only"
             }
@@ -127,10 +143,21 @@ impl From<OpsError> for Failure {
                 "nothing was committed; run the command by hand to see what it waits for, or give it \
                  longer with --database-timeout"
             }
+            OpsError::Source(SourceError::Pattern { .. }) => {
+                "patterns are like those of .gitignore: '*.jpg' anywhere, 'upload/*/x' from the top"
+            }
             OpsError::Source(_) => "nothing was committed; what was saved before stands",
             OpsError::NoDatabase => {
                 "offsite snapshots shows which ones hold a database; a backup takes one with \
                  --database-command CMD or --database-file FILE"
+            }
+            OpsError::OriginalsAbsent { .. } => {
+                "mount the disk that it is on and run again; if it was moved or removed on purpose, \
+                 run it once with --accept-changes"
+            }
+            OpsError::NoAudit => {
+                "backup --immich DIR audits what it saves, if it has the database dump; older \
+                 snapshots may have no audit"
             }
             OpsError::RootsOverlap { .. } => {
                 "back the two up apart, each with a command of its own"
@@ -174,8 +201,17 @@ impl From<RepositoryError> for Failure {
             }
             RepositoryError::NoRepository { .. } => (
                 NO_REPOSITORY,
-                "check the address, or make one there with offsite init --repo URL; if only the file \
-                 named repository is lost, the recovery kit holds a copy",
+                "check the address, above all what comes after the bucket or the mounted folder, or \
+                 make one there with offsite init --repo URL",
+            ),
+            RepositoryError::NoPlace { .. } => (
+                NO_REPOSITORY,
+                "check the address, and whether the disk is mounted; offsite init --repo URL makes a \
+                 repository in a new folder, but no bucket",
+            ),
+            RepositoryError::HeadLost { .. } => (
+                NO_REPOSITORY,
+                "put it back: the recovery kit holds a copy; the packs were not touched",
             ),
             RepositoryError::NotEmpty { .. } => (
                 FAILED,
@@ -228,7 +264,8 @@ impl From<StoreError> for Failure {
             ),
             ErrorKind::Denied => (
                 FAILED,
-                "a backup needs the rights to put, get and list objects",
+                "check the address; a backup needs the rights to put, get and list objects, in a \
+                 folder to read and write",
             ),
             ErrorKind::NoContainer => (
                 NO_REPOSITORY,

@@ -5,27 +5,37 @@
 //! they say, `exit` turns an error into a hint and a code.
 
 mod arguments;
+mod audit;
+mod audit_text;
 mod backup;
 mod backup_dry_run;
 mod cat;
+mod completions;
 mod context;
 mod database;
 pub mod demo;
+mod diff;
 mod dump_source;
+mod entry_json;
 mod exit;
+mod find;
 mod global;
 mod index;
 mod init;
 mod interrupt;
 mod key;
 mod ls;
+mod man;
 mod output;
 pub mod progress;
 pub mod recovery_kit;
 mod restore;
+mod restored;
 pub mod secret;
 pub mod show;
 mod snapshots;
+mod stats;
+mod typed_path;
 mod verify;
 pub mod when;
 

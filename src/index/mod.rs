@@ -4,6 +4,9 @@
 //! when it was last read (`files`). It is a cache: deleting it costs time, never data. `links` is a table
 //! of one run, kept apart.
 
+#[cfg(test)]
+mod all_rows;
+pub mod audit;
 mod chunks;
 mod files;
 mod links;
@@ -11,6 +14,8 @@ mod packs;
 mod publication;
 mod records;
 mod schema;
+mod totals;
+mod versions;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -21,6 +26,8 @@ pub use chunks::{ChunkRow, IndexedPack, Place};
 pub use files::{CachedContent, CachedFile, FileStamp};
 pub use links::LinkTable;
 pub use packs::KnownPack;
+pub use totals::{ClassTotals, ReferenceTotals};
+pub use versions::{VersionRow, VersionTable};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.
 pub struct Index {
@@ -41,7 +48,7 @@ pub enum IndexError {
     Damaged,
 }
 
-type Result<T> = std::result::Result<T, IndexError>;
+type Result<T, E = IndexError> = std::result::Result<T, E>;
 
 impl Index {
     /// Opens or makes the index. One of another schema is replaced, as is one that is no database.

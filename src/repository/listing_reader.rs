@@ -30,20 +30,13 @@ impl<'r> ListingReader<'r> {
 
     /// Entries of all chunks that the filter lets through, which may be more than are wanted.
     pub fn filtered<'f>(&self, filter: Box<SubtreeFilter<'f>>) -> Entries<'r, 'f> {
-        let (level, id) = self.top;
-        let start = Pending {
-            level,
-            id,
-            first: None,
-            next: None,
-        };
+        let start = Subtree::top(self.top);
         Entries {
-            chunks: self.chunks,
+            descent: Descent::new(self.chunks),
             filter,
+            current: start.id,
             pending: vec![start],
             leaf: Vec::new().into_iter(),
-            last: None,
-            current: id,
         }
     }
 
@@ -76,7 +69,7 @@ impl<'r> ListingReader<'r> {
 }
 
 /// Whether keys from `first` up to `next` can hold `path` or something beneath it.
-fn may_hold(path: &[u8], first: KeyRef<'_>, next: Option<KeyRef<'_>>) -> bool {
+pub(super) fn may_hold(path: &[u8], first: KeyRef<'_>, next: Option<KeyRef<'_>>) -> bool {
     let same_root = next.is_some_and(|next| next.0 == first.0);
     let ends_before = same_root && next.is_some_and(|next| path_order(next.1, path).is_le());
     // With several roots beneath one node, nothing can be said of the first key.
@@ -84,23 +77,56 @@ fn may_hold(path: &[u8], first: KeyRef<'_>, next: Option<KeyRef<'_>>) -> bool {
     !(ends_before || begins_after)
 }
 
-struct Pending {
-    level: u8,
-    id: ChunkId,
+/// A part of a listing that was not gone into yet.
+pub(super) struct Subtree {
+    pub level: u8,
+    pub id: ChunkId,
     /// What the parent says is the first key; `None` for the topmost chunk.
-    first: Option<Key>,
+    pub first: Option<Key>,
     /// The key at which the next sibling begins.
-    next: Option<Key>,
+    pub next: Option<Key>,
+}
+
+impl Subtree {
+    /// A whole listing, by level and id of its topmost chunk.
+    pub fn top((level, id): (u8, ChunkId)) -> Self {
+        Self {
+            level,
+            id,
+            first: None,
+            next: None,
+        }
+    }
+
+    /// That it cannot be read.
+    pub fn lost(first: Option<Key>, cause: RepositoryError) -> RepositoryError {
+        RepositoryError::ListingLost {
+            first: first.map(|key| key.path).unwrap_or_default(),
+            cause: Box::new(cause),
+        }
+    }
+}
+
+/// What a chunk of a listing holds, in order.
+pub(super) enum Part {
+    Entries(Vec<Entry>),
+    Subtrees(Vec<Subtree>),
+}
+
+/// Goes into one listing, chunk by chunk and in order, and sees to it that everything lies where
+/// the chunk above says.
+pub(super) struct Descent<'r> {
+    chunks: &'r ChunkReader<'r>,
+    last: Option<Key>,
 }
 
 /// Entries in order. A part that cannot be read is one error, and what comes after it follows.
 pub struct Entries<'r, 'f> {
-    chunks: &'r ChunkReader<'r>,
+    descent: Descent<'r>,
     filter: Box<SubtreeFilter<'f>>,
     /// What is still to be visited, the next last.
-    pending: Vec<Pending>,
+    pending: Vec<Subtree>,
     leaf: std::vec::IntoIter<Entry>,
-    last: Option<Key>,
     /// The chunk that was gone into last.
     current: ChunkId,
 }
@@ -115,13 +141,19 @@ impl Iterator for Entries<'_, '_> {
             }
             let pending = self.pending.pop()?;
             self.current = pending.id;
-            let first = pending.first.as_ref().map(|key| key.path.clone());
-            if let Err(error) = self.descend(pending) {
-                let first = first.unwrap_or_default();
-                return Some(Err(RepositoryError::ListingLost {
-                    first,
-                    cause: Box::new(error),
-                }));
+            let first = pending.first.clone();
+            match self.descent.open(pending) {
+                Ok(Part::Entries(entries)) => self.leaf = entries.into_iter(),
+                Ok(Part::Subtrees(subtrees)) => {
+                    let filter = &mut self.filter;
+                    let wanted = subtrees.into_iter().rev().filter(|subtree| {
+                        let next = subtree.next.as_ref().map(Key::borrowed);
+                        let first = subtree.first.as_ref().map(Key::borrowed);
+                        first.is_none_or(|first| filter(first, next, &subtree.id))
+                    });
+                    self.pending.extend(wanted);
+                }
+                Err(error) => return Some(Err(Subtree::lost(first, error))),
             }
         }
     }
@@ -132,8 +164,16 @@ impl Entries<'_, '_> {
     pub fn chunk(&self) -> ChunkId {
         self.current
     }
+}
 
-    fn descend(&mut self, pending: Pending) -> Result<()> {
+impl<'r> Descent<'r> {
+    pub fn new(chunks: &'r ChunkReader<'r>) -> Self {
+        Self { chunks, last: None }
+    }
+
+    /// # Errors
+    /// `Listing` for what is not as it should be; of reading a metadata chunk.
+    pub fn open(&mut self, pending: Subtree) -> Result<Part> {
         if pending.level > LEVEL_MAX {
             let what = "the depth of a listing";
             return Err(FormatError::Contradiction { what }.into());
@@ -142,31 +182,29 @@ impl Entries<'_, '_> {
         if pending.level == 0 {
             let entries = decode_leaf(&bytes)?;
             self.check_bounds(&pending, entries.iter().map(Entry::key))?;
-            self.leaf = entries.into_iter();
-            return Ok(());
+            return Ok(Part::Entries(entries));
         }
         let children = decode_node(&bytes, pending.level)?;
         self.check_bounds(&pending, children.iter().map(Child::key))?;
         let mut next = pending.next;
+        let mut subtrees = Vec::with_capacity(children.len());
         for Child { key, id } in children.into_iter().rev() {
-            let upto = next.as_ref().map(Key::borrowed);
-            if (self.filter)(key.borrowed(), upto, &id) {
-                self.pending.push(Pending {
-                    level: pending.level - 1,
-                    id,
-                    first: Some(key.clone()),
-                    next,
-                });
-            }
-            next = Some(key);
+            let first = Some(key.clone());
+            subtrees.push(Subtree {
+                level: pending.level - 1,
+                id,
+                first,
+                next: next.replace(key),
+            });
         }
-        Ok(())
+        subtrees.reverse();
+        Ok(Part::Subtrees(subtrees))
     }
 
     /// Everything beneath a node lies where the node says, and after all that came before.
     fn check_bounds<'k>(
         &mut self,
-        pending: &Pending,
+        pending: &Subtree,
         mut keys: impl Iterator<Item = KeyRef<'k>>,
     ) -> Result<(), FormatError> {
         let Some(first) = keys.next() else {

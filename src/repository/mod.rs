@@ -1,16 +1,19 @@
 //! Floor 3: a repository = store + keys + index (format.md read as actions).
 //!
-//! Writing: `pack_room` (memory) < `pack_builder` (one pack) < `pack_writer` (the open packs of a run) and
-//! `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader` (footers),
-//! `chunk_reader` (chunks from wherever they lie), `listing_reader`. `record` seals and opens the
-//! small objects, `objects` lists and fetches them, `slots` and `slot_list` are the key slots; `catalog` brings the
-//! index level with the store.
+//! Writing: `pack_room` (memory) < `pack_builder` (one pack) < `pack_writer` (the open packs of a
+//! run) and `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader`
+//! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`),
+//! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
+//! small objects, `objects` lists and fetches them, `slots` and `slot_list` are the key slots;
+//! `catalog` brings the index level with the store.
 
+mod blocks;
 mod catalog;
 mod chunk_reader;
 mod content;
 mod error;
 mod fixed_frame;
+mod listing_diff;
 mod listing_reader;
 mod listing_writer;
 mod objects;
@@ -27,10 +30,14 @@ mod snapshots;
 
 use std::sync::Arc;
 
-pub use catalog::{CatalogFacts, load as load_catalog, salvage};
+pub use blocks::Ahead;
+pub use catalog::{
+    CatalogFacts, load as load_catalog, load_telling as load_catalog_telling, salvage, take_footer,
+};
 pub use chunk_reader::{ChunkReader, Fetch};
 pub use content::{few_ids, read_content, read_ids, store_ids};
 pub use error::{ObjectProblem, RepositoryError, Result};
+pub use listing_diff::{Difference, ListingDiff};
 pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
 pub use objects::{fetch_record, list_objects};

@@ -27,7 +27,7 @@ pub enum SourceError {
         path: PathBuf,
         source: Option<io::Error>,
     },
-    #[error("the exclude pattern '{pattern}' cannot be used: {reason}")]
+    #[error("the pattern '{pattern}' cannot be used: {reason}")]
     Pattern { pattern: String, reason: String },
     #[error("the file of exclude patterns {} could not be read", .path.display())]
     ExcludeFile { path: PathBuf, source: io::Error },
@@ -154,6 +154,8 @@ pub enum SourceError {
     },
     #[error("the database dump was not read to its end, so nothing can be said about it")]
     DumpNotRead,
+    #[error("the rows of the database dump could not be kept to hold them against the photos")]
+    DumpRows { source: io::Error },
     #[error("{fault}")]
     Dump {
         fault: DumpFault,
@@ -162,9 +164,14 @@ pub enum SourceError {
     },
 
     #[error(
-        "the database dump holds no photos table of Immich (asset or assets): perhaps it is of \
-         another database{}",
-        if *.inserts { ", or made with --inserts, which this cannot look into" } else { "" }
+        "{}",
+        if *.inserts {
+            "the database dump was made with INSERT statements (--inserts, --column-inserts or \
+             --rows-per-insert), whose rows cannot be held against the photos: make it without"
+        } else {
+            "the database dump holds no photos table of Immich (asset or assets): perhaps it is of \
+             another database"
+        }
     )]
     NoImmichTables { inserts: bool },
     #[error(

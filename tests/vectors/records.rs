@@ -261,6 +261,7 @@ fn snapshot() -> Snapshot {
             chunks: vec![ChunkId::new(run(0x80))].into(),
         }),
         suspect: Some("the dump has less than half the rows of the last one".to_owned()),
+        findings: None,
     }
 }
 

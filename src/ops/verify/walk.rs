@@ -10,7 +10,10 @@ use super::super::Result;
 use super::blame::Blame;
 use super::fetch::damage_apart;
 use super::findings::Findings;
+use super::part::Contents;
+use crate::format::FormatError;
 use crate::format::entry::Entry;
+use crate::format::finding::decode_finding_list;
 use crate::format::listing::decode_problem_list;
 use crate::id::ChunkId;
 use crate::index::Index;
@@ -20,8 +23,7 @@ use crate::repository::{
 
 pub struct Walk<'w> {
     claims: &'w Index,
-    /// Where a content chunk must be found: what was proven, or else what is claimed.
-    contents: &'w Index,
+    contents: Contents<'w>,
     findings: &'w Findings,
     /// Metadata proves itself by being read, from wherever a restore would read it.
     chunks: ChunkReader<'w>,
@@ -34,15 +36,11 @@ pub struct Walk<'w> {
 }
 
 impl<'w> Walk<'w> {
-    pub fn new(
-        repository: &'w Repository,
-        claims: &'w Index,
-        proven: Option<&'w Index>,
-        findings: &'w Findings,
-    ) -> Self {
+    pub fn new(repository: &'w Repository, contents: Contents<'w>, findings: &'w Findings) -> Self {
+        let claims = contents.claims;
         Self {
             claims,
-            contents: proven.unwrap_or(claims),
+            contents,
             findings,
             chunks: ChunkReader::new(repository, claims, Fetch::Packs),
             seen: HashSet::new(),
@@ -153,7 +151,10 @@ impl<'w> Walk<'w> {
 
     fn problem_list(&self, id: &ChunkId) -> Result<Result<(), RepositoryError>> {
         let read = self.chunks.metadata(id);
-        damage_apart(read.and_then(|bytes| Ok(decode_problem_list(&bytes).map(drop)?)))
+        damage_apart(read.and_then(|bytes| match decode_problem_list(&bytes) {
+            Err(FormatError::WrongRole) => Ok(decode_finding_list(&bytes).map(drop)?),
+            decoded => Ok(decoded.map(drop)?),
+        }))
     }
 }
 
@@ -182,12 +183,17 @@ fn note(sound: &mut HashMap<ChunkId, bool>, id: ChunkId, is_sound: bool) {
 }
 
 fn problem_lists(snapshot: &StoredSnapshot) -> Vec<ChunkId> {
-    let problems = snapshot.record.problems.as_ref();
-    problems.map_or(Vec::new(), |problems| problems.chunks.0.clone())
+    let problems = snapshot.record.problems.iter();
+    let findings = snapshot.record.findings.iter();
+    problems
+        .map(|problems| &problems.chunks)
+        .chain(findings.map(|findings| &findings.chunks))
+        .flat_map(|chunks| chunks.0.iter().copied())
+        .collect()
 }
 
 /// Whether every chunk of a file lies somewhere.
-fn is_whole(chunks: &ChunkReader<'_>, contents: &Index, entry: &Entry) -> Result<bool> {
+fn is_whole(chunks: &ChunkReader<'_>, contents: &Contents<'_>, entry: &Entry) -> Result<bool> {
     let mut whole = true;
     let read = read_ids::<RepositoryError>(chunks, entry, &mut |id| {
         whole = whole && contents.is_stored(id)?;
