@@ -119,8 +119,8 @@ impl Args {
         if self.immich.is_some() && !self.no_database {
             return Err(Failure::usage(
                 "an Immich library without its database restores to nameless files",
-                "give --database-url URL, --database-command CMD or --database-file FILE, or say \
-                 --no-database",
+                "give --database-url URL, --database-command CMD or --database-file FILE (Immich's \
+                 own nightly dumps are in its folder backups), or say --no-database",
             ));
         }
         Ok(None)

@@ -51,8 +51,8 @@ pub enum SourceError {
     NotImmich { path: PathBuf },
     #[error(
         "{} is the data folder of a Postgres server: files copied while the server runs cannot be \
-         restored, only a dump made with pg_dump can (leave this folder out, and give the dump with \
-         --database-command)",
+         restored, only a dump made with pg_dump can (leave this folder out, with --exclude, and give \
+         the dump with --database-command)",
         .path.display()
     )]
     PostgresFolder { path: PathBuf },
