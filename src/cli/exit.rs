@@ -99,12 +99,25 @@ impl From<OpsError> for Failure {
             OpsError::NoSuchFile { .. } | OpsError::NotAFile { .. } => {
                 "offsite ls SNAPSHOT shows what is in a snapshot"
             }
+            OpsError::NothingMatches { .. } => {
+                "offsite find PATTERN shows what a pattern matches; one with a slash begins at the \
+                 top of the snapshot"
+            }
+            OpsError::LiveInstallation { .. } => {
+                "restore into an empty folder and move it there; or stop Immich and say --into-live"
+            }
+            OpsError::DeleteRefused { .. } => {
+                "restore without --delete, or from a snapshot that is complete"
+            }
             OpsError::DatabaseNameTaken { .. } => {
                 "restore the two apart: with --files-only, then with --database-only"
             }
             OpsError::Source(SourceError::Shrunk { .. }) => {
                 "nothing was committed; if that much was removed on purpose, run it once with \
                  --accept-shrunk"
+            }
+            OpsError::Source(SourceError::Pattern { .. }) => {
+                "patterns are like those of .gitignore: '*.jpg' anywhere, 'upload/*/x' from the top"
             }
             OpsError::Source(_) => "nothing was committed; what was saved before stands",
             OpsError::NoDatabase => {

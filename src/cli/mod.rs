@@ -20,6 +20,7 @@ mod output;
 pub mod progress;
 pub mod recovery_kit;
 mod restore;
+mod restored;
 pub mod secret;
 pub mod show;
 mod snapshots;

@@ -26,6 +26,6 @@ pub use init::{InitOptions, InitReport, init};
 pub use pipeline::CheckpointRule;
 pub use read::{Opened, cat, database, list_entries};
 pub use rebuild::{RebuildReport, rebuild_index};
-pub use restore::{RestoreOptions, RestoreReport, restore};
+pub use restore::{Overwrite, RestoreOptions, RestoreReport, restore};
 pub use state::{SourceLock, StateFolder};
 pub use verify::{Damage, VerifyOptions, VerifyReport, verify};

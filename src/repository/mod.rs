@@ -2,10 +2,11 @@
 //!
 //! Writing: `pack_builder` (one pack) < `pack_writer` (the open packs of a run) and
 //! `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader` (footers),
-//! `chunk_reader` (chunks from wherever they lie), `listing_reader`. `record` seals and opens the
-//! small objects, `objects` lists and fetches them, `slots` is the key slots; `catalog` brings the
-//! index level with the store.
+//! `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`),
+//! `listing_reader`. `record` seals and opens the small objects, `objects` lists and fetches them,
+//! `slots` is the key slots; `catalog` brings the index level with the store.
 
+mod blocks;
 mod catalog;
 mod chunk_reader;
 mod content;
@@ -25,6 +26,7 @@ mod snapshots;
 
 use std::sync::Arc;
 
+pub use blocks::Ahead;
 pub use catalog::{CatalogFacts, load as load_catalog, salvage};
 pub use chunk_reader::{ChunkReader, Fetch};
 pub use content::{few_ids, read_content, read_ids, store_ids};

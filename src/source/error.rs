@@ -18,7 +18,7 @@ pub enum SourceError {
     Root { path: PathBuf, source: io::Error },
     #[error("{} cannot be backed up because it is neither a file nor a folder", .path.display())]
     RootIsSpecial { path: PathBuf },
-    #[error("the exclude pattern '{pattern}' cannot be used: {reason}")]
+    #[error("the pattern '{pattern}' cannot be used: {reason}")]
     Pattern { pattern: String, reason: String },
 
     #[error("{} could not be read", .path.display())]
