@@ -112,7 +112,9 @@ pub fn in_one_line(counts: &BTreeMap<String, u64>) -> Option<String> {
 
 /// What a list of snapshots says: whether one can be relied on.
 pub fn in_a_word(suspect: Option<&str>, counts: &BTreeMap<String, u64>) -> String {
-    let grave = Verdict::ALL.into_iter().filter(|verdict| verdict.is_grave());
+    let grave = Verdict::ALL
+        .into_iter()
+        .filter(|verdict| verdict.is_grave());
     let grave: u64 = grave.filter_map(|it| counts.get(it.name())).sum();
     let mut text = match (counts.is_empty(), grave) {
         (true, _) => "-".to_owned(),
@@ -331,7 +333,10 @@ mod tests {
     fn a_path_becomes_a_pattern_that_a_shell_passes_on() {
         for (path, word) in [
             (&b"library/a b.jpg"[..], "'library/a b.jpg'"),
-            ("library/\u{e9}[1].jpg".as_bytes(), "'library/\u{e9}\\[1\\].jpg'"),
+            (
+                "library/\u{e9}[1].jpg".as_bytes(),
+                "'library/\u{e9}\\[1\\].jpg'",
+            ),
             (b"a\\b.jpg", "'a\\\\b.jpg'"),
             (b"a\\b\t'.jpg", "$'a\\\\\\\\b\\x09\\'.jpg'"),
             (b"a\xff.jpg", "$'a\\xff.jpg'"),

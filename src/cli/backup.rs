@@ -296,6 +296,8 @@ fn audit_lines(report: &BackupReport) -> Vec<String> {
     };
     let name = verdict.name().replace('_', " ");
     let path = show::harmless(path);
-    let more = ink.warn(&format!("            {name}: {path} (offsite audit shows all)"));
+    let more = ink.warn(&format!(
+        "            {name}: {path} (offsite audit shows all)"
+    ));
     vec![ink.warn(&line), more]
 }

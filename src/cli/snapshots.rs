@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::context::{Access, Context};
 use super::exit::{Result, Status};
-use super::{audit_text, output};
 use super::show::{self, Align, Table};
+use super::{audit_text, output};
 use crate::repository::{SnapshotFilter, StoredSnapshot};
 
 /// List the snapshots, oldest first

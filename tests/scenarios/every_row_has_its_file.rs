@@ -75,7 +75,10 @@ fn damage_is_told_with_its_history_and_the_way_back() {
     let first = user.offsite(&BACKUP).done().json();
     let first = first["snapshot"].as_str().unwrap().to_owned();
     let folder = "upload-location/library/alice/2024/2024-07-14";
-    user.write(format!("{folder}/IMG_4711.HEIC"), "a HEIC with another bit!!");
+    user.write(
+        format!("{folder}/IMG_4711.HEIC"),
+        "a HEIC with another bit!!",
+    );
     fs::remove_file(user.path(folder).join("IMG_4711.MOV")).unwrap();
     fs::remove_file(user.path(folder).join("IMG_4711.HEIC.xmp")).unwrap();
     user.write("upload-location/upload/unknown.jpg", "nobody knows it");
@@ -101,7 +104,10 @@ fn damage_is_told_with_its_history_and_the_way_back() {
         assert_eq!(problem["history"]["since"], second["snapshot"]);
         assert_eq!(problem["owner_name"], "Alice");
         let hint = problem["restore"].as_str().unwrap();
-        assert!(hint.contains(&first[..12]) && hint.contains(ending), "{hint}");
+        assert!(
+            hint.contains(&first[..12]) && hint.contains(ending),
+            "{hint}"
+        );
     }
     let table = fs::read_to_string(user.path("findings.csv")).unwrap();
     assert_eq!(table.lines().count(), 1 + problems.len());

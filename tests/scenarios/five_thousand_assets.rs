@@ -34,9 +34,17 @@ fn planted(era: Era, user: &User) -> (Installation, Value) {
         ok += 1;
     }
     for number in 0..21 {
-        place.write(&format!("upload/nobody/{number}.jpg"), &format!("stray {number}"));
+        place.write(
+            &format!("upload/nobody/{number}.jpg"),
+            &format!("stray {number}"),
+        );
     }
-    for noise in ["library/@eaDir/a.jpg", "upload/._a.jpg", "upload/x.tmp", "library/.DS_Store"] {
+    for noise in [
+        "library/@eaDir/a.jpg",
+        "upload/._a.jpg",
+        "upload/x.tmp",
+        "library/.DS_Store",
+    ] {
         place.write(noise, "noise");
     }
     // In the trash or about to be deleted, and still there; a photo with copies; two rows of one file.
@@ -57,13 +65,25 @@ fn planted(era: Era, user: &User) -> (Installation, Value) {
 
 /// Names that are hard to write down, and facts of exif that do not matter.
 fn odd_but_ok(place: &mut Installation) -> usize {
-    let odd = ["tab\there.jpg", "back\\slash.jpg", "line\nend.jpg", "cr\rhere.jpg", "100% *[1]{a}.jpg"];
+    let odd = [
+        "tab\there.jpg",
+        "back\\slash.jpg",
+        "line\nend.jpg",
+        "cr\rhere.jpg",
+        "100% *[1]{a}.jpg",
+    ];
     for name in odd {
         place.photo(&format!("library/alice/odd/{name}"));
     }
     // The database has é as one character, the disk as two, or the other way round.
-    for (database, disk) in [("caf\u{e9}.jpg", "cafe\u{301}.jpg"), ("u\u{308}.jpg", "\u{fc}.jpg")] {
-        let content = place.row(&format!("library/bob/odd/{database}")).content.clone();
+    for (database, disk) in [
+        ("caf\u{e9}.jpg", "cafe\u{301}.jpg"),
+        ("u\u{308}.jpg", "\u{fc}.jpg"),
+    ] {
+        let content = place
+            .row(&format!("library/bob/odd/{database}"))
+            .content
+            .clone();
         place.write(&format!("library/bob/odd/{disk}"), &content);
     }
     for _ in 0..3 {
@@ -117,7 +137,9 @@ fn elsewhere(place: &mut Installation) {
     let path = place.place(place.assets.len());
     let content = place.photo(&path).content.clone();
     for number in 0..3 {
-        place.row(&format!("library/carol/copy-{number}.jpg")).content = content.clone();
+        place
+            .row(&format!("library/carol/copy-{number}.jpg"))
+            .content = content.clone();
     }
     // Two rows that share one file.
     let shared = place.place(place.assets.len());
@@ -136,7 +158,11 @@ fn excused(place: &mut Installation, user: &User) {
         place.row(&format!("encoded-video/u/{number}-MP.mp4"));
     }
     for number in 0..23 + 29 + 2 {
-        let folder = if number < 23 { "/mnt/elsewhere" } else { "/mnt/nas" };
+        let folder = if number < 23 {
+            "/mnt/elsewhere"
+        } else {
+            "/mnt/nas"
+        };
         let row = place.row("");
         row.external = true;
         row.path = format!("{folder}/{number}.jpg");
@@ -169,7 +195,14 @@ fn every_verdict_is_counted_in_every_era() {
         user.init();
         let map = format!("/mnt/nas={}", user.path("nas").display());
         let arguments = [
-            "backup", "--json", "--immich", "immich", "nas", "--map", &map, "--database-file",
+            "backup",
+            "--json",
+            "--immich",
+            "immich",
+            "nas",
+            "--map",
+            &map,
+            "--database-file",
             "dump.sql",
         ];
         let outcome = user.offsite(&arguments).done();
@@ -183,9 +216,16 @@ fn every_verdict_is_counted_in_every_era() {
         assert_eq!(audit["counts"], expected);
         let problems = audit["problems"].as_array().unwrap();
         for (verdict, count) in expected.as_object().unwrap() {
-            let listed = problems.iter().filter(|one| one["verdict"] == *verdict).count();
+            let listed = problems
+                .iter()
+                .filter(|one| one["verdict"] == *verdict)
+                .count();
             let quiet = verdict.starts_with("ok");
-            assert_eq!(listed as u64, if quiet { 0 } else { count.as_u64().unwrap() }, "{verdict}");
+            assert_eq!(
+                listed as u64,
+                if quiet { 0 } else { count.as_u64().unwrap() },
+                "{verdict}"
+            );
         }
         let copies = problems.iter().filter(|one| {
             let detail = one["detail"].as_str().unwrap();

@@ -68,7 +68,14 @@ pub struct Installation {
 impl Installation {
     /// Empty, with markers.
     pub fn new(era: Era, folder: &Path) -> Self {
-        for name in ["library", "upload", "profile", "thumbs", "encoded-video", "backups"] {
+        for name in [
+            "library",
+            "upload",
+            "profile",
+            "thumbs",
+            "encoded-video",
+            "backups",
+        ] {
             fs::create_dir_all(folder.join(name)).unwrap();
             fs::write(folder.join(name).join(".immich"), "1763755920123").unwrap();
         }
@@ -117,7 +124,10 @@ impl Installation {
     pub fn place(&self, number: usize) -> String {
         let owner = ["alice", "bob", "carol"][number % 3];
         if number % 2 == 0 {
-            format!("library/{owner}/2024/2024-0{}/IMG_{number}.jpg", number % 9 + 1)
+            format!(
+                "library/{owner}/2024/2024-0{}/IMG_{number}.jpg",
+                number % 9 + 1
+            )
         } else {
             let ab = format!("{:02x}", number % 251);
             format!("upload/{}/{ab}/{number:032x}.jpg", user_id(number % 3))
@@ -148,25 +158,38 @@ impl Installation {
     }
 
     fn table(&self, plural: &'static str, singular: &'static str) -> &'static str {
-        if self.era == Era::Plural { plural } else { singular }
+        if self.era == Era::Plural {
+            plural
+        } else {
+            singular
+        }
     }
 
     fn users(&self, out: &mut String) {
         let table = self.table("users", "\"user\"");
-        let _ = writeln!(out, "COPY public.{table} (id, name, \"profileImagePath\") FROM stdin;");
+        let _ = writeln!(
+            out,
+            "COPY public.{table} (id, name, \"profileImagePath\") FROM stdin;"
+        );
         for (number, (name, picture)) in self.names.iter().enumerate() {
             let picture = picture.as_deref().map(escaped).unwrap_or_default();
             let _ = writeln!(out, "{}\t{name}\t{picture}", user_id(number));
         }
         let library = self.table("libraries", "library");
-        let _ = writeln!(out, "\\.\n\nCOPY public.{library} (id, \"importPaths\") FROM stdin;");
+        let _ = writeln!(
+            out,
+            "\\.\n\nCOPY public.{library} (id, \"importPaths\") FROM stdin;"
+        );
         let _ = writeln!(out, "{LIBRARY}\t{{/mnt/nas,/mnt/elsewhere}}\n\\.\n");
     }
 
     /// Files come before their assets here: the order of a dump promises nothing.
     fn files(&self, out: &mut String) {
         let table = self.table("asset_files", "asset_file");
-        let _ = writeln!(out, "COPY public.{table} (id, \"assetId\", type, path) FROM stdin;");
+        let _ = writeln!(
+            out,
+            "COPY public.{table} (id, \"assetId\", type, path) FROM stdin;"
+        );
         for asset in &self.assets {
             let id = asset_id(asset.number);
             let prefix = self.era.prefix();
@@ -219,7 +242,10 @@ impl Installation {
 
     fn sizes(&self, out: &mut String) {
         let table = self.table("exif", "asset_exif");
-        let _ = writeln!(out, "COPY public.{table} (\"assetId\", \"fileSizeInByte\") FROM stdin;");
+        let _ = writeln!(
+            out,
+            "COPY public.{table} (\"assetId\", \"fileSizeInByte\") FROM stdin;"
+        );
         for asset in &self.assets {
             let size = asset.size.map_or("\\N".to_owned(), |size| size.to_string());
             let _ = writeln!(out, "{}\t{size}", asset_id(asset.number));

@@ -27,7 +27,12 @@ fn library() -> (User, Installation) {
 
 fn night(user: &User, more: &[&str]) -> Outcome {
     let mut arguments = vec![
-        "backup", "--json", "--immich", "immich", "--database-file", "dump.sql",
+        "backup",
+        "--json",
+        "--immich",
+        "immich",
+        "--database-file",
+        "dump.sql",
     ];
     arguments.extend(more);
     user.offsite(&arguments)
@@ -52,14 +57,20 @@ fn many_altered_originals_make_a_snapshot_suspect_until_somebody_accepts_them() 
     }
     let listed = user.offsite(&["snapshots", "--json"]).done().json();
     let suspects: Vec<_> = listed.as_array().unwrap().iter().collect();
-    let suspects: Vec<_> = suspects.iter().map(|one| !one["suspect"].is_null()).collect();
+    let suspects: Vec<_> = suspects
+        .iter()
+        .map(|one| !one["suspect"].is_null())
+        .collect();
     assert_eq!(suspects, [false, true, true]);
     let text = user.offsite(&["snapshots"]).done().text();
     assert!(text.contains("suspect"), "{text}");
     let outcome = user.offsite(&["audit"]).ended(5);
     assert!(outcome.stderr.contains("is suspect"), "{outcome}");
 
-    assert_eq!(night(&user, &["--accept-changes"]).done().json()["suspect"], json!(null));
+    assert_eq!(
+        night(&user, &["--accept-changes"]).done().json()["suspect"],
+        json!(null)
+    );
     night(&user, &[]).done();
 }
 
@@ -68,7 +79,10 @@ fn a_few_altered_originals_and_many_altered_sidecars_are_no_alarm() {
     let (user, place) = library();
     overwrite(&place, 0..19);
     for number in 0..PHOTOS {
-        place.write(&format!("library/alice/{number}.jpg.xmp"), "<x>five stars</x>");
+        place.write(
+            &format!("library/alice/{number}.jpg.xmp"),
+            "<x>five stars</x>",
+        );
     }
     let figures = night(&user, &[]).done().json();
     let altered = &figures["audit"];
@@ -100,12 +114,21 @@ fn a_disk_that_is_not_mounted_is_refused_before_anything_is_read() {
     fs::rename(&library, &away).unwrap();
     let outcome = night(&user, &[]).ended(1);
     let error = outcome.json()["error"].clone();
-    assert!(error["message"].as_str().unwrap().contains("library"), "{error}");
-    assert!(error["hint"].as_str().unwrap().contains("--accept-changes"), "{error}");
+    assert!(
+        error["message"].as_str().unwrap().contains("library"),
+        "{error}"
+    );
+    assert!(
+        error["hint"].as_str().unwrap().contains("--accept-changes"),
+        "{error}"
+    );
     // The empty folder that the disk would be mounted on.
     fs::create_dir(&library).unwrap();
     let error = night(&user, &[]).ended(1).json()["error"].clone();
-    assert!(error["message"].as_str().unwrap().contains(".immich"), "{error}");
+    assert!(
+        error["message"].as_str().unwrap().contains(".immich"),
+        "{error}"
+    );
     let listed = user.offsite(&["snapshots", "--json"]).done().json();
     assert_eq!(listed.as_array().unwrap().len(), 1);
 

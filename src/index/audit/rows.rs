@@ -46,7 +46,13 @@ impl AuditTables {
         let sha1 = row.sha1.as_ref().map(<[u8; 20]>::as_slice);
         self.execute(
             "INSERT INTO assets (id, owner, path, sha1, flags) VALUES (?1, ?2, ?3, ?4, ?5)",
-            params![row.id.as_slice(), row.owner.as_slice(), row.path, sha1, row.flags],
+            params![
+                row.id.as_slice(),
+                row.owner.as_slice(),
+                row.path,
+                sha1,
+                row.flags
+            ],
         )
     }
 

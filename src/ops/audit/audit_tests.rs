@@ -68,15 +68,20 @@ fn line() -> impl Strategy<Value = Line> {
         1 => Just(Where::Nowhere),
     ];
     let size = prop_oneof![Just(None), (0..CONTENTS).prop_map(Some)];
-    (place, 0..CONTENTS, size, prop::bool::weighted(0.1), prop::bool::weighted(0.1)).prop_map(
-        |(place, content, size, offline, deleted)| Line {
+    (
+        place,
+        0..CONTENTS,
+        size,
+        prop::bool::weighted(0.1),
+        prop::bool::weighted(0.1),
+    )
+        .prop_map(|(place, content, size, offline, deleted)| Line {
             place,
             content,
             size,
             offline,
             deleted,
-        },
-    )
+        })
 }
 
 fn library() -> impl Strategy<Value = Library> {
@@ -196,7 +201,10 @@ fn expected(library: &Library) -> BTreeMap<String, u64> {
         _ => None,
     };
     let claimed: BTreeSet<_> = library.lines.iter().filter_map(place).collect();
-    let readable = library.files.iter().filter(|(_, content)| content.is_some());
+    let readable = library
+        .files
+        .iter()
+        .filter(|(_, content)| content.is_some());
     let unclaimed = readable.map(|(path, _)| *path);
     model.unclaimed = unclaimed.filter(|path| !claimed.contains(path)).collect();
     let (mut late, mut lost, mut renamed) = (Vec::new(), Vec::new(), BTreeSet::new());
@@ -224,7 +232,10 @@ fn expected(library: &Library) -> BTreeMap<String, u64> {
         let is_former = matches!(line.place, Where::Former(_));
         if is_former && model.take(library, line.content) {
             model.count(Verdict::Moved);
-        } else if line.size.is_some_and(|stated| size(stated) != size(content)) {
+        } else if line
+            .size
+            .is_some_and(|stated| size(stated) != size(content))
+        {
             model.count(Verdict::SizeMismatch);
         } else {
             model.count(Verdict::ChecksumMismatch);

@@ -56,7 +56,10 @@ pub fn histories<'s>(
         (Some(one), Some(two)) => key_order(one.borrowed(), two.borrowed()),
         _ => one.cmp(two),
     });
-    let sorted: Vec<&Question> = order.iter().filter_map(|place| questions.get(*place)).collect();
+    let sorted: Vec<&Question> = order
+        .iter()
+        .filter_map(|place| questions.get(*place))
+        .collect();
     let mut answers = vec![
         History {
             since: Some(snapshot.id),

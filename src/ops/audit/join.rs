@@ -36,12 +36,7 @@ impl Join {
     ///
     /// # Errors
     /// `Index`: there is no room for the temporary tables.
-    pub fn entry(
-        &mut self,
-        tables: &AuditTables,
-        tally: &mut Tally,
-        entry: &Entry,
-    ) -> Result<()> {
+    pub fn entry(&mut self, tables: &AuditTables, tally: &mut Tally, entry: &Entry) -> Result<()> {
         if !self.ready || entry.root == DATABASE_ROOT {
             return Ok(());
         }
@@ -116,7 +111,10 @@ impl Join {
             key,
             sha1: **sha1,
             bytes: entry.size.unwrap_or(0),
-            written: entry.modified.max(entry.changed).map(|time| time.nanoseconds()),
+            written: entry
+                .modified
+                .max(entry.changed)
+                .map(|time| time.nanoseconds()),
         };
         Ok(tables.add_unclaimed(&file)?)
     }

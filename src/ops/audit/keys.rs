@@ -5,14 +5,19 @@
 pub fn key_of(root: u32, path: &[u8]) -> Vec<u8> {
     let mut key = Vec::with_capacity(4 + path.len());
     key.extend_from_slice(&root.to_be_bytes());
-    key.extend(path.iter().map(|byte| if *byte == b'/' { 0 } else { *byte }));
+    key.extend(
+        path.iter()
+            .map(|byte| if *byte == b'/' { 0 } else { *byte }),
+    );
     key
 }
 
 /// Root and path of a key.
 pub fn place_of(key: &[u8]) -> (u32, Vec<u8>) {
     let (root, path) = key.split_first_chunk().unwrap_or((&[0; 4], &[]));
-    let slashes = path.iter().map(|byte| if *byte == 0 { b'/' } else { *byte });
+    let slashes = path
+        .iter()
+        .map(|byte| if *byte == 0 { b'/' } else { *byte });
     (u32::from_be_bytes(*root), slashes.collect())
 }
 
@@ -21,7 +26,9 @@ pub fn upwards(key: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut rest = Some(key);
     std::iter::from_fn(move || {
         let here = rest?;
-        let above = here.get(4..).and_then(|path| path.iter().rposition(|byte| *byte == 0));
+        let above = here
+            .get(4..)
+            .and_then(|path| path.iter().rposition(|byte| *byte == 0));
         rest = above.and_then(|end| here.get(..4 + end));
         Some(here)
     })

@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 
+use super::Audit;
 use super::keys::place_of;
 use super::verdict::{Tally, Verdict};
-use super::Audit;
 use crate::format::cbor::Joined;
 use crate::format::finding::{
     Finding, Findings, append_finding, begin_finding_list, decode_finding_list,
@@ -33,7 +33,9 @@ pub struct Audited {
 impl Audited {
     /// By verdict; nothing if there was no audit.
     pub fn counts(&self) -> BTreeMap<String, u64> {
-        self.tally.as_ref().map_or_else(BTreeMap::new, Tally::by_name)
+        self.tally
+            .as_ref()
+            .map_or_else(BTreeMap::new, Tally::by_name)
     }
 }
 

@@ -27,7 +27,11 @@ mod tests {
         ] {
             assert!(is_noise(noise));
         }
-        for photo in [&b"library/immich"[..], b"library/a.tmp/b.jpg", b"library/_.jpg"] {
+        for photo in [
+            &b"library/immich"[..],
+            b"library/a.tmp/b.jpg",
+            b"library/_.jpg",
+        ] {
             assert!(!is_noise(photo));
         }
     }

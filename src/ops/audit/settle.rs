@@ -4,8 +4,8 @@
 use super::join::{Join, folded, judge};
 use super::keys::{place_of, upwards};
 use super::verdict::{Tally, Verdict};
-use crate::index::audit::{AuditTables, Claim, ClaimKind, Leftover, Loss, Settlement, flags};
 use crate::index::IndexError;
+use crate::index::audit::{AuditTables, Claim, ClaimKind, Leftover, Loss, Settlement, flags};
 use crate::ops::error::shown;
 use crate::seams::Timestamp;
 
@@ -13,8 +13,7 @@ type Result<T, E = IndexError> = std::result::Result<T, E>;
 
 const OUTSIDE: &str = "its folder is not among those that were backed up";
 const NOWHERE: &str = "the path in the database leads to no folder that is known";
-const UNKNOWN: &str =
-    "the checksum in the database is of a kind that this version does not know, so the content \
+const UNKNOWN: &str = "the checksum in the database is of a kind that this version does not know, so the content \
      could not be compared";
 const STALE: &str = "the file is here, but Immich looks for it under a path of former times";
 
@@ -90,7 +89,8 @@ impl Settling<'_> {
         if has(flags::DELETED) {
             return self.note(Verdict::PendingDelete, settlement);
         }
-        if has(flags::STALE) && let Some(sha1) = &claim.sha1
+        if has(flags::STALE)
+            && let Some(sha1) = &claim.sha1
             && let Some(file) = self.tables.take_by_content(sha1)?
         {
             return self.moved(settlement, &file);
@@ -124,7 +124,11 @@ impl Settling<'_> {
                 let asset = self.tables.asset_of_file(loss.row)?;
                 let excused = flags::EXTERNAL | flags::OFFLINE | flags::DELETED;
                 let is_archived = loss.key.is_some();
-                let excused = if is_archived { flags::OFFLINE | flags::DELETED } else { excused };
+                let excused = if is_archived {
+                    flags::OFFLINE | flags::DELETED
+                } else {
+                    excused
+                };
                 if asset.is_some_and(|(_, flags)| flags & excused != 0) {
                     return Ok(());
                 }

@@ -57,10 +57,14 @@ pub fn audit(
     let chunks = ChunkReader::new(repository, index, Fetch::Windows);
     let histories = look_back(&chunks, snapshots, snapshot)?;
     let verdicts = record.audit.0.iter();
-    let grave = verdicts.filter(|(name, _)| Verdict::from_name(name).is_some_and(Verdict::is_grave));
+    let grave =
+        verdicts.filter(|(name, _)| Verdict::from_name(name).is_some_and(Verdict::is_grave));
     let report = AuditReport {
         counts: record.audit.0.clone(),
-        findings_total: record.findings.as_ref().map_or(0, |findings| findings.count),
+        findings_total: record
+            .findings
+            .as_ref()
+            .map_or(0, |findings| findings.count),
         grave: grave.map(|(_, count)| *count).sum(),
         looked_up: histories.len() as u64,
     };

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-use super::files::{FileContext, FileCounts};
 use super::auditing::Auditing;
+use super::files::{FileContext, FileCounts};
 use super::options::{BackupOptions, BackupReport, DatabaseReport};
 use super::recall;
 use super::record::{self, Taken};
@@ -58,7 +58,7 @@ impl<'r> Run<'r> {
             clock,
             counts: FileCounts::default(),
         };
-        let auditing = Auditing::prepare(repository, index, options, &roots, &snapshots)?;
+        let auditing = Auditing::prepare(repository, index, options, &roots, &snapshots, progress)?;
         let run = Self {
             repository,
             options,

@@ -5,7 +5,7 @@
 //! metadata (2 × 20 + 2 × 6), packs on their way (40) and those that were finished meanwhile
 //! (2 × 20), batches of large files (8), a read buffer of 8, a compressor of up to 6 and a frame of
 //! up to 4 for each thread (W × 18), entries ahead of their turn (8), what the next segment will
-//! say (8, and 24 more while it is made), SQLite (8).
+//! say (8, and 24 more while it is made), SQLite (8, and as much for the tables of an audit).
 //!
 //! `claim` is the only decision that threads share: of two that bring the same new chunk, one
 //! stores it.
