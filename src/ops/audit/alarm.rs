@@ -173,7 +173,7 @@ impl Changes {
 
     fn are_alarming(self, originals: u64) -> bool {
         let all = self.changed + self.gone;
-        all >= ALARM_MIN && all.saturating_mul(ALARM_ONE_IN) > originals
+        all >= ALARM_MIN && all > originals / ALARM_ONE_IN
     }
 }
 
@@ -206,6 +206,5 @@ mod tests {
         let of = |changed, gone, originals| Changes { changed, gone }.are_alarming(originals);
         assert!(of(20, 0, 100) && of(10, 10, 100) && of(0, 21, 2_099));
         assert!(!of(19, 0, 19) && !of(20, 0, 2_000) && of(21, 0, 2_000));
-        assert!(of(u64::MAX / 2, 0, u64::MAX));
     }
 }

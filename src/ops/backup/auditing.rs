@@ -43,6 +43,7 @@ impl Auditing {
         options: &BackupOptions,
         roots: &[Root],
         snapshots: &[StoredSnapshot],
+        progress: &dyn Progress,
     ) -> Result<Self> {
         let immich = options.source.immich.as_ref();
         let folder = roots.iter().find(|root| is_immich(root));
@@ -65,6 +66,10 @@ impl Auditing {
         if options.source.database.is_some() {
             auditing.places = KnownPlaces::new(roots, location, &options.source.mounts);
             auditing.audit = Some(Audit::new()?);
+        } else {
+            progress.notice(
+                "note: without the database nobody can say which photos are missing: there is no audit",
+            );
         }
         Ok(auditing)
     }

@@ -70,7 +70,7 @@ impl<'r> Run<'r> {
             owners: Owners::of_this_host(),
             links: Links::default(),
         };
-        let auditing = Auditing::prepare(repository, index, options, &roots, &snapshots)?;
+        let auditing = Auditing::prepare(repository, index, options, &roots, &snapshots, progress)?;
         let run = Self {
             repository,
             options,
