@@ -47,7 +47,7 @@ pub use pack_reader::{
     PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, read_contents,
     session_of,
 };
-pub use pack_room::PackBuffer;
+pub use pack_room::{Held, PackBuffer};
 pub use pack_writer::{PackWriter, Plaintext};
 pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;

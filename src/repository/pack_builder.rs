@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::pack_room::PackBuffer;
+use super::pack_room::{Held, PackBuffer};
 use super::record::SealedObject;
 use super::{ObjectProblem, fixed_frame};
 use crate::crypto::{
@@ -89,12 +89,14 @@ pub struct PackBuilder {
     keys: Arc<PackKeys>,
     positions: Positions,
     bytes: PackBuffer,
+    held: Held,
     entries: Vec<FooterEntry>,
 }
 
 impl PackBuilder {
-    /// An empty pack whose bytes will stand in `buffer`, which is empty.
-    pub fn new(class: Class, keys: PackKeys, buffer: PackBuffer) -> Self {
+    /// An empty pack whose bytes will stand in `buffer`, which is empty; it counts as `held` until
+    /// the finished pack is dropped.
+    pub fn new(class: Class, keys: PackKeys, buffer: PackBuffer, held: Held) -> Self {
         let mut bytes = buffer;
         bytes.extend_from_slice(&keys.header);
         let positions = Positions::up_to(PACK_CHUNKS_MAX);
@@ -103,6 +105,7 @@ impl PackBuilder {
             keys: Arc::new(keys),
             positions,
             bytes,
+            held,
             entries: Vec::new(),
         }
     }
@@ -174,6 +177,7 @@ impl PackBuilder {
             class,
             keys,
             mut bytes,
+            held,
             entries,
             ..
         } = self;
@@ -207,12 +211,10 @@ impl PackBuilder {
         let trailer_shape = Shape::plain(TRAILER_BYTES);
         seal(&mut bytes, Role::Trailer, trailer_shape, &trailer.encode())?;
         debug_assert_eq!(bytes.len() as u64, total, "a pack has its padded length");
-        Ok(FinishedPack::new(
-            class,
-            keys.header.clone(),
-            bytes,
-            entries,
-        ))
+        Ok(FinishedPack {
+            _held: held,
+            ..FinishedPack::new(class, keys.header.clone(), bytes, entries)
+        })
     }
 }
 
@@ -223,6 +225,8 @@ pub struct FinishedPack {
     pub crc: u64,
     pub entries: Vec<FooterEntry>,
     header: Vec<u8>,
+    /// Until it is dropped, the pack counts.
+    _held: Held,
 }
 
 impl FinishedPack {
@@ -234,6 +238,7 @@ impl FinishedPack {
             crc,
             entries,
             header,
+            _held: Held::default(),
         }
     }
 

@@ -29,8 +29,14 @@ struct State {
 #[derive(Default)]
 pub struct PackBuffer {
     bytes: Vec<u8>,
-    /// Counts as so many bytes.
-    weight: usize,
+    room: Option<PackRoom>,
+}
+
+/// Counts as so many bytes until it is dropped. Apart from the buffer, which a store may keep: one
+/// in memory does.
+#[derive(Default)]
+pub struct Held {
+    bytes: usize,
     room: Option<PackRoom>,
 }
 
@@ -38,7 +44,6 @@ impl PackRoom {
     /// A buffer for a pack of about `bytes`; never waits.
     pub(super) fn take(&self, bytes: usize) -> PackBuffer {
         let mut state = self.lock();
-        state.held_bytes += bytes;
         let fits = |spare: &Vec<u8>| spare.capacity() >= bytes && spare.capacity() < 4 * bytes;
         let place = state.spare.iter().position(fits);
         let spare = place.map(|place| state.spare.swap_remove(place));
@@ -47,7 +52,15 @@ impl PackRoom {
         let buffer = spare.unwrap_or_else(|| Vec::with_capacity(bytes + bytes / 2));
         PackBuffer {
             bytes: buffer,
-            weight: bytes,
+            room: Some(self.clone()),
+        }
+    }
+
+    /// Counts a pack of so many bytes.
+    pub(super) fn hold(&self, bytes: usize) -> Held {
+        self.lock().held_bytes += bytes;
+        Held {
+            bytes,
             room: Some(self.clone()),
         }
     }
@@ -101,11 +114,16 @@ impl Drop for PackBuffer {
         let mut bytes = std::mem::take(&mut self.bytes);
         bytes.clear();
         let mut state = room.lock();
-        state.held_bytes -= self.weight;
         if state.spare.len() < SPARE_MAX {
             state.spare.push(bytes);
         }
-        drop(state);
+    }
+}
+
+impl Drop for Held {
+    fn drop(&mut self) {
+        let Some(room) = &self.room else { return };
+        room.lock().held_bytes -= self.bytes;
         room.0.freed.notify_all();
     }
 }
@@ -120,11 +138,13 @@ mod tests {
         let mut first = room.take(1000);
         first.extend_from_slice(&[1; 900]);
         let place = first.as_ptr();
+        let held = room.hold(1000);
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| room.wait_below(1000));
-            drop(bytes::Bytes::from_owner(first));
+            drop(held);
             waiting.join().unwrap();
         });
+        drop(bytes::Bytes::from_owner(first));
         let second = room.take(1000);
         assert!(second.is_empty());
         assert_eq!(second.as_ptr(), place);
@@ -136,7 +156,7 @@ mod tests {
     #[test]
     fn a_closed_room_keeps_nobody_waiting() {
         let room = PackRoom::default();
-        let _held = room.take(1000);
+        let _held = room.hold(1000);
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| room.wait_below(1));
             room.close();

@@ -7,7 +7,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::pack_builder::{FinishedPack, PackBuilder, PackKeys};
-use super::pack_room::PackRoom;
+use super::pack_room::{Held, PackRoom};
 use super::{ObjectProblem, Repository};
 use crate::crypto::{CryptoError, Secret, session_id};
 use crate::format::TAG_BYTES;
@@ -202,10 +202,15 @@ impl PackWriter {
         let Repository { writer, seams, .. } = &self.repository;
         let random = seams.random.as_ref();
         let keys = PackKeys::new(writer, random, class, &self.session, &self.extension)?;
-        let buffer = self.room.take(self.target_bytes(class));
+        let bytes = self.target_bytes(class);
+        // Those of metadata are small, and few.
+        let held = match class {
+            Class::Files | Class::Dump => self.room.hold(bytes),
+            Class::Metadata => Held::default(),
+        };
         Ok(OpenPack {
             number: packs.iter().map(|pack| pack.number + 1).max().unwrap_or(0),
-            builder: PackBuilder::new(class, keys, buffer),
+            builder: PackBuilder::new(class, keys, self.room.take(bytes), held),
             promised_bytes: 0,
             awaited: 0,
             full: false,
