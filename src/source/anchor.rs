@@ -4,18 +4,28 @@
 
 use std::fs;
 use std::io;
-use std::os::unix::fs::MetadataExt;
-use std::path::{Path, PathBuf};
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+
+use rustix::fs::{AtFlags, CWD, Mode, OFlags, Stat};
+use rustix::io::Errno;
 
 use super::{Result, Root, SourceError};
 
-/// A folder that is there, and what it is.
+/// Opened for its place in the tree only, not for reading.
+#[cfg(target_os = "linux")]
+const HOLD: OFlags = OFlags::PATH;
+#[cfg(not(target_os = "linux"))]
+const HOLD: OFlags = OFlags::RDONLY;
+
+/// A folder that is there. It is held open: file systems that make up the numbers of their files
+/// (FUSE, overlays) may give a folder another one when nobody holds it, and nobody else can get
+/// its number while somebody does.
 #[derive(Debug)]
 pub struct Anchor {
     named: PathBuf,
     folder: PathBuf,
-    device: u64,
-    inode: u64,
+    held: OwnedFd,
     /// Where the kernel shows the disk, if it does: that ends when it is unplugged.
     disk: Option<PathBuf>,
 }
@@ -35,45 +45,47 @@ impl Anchor {
         if !folder.is_dir() {
             folder.pop();
         }
-        let (device, inode) = identity(&folder).map_err(failed)?;
+        let flags = HOLD | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        let opened = rustix::fs::open(&folder, flags, Mode::empty())
+            .and_then(|held| rustix::fs::fstat(&held).map(|stat| (held, stat)));
+        let (held, stat) = opened.map_err(|errno| failed(errno.into()))?;
         Ok(Self {
             named: root.folder.clone(),
             folder,
-            device,
-            inode,
-            disk: Some(shown_at(device)).filter(|path| path.exists()),
+            held,
+            disk: Some(shown_at(&stat)).filter(|path| path.exists()),
         })
     }
 
     /// # Errors
     /// `RootGone`, unless the folder and its disk are there as before.
     pub fn check(&self) -> Result<()> {
-        let gone = |source| SourceError::RootGone {
+        let gone = |source: Option<Errno>| SourceError::RootGone {
             path: self.named.clone(),
-            source,
+            source: source.map(io::Error::from),
         };
-        let now = identity(&self.folder).map_err(|error| gone(Some(error)))?;
+        let there = rustix::fs::statat(CWD, &self.folder, AtFlags::SYMLINK_NOFOLLOW);
+        let there = there.map_err(|errno| gone(Some(errno)))?;
+        let held = rustix::fs::fstat(&self.held).map_err(|errno| gone(Some(errno)))?;
         let unplugged = self.disk.as_ref().is_some_and(|disk| !disk.exists());
-        if now != (self.device, self.inode) || unplugged {
+        if (there.st_dev, there.st_ino) != (held.st_dev, held.st_ino) || unplugged {
             return Err(gone(None));
         }
         Ok(())
     }
 }
 
-fn identity(folder: &Path) -> io::Result<(u64, u64)> {
-    let metadata = fs::symlink_metadata(folder)?;
-    Ok((metadata.dev(), metadata.ino()))
-}
-
 /// Linux has a folder here for each block device that is plugged in (`sysfs(5)`).
-fn shown_at(device: u64) -> PathBuf {
+fn shown_at(stat: &Stat) -> PathBuf {
+    let device = stat.st_dev;
     let (major, minor) = (rustix::fs::major(device), rustix::fs::minor(device));
     PathBuf::from(format!("/sys/dev/block/{major}:{minor}"))
 }
 
 #[cfg(test)]
 mod tests {
+    use std::path::Path;
+
     use super::*;
 
     fn root(folder: &Path) -> Root {
