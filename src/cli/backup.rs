@@ -189,14 +189,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
         output::lines(&summary(&report, &repository.store.url()))?;
     }
     if context.global.quiet && !context.global.json {
-        // Quiet is for cron, which mails what is said on standard error: this must be.
-        for problem in &report.problems {
-            let path = show::harmless(&problem.path);
-            eprintln!(
-                "not read: {path}: {}",
-                show::harmless_sentence(&problem.error)
-            );
-        }
+        tell_problems(&report);
     }
     if let Some(reason) = &report.suspect {
         let reason = show::harmless_sentence(reason);
@@ -211,6 +204,15 @@ pub fn run(context: &Context, args: &Args) -> Result {
     } else {
         Status::Done
     })
+}
+
+/// Quiet is for cron, which mails what is said on standard error: this must be.
+fn tell_problems(report: &BackupReport) {
+    for problem in &report.problems {
+        let path = show::harmless(&problem.path);
+        let error = show::harmless_sentence(&problem.error);
+        eprintln!("not read: {path}: {error}");
+    }
 }
 
 /// A repository inside its own source would be backed up into itself, and grow every night.

@@ -127,26 +127,7 @@ impl From<OpsError> for Failure {
             OpsError::DatabaseNameTaken { .. } => {
                 "restore the two apart: with --files-only, then with --database-only"
             }
-            OpsError::Source(SourceError::Shrunk { .. }) => {
-                "nothing was committed; if that much was removed on purpose, run it once with \
-                 --accept-shrunk"
-            }
-            OpsError::Source(SourceError::RootGone { .. }) => {
-                "nothing was committed; see that the disk is plugged in and mounted, and run again: \
-                 what was stored so far is not sent twice"
-            }
-            OpsError::Source(SourceError::ServerVersion { .. }) => {
-                "nothing was committed; check the address, and that the server runs; its password \
-                 comes from PGPASSWORD, ~/.pgpass or the file that PGPASSFILE names"
-            }
-            OpsError::Source(SourceError::DumpOverdue { .. }) => {
-                "nothing was committed; run the command by hand to see what it waits for, or give it \
-                 longer with --database-timeout"
-            }
-            OpsError::Source(SourceError::Pattern { .. }) => {
-                "patterns are like those of .gitignore: '*.jpg' anywhere, 'upload/*/x' from the top"
-            }
-            OpsError::Source(_) => "nothing was committed; what was saved before stands",
+            OpsError::Source(error) => after_source(error),
             OpsError::NoDatabase => {
                 "offsite snapshots shows which ones hold a database; a backup takes one with \
                  --database-command CMD or --database-file FILE"
@@ -187,6 +168,32 @@ impl From<OpsError> for Failure {
             OpsError::Repository(error) => error.into(),
             error => Self::of(error, (FAILED, hint)),
         }
+    }
+}
+
+/// What to do when there is something wrong with what is to be backed up.
+fn after_source(error: &SourceError) -> &'static str {
+    match error {
+        SourceError::Shrunk { .. } => {
+            "nothing was committed; if that much was removed on purpose, run it once with \
+             --accept-shrunk"
+        }
+        SourceError::RootGone { .. } => {
+            "nothing was committed; see that the disk is plugged in and mounted, and run again: \
+             what was stored so far is not sent twice"
+        }
+        SourceError::ServerVersion { .. } => {
+            "nothing was committed; check the address, and that the server runs; its password \
+             comes from PGPASSWORD, ~/.pgpass or the file that PGPASSFILE names"
+        }
+        SourceError::DumpOverdue { .. } => {
+            "nothing was committed; run the command by hand to see what it waits for, or give it \
+             longer with --database-timeout"
+        }
+        SourceError::Pattern { .. } => {
+            "patterns are like those of .gitignore: '*.jpg' anywhere, 'upload/*/x' from the top"
+        }
+        _ => "nothing was committed; what was saved before stands",
     }
 }
 
