@@ -9,7 +9,7 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    backup, cat, completions, database, demo, diff, find, index, init, key, ls, man, output,
+    audit, backup, cat, completions, database, demo, diff, find, index, init, key, ls, man, output,
     restore, snapshots, stats, verify,
 };
 
@@ -20,7 +20,7 @@ use super::{
     version,
     max_term_width = 100,
     after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 snapshot saved but some files could not \
-                  be read, 4 damage found or restore incomplete, 10 no repository there, 12 wrong \
+                  be read, 4 damage found or restore incomplete, 5 audit found originals missing or altered, 8 snapshot saved but suspect, 10 no repository there, 12 wrong \
                   passphrase or read key needed, 130 interrupted."
 )]
 struct Arguments {
@@ -43,6 +43,7 @@ enum Command {
     Database(database::Args),
     Restore(restore::Args),
     Verify(verify::Args),
+    Audit(audit::Args),
     #[command(subcommand)]
     Index(index::Command),
     #[command(subcommand)]
@@ -73,6 +74,7 @@ pub fn main() -> ExitCode {
         Command::Database(args) => database::run(&context, &args),
         Command::Restore(args) => restore::run(&context, &args),
         Command::Verify(args) => verify::run(&context, &args),
+        Command::Audit(args) => audit::run(&context, &args),
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Demo(args) => demo::run(&context, &args),

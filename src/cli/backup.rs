@@ -10,9 +10,11 @@ use super::context::{Access, Context, host_name};
 use super::dump_source::DumpSource;
 use super::exit::{Failure, Result, Status};
 use super::when::time_span;
-use super::{backup_dry_run, output, show};
+use super::{audit_text, backup_dry_run, output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
 use crate::source::database::DatabaseSource;
+use crate::source::immich::mounts::given::mount;
+use crate::source::immich::mounts::{self, Mount};
 use crate::source::{Limits, exclude_file};
 use crate::store::open::StoreUrl;
 
@@ -45,6 +47,15 @@ pub struct Args {
     /// Take a dump that lost more than half of itself since the last good one
     #[arg(long)]
     accept_shrunk: bool,
+    /// Take originals that changed or are gone on a large scale, which else is an alarm
+    #[arg(long)]
+    accept_changes: bool,
+    /// A folder of Immich's container and where it is on this host (may be given several times)
+    #[arg(long, value_name = "CONTAINER=HOST", value_parser = mount)]
+    map: Vec<Mount>,
+    /// What Immich's container sees: the answer of docker inspect, or the compose file
+    #[arg(long, value_name = "FILE")]
+    mounts_from: Option<PathBuf>,
     /// Leave out what matches; without a slash it is a name at any depth
     ///
     /// Nothing is left out unasked, noise included. To be rid of what NAS systems and computers
@@ -79,6 +90,19 @@ pub struct Args {
 }
 
 impl Args {
+    /// What a person said goes before what a file says.
+    fn mounts(&self) -> std::result::Result<Vec<Mount>, Failure> {
+        let mut mounts = self.map.clone();
+        if let Some(file) = &self.mounts_from {
+            let hint = "give the answer of docker inspect immich_server, or say \
+                        --map CONTAINER=HOST for each folder";
+            let told = mounts::from_file(file).map_err(|error| Failure::failed(error, hint))?;
+            let is_new = |one: &Mount| self.map.iter().all(|map| map.container != one.container);
+            mounts.extend(told.into_iter().filter(is_new));
+        }
+        Ok(mounts)
+    }
+
     fn database(&self) -> std::result::Result<Option<DatabaseSource>, Failure> {
         if let Some(command) = &self.database_command {
             return Ok(Some(DatabaseSource::Command(command.clone())));
@@ -95,8 +119,8 @@ impl Args {
         if self.immich.is_some() && !self.no_database {
             return Err(Failure::usage(
                 "an Immich library without its database restores to nameless files",
-                "give --database-url URL, --database-command CMD or --database-file FILE, or say \
-                 --no-database",
+                "give --database-url URL, --database-command CMD or --database-file FILE (Immich's \
+                 own nightly dumps are in its folder backups), or say --no-database",
             ));
         }
         Ok(None)
@@ -133,6 +157,8 @@ pub fn run(context: &Context, args: &Args) -> Result {
             one_file_system: args.one_file_system,
             exclude_caches: args.exclude_caches,
         },
+        mounts: args.mounts()?,
+        accept_changes: args.accept_changes,
     };
     let current = std::env::current_dir()
         .map_err(|error| Failure::failed(error, "change to a folder that exists"))?;
@@ -171,6 +197,14 @@ pub fn run(context: &Context, args: &Args) -> Result {
                 show::harmless_sentence(&problem.error)
             );
         }
+    }
+    if let Some(reason) = &report.suspect {
+        let reason = show::harmless_sentence(reason);
+        eprintln!(
+            "the snapshot is suspect: {reason}; if that is right, such as after moving the library, \
+             run it once with --accept-changes"
+        );
+        return Ok(Status::Suspect);
     }
     Ok(if report.problems_total > 0 {
         Status::SomeUnreadable
@@ -229,7 +263,8 @@ fn as_json(report: &BackupReport) -> Value {
             "kind": database.kind, "bytes": database.bytes, "rows": database.rows, "complete": true,
             "source": show::harmless_sentence(&database.source),
         })),
-        "audit": {},
+        "audit": report.audit,
+        "suspect": report.suspect,
         "problems": problems,
         "problems_total": report.problems_total,
         "duration_seconds": report.duration.as_secs_f64(),
@@ -265,6 +300,7 @@ fn summary(report: &BackupReport, url: &str) -> Vec<String> {
             show::harmless_sentence(&database.source)
         ));
     }
+    lines.extend(audit_lines(report));
     lines.push(format!(
         "  contents  {}, of which {} were new",
         show::bytes(figures.bytes),
@@ -290,9 +326,27 @@ fn summary(report: &BackupReport, url: &str) -> Vec<String> {
             lines.push(format!(
                 "    {}: {}",
                 show::harmless(&problem.path),
-                problem.error
+                show::harmless_sentence(&problem.error)
             ));
         }
     }
     lines
+}
+
+/// What the audit came to, and the first of what is missing or altered.
+fn audit_lines(report: &BackupReport) -> Vec<String> {
+    let Some(line) = audit_text::in_one_line(&report.audit) else {
+        return Vec::new();
+    };
+    let ink = show::ink_for_stdout();
+    let line = format!("  audit     {line}");
+    let Some((verdict, path)) = report.gravest.first() else {
+        return vec![line];
+    };
+    let name = verdict.name().replace('_', " ");
+    let path = show::harmless(path);
+    let more = ink.warn(&format!(
+        "            {name}: {path} (offsite audit shows all)"
+    ));
+    vec![ink.warn(&line), more]
 }

@@ -19,8 +19,8 @@ pub struct DumpSource {
     /// password comes from PGPASSWORD or ~/.pgpass, never from here
     #[arg(long, value_name = "URL", group = "dump")]
     database_url: Option<GivenUrl>,
-    /// How long the dump may take, such as 30m or 2h (without it: it fails after 30 minutes in
-    /// which nothing comes)
+    /// How long the dump may take, its upload included, such as 30m or 2h (without it: it fails
+    /// after 30 minutes in which nothing comes)
     #[arg(long, value_name = "DURATION", value_parser = timeout)]
     database_timeout: Option<Duration>,
 }

@@ -18,6 +18,10 @@ pub enum Status {
     SomeUnreadable,
     /// Damage was found, or a restore is not complete.
     Damage,
+    /// The audit found rows whose original is missing or altered.
+    Unproven,
+    /// The snapshot is saved, and must not be taken for a replacement of older ones.
+    Suspect,
 }
 
 impl Status {
@@ -26,6 +30,8 @@ impl Status {
             Self::Done => 0,
             Self::SomeUnreadable => 3,
             Self::Damage => 4,
+            Self::Unproven => 5,
+            Self::Suspect => 8,
         }
     }
 }
@@ -144,6 +150,14 @@ impl From<OpsError> for Failure {
             OpsError::NoDatabase => {
                 "offsite snapshots shows which ones hold a database; a backup takes one with \
                  --database-command CMD or --database-file FILE"
+            }
+            OpsError::OriginalsAbsent { .. } => {
+                "mount the disk that it is on and run again; if it was moved or removed on purpose, \
+                 run it once with --accept-changes"
+            }
+            OpsError::NoAudit => {
+                "backup --immich DIR audits what it saves, if it has the database dump; older \
+                 snapshots may have no audit"
             }
             OpsError::RootsOverlap { .. } => {
                 "back the two up apart, each with a command of its own"

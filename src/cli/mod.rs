@@ -5,6 +5,8 @@
 //! they say, `exit` turns an error into a hint and a code.
 
 mod arguments;
+mod audit;
+mod audit_text;
 mod backup;
 mod backup_dry_run;
 mod cat;

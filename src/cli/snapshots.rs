@@ -5,8 +5,8 @@ use serde_json::{Value, json};
 
 use super::context::{Access, Context};
 use super::exit::{Result, Status};
-use super::output;
 use super::show::{self, Align, Table};
+use super::{audit_text, output};
 use crate::format::snapshot::Snapshot;
 use crate::repository::{SnapshotFilter, StoredSnapshot};
 
@@ -60,6 +60,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
         ("Database", Align::Right),
         ("New", Align::Right),
         ("Tags", Align::Left),
+        ("Audit", Align::Left),
         ("Remarks", Align::Left),
     ]);
     for StoredSnapshot { id, record } in shown.iter().copied() {
@@ -73,6 +74,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
             database.map_or("-".to_owned(), |database| show::bytes(database.bytes)),
             show::bytes(record.statistics.bytes_stored),
             show::harmless(record.tags.join(", ").as_bytes()),
+            audit_text::in_a_word(record.suspect.as_deref(), &record.audit.0),
             remarks(record),
         ]);
     }
@@ -86,9 +88,6 @@ pub fn run(context: &Context, args: &Args) -> Result {
     Ok(Status::Done)
 }
 
-/// Verdicts that mean a photo is missing or altered.
-const FINDINGS: [&str; 3] = ["missing", "size_mismatch", "checksum_mismatch"];
-
 /// What is not as it should be.
 fn remarks(record: &Snapshot) -> String {
     let mut remarks = Vec::new();
@@ -101,16 +100,6 @@ fn remarks(record: &Snapshot) -> String {
         .filter(|problems| problems.count > 0)
     {
         remarks.push(format!("{} not readable", show::count(problems.count)));
-    }
-    for verdict in FINDINGS {
-        let number = record.audit.0.get(verdict).copied().unwrap_or(0);
-        if number > 0 {
-            remarks.push(format!(
-                "{} {}",
-                show::count(number),
-                verdict.replace('_', " ")
-            ));
-        }
     }
     remarks.join(", ")
 }

@@ -2,10 +2,11 @@
 //! nothing here has a key, opens a file or compresses.
 //!
 //! name (of objects) > header > frame (additional data) > pack (footer, trailer) and the records:
-//! parameters, segment, snapshot, housekeeping; entry and listing for what a snapshot holds.
+//! parameters, segment, snapshot, housekeeping; entry, listing and finding for what a snapshot holds.
 
 pub mod cbor;
 pub mod entry;
+pub mod finding;
 pub mod frame;
 pub mod header;
 pub mod housekeeping;

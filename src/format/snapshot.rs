@@ -3,6 +3,7 @@
 use minicbor::{Decode, Encode};
 
 use super::cbor::{Counts, Joined};
+use super::finding::Findings;
 use crate::id::{ChunkId, ObjectId, SessionId};
 use crate::seams::Timestamp;
 
@@ -53,6 +54,9 @@ pub struct Snapshot {
     /// Why it must not be taken for a replacement of older ones.
     #[n(17)]
     pub suspect: Option<String>,
+    /// What the audit found, in words.
+    #[n(18)]
+    pub findings: Option<Findings>,
 }
 
 /// One of the things that were backed up.

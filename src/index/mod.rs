@@ -6,6 +6,7 @@
 
 #[cfg(test)]
 mod all_rows;
+pub mod audit;
 mod chunks;
 mod files;
 mod links;
@@ -47,7 +48,7 @@ pub enum IndexError {
     Damaged,
 }
 
-type Result<T> = std::result::Result<T, IndexError>;
+type Result<T, E = IndexError> = std::result::Result<T, E>;
 
 impl Index {
     /// Opens or makes the index. One of another schema is replaced, as is one that is no database.

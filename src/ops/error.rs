@@ -52,6 +52,10 @@ pub enum OpsError {
         /// In words: how many files.
         count: String,
     },
+    #[error("{folder} was in the last good snapshot, and now it {what}")]
+    OriginalsAbsent { folder: String, what: &'static str },
+    #[error("the snapshot holds no audit")]
+    NoAudit,
     #[error("could not write the output")]
     Output(#[source] std::io::Error),
     #[error("there are {count} passphrases already, and no more are ever tried")]

@@ -6,6 +6,7 @@
 //! `ls`, `cat` and `database`, `keys` the passphrases, `state` what this host keeps, `look` what
 //! most verbs begin with.
 
+mod audit;
 mod backup;
 mod diff;
 mod error;
@@ -23,6 +24,7 @@ mod stats;
 mod target;
 mod verify;
 
+pub use audit::{AuditReport, History, ReportedFinding, Verdict, audit};
 pub use backup::{
     BackupOptions, BackupReport, DatabaseReport, DryRunReport, SourceChoice, SourceProblem, backup,
     dry_run, source_name,

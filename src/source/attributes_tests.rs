@@ -5,7 +5,9 @@ use rustix::fs::XattrFlags;
 use super::*;
 
 /// A system with these attributes; an error in place of a value is what reading it gives.
-struct System(Vec<(&'static [u8], Result<Vec<u8>, Errno>)>);
+struct System(Vec<(&'static [u8], Value)>);
+
+type Value = Result<Vec<u8>, Errno>;
 
 impl Ask for System {
     fn names(&mut self, buffer: &mut [u8]) -> Result<usize, Errno> {

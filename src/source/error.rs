@@ -51,8 +51,8 @@ pub enum SourceError {
     NotImmich { path: PathBuf },
     #[error(
         "{} is the data folder of a Postgres server: files copied while the server runs cannot be \
-         restored, only a dump made with pg_dump can (leave this folder out, and give the dump with \
-         --database-command)",
+         restored, only a dump made with pg_dump can (leave this folder out, with --exclude, and give \
+         the dump with --database-command)",
         .path.display()
     )]
     PostgresFolder { path: PathBuf },
@@ -154,6 +154,8 @@ pub enum SourceError {
     },
     #[error("the database dump was not read to its end, so nothing can be said about it")]
     DumpNotRead,
+    #[error("the rows of the database dump could not be kept to hold them against the photos")]
+    DumpRows { source: io::Error },
     #[error("{fault}")]
     Dump {
         fault: DumpFault,
@@ -162,9 +164,14 @@ pub enum SourceError {
     },
 
     #[error(
-        "the database dump holds no photos table of Immich (asset or assets): perhaps it is of \
-         another database{}",
-        if *.inserts { ", or made with --inserts, which this cannot look into" } else { "" }
+        "{}",
+        if *.inserts {
+            "the database dump was made with INSERT statements (--inserts, --column-inserts or \
+             --rows-per-insert), whose rows cannot be held against the photos: make it without"
+        } else {
+            "the database dump holds no photos table of Immich (asset or assets): perhaps it is of \
+             another database"
+        }
     )]
     NoImmichTables { inserts: bool },
     #[error(

@@ -3,13 +3,13 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
-use std::os::fd::OwnedFd;
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
-use super::{Attributes, Metadata, Result, SourceError};
+use super::{Metadata, Result, SourceError};
 
 /// NONBLOCK: a named pipe that took the file's place must not hold up the backup.
 const FLAGS: OFlags = OFlags::RDONLY
@@ -104,11 +104,6 @@ impl FileReader {
         &self.at_open
     }
 
-    /// Its extended attributes, as they are now.
-    pub fn attributes(&self) -> Attributes {
-        Attributes::of_open(&self.file)
-    }
-
     /// Looks at the file once more, after it was read to its end.
     ///
     /// # Errors
@@ -140,6 +135,13 @@ impl FileReader {
             bytes_read: self.bytes_read,
             changed,
         })
+    }
+}
+
+/// For what else belongs to the open file.
+impl AsFd for FileReader {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
     }
 }
 

@@ -68,9 +68,10 @@ fn listed(user: &User) -> BTreeMap<String, Value> {
 fn all_of_it_stands_in_the_listing_and_what_has_no_content_is_said_to_be_left_out() {
     let user = User::with_folder();
     make(&user.path("photos"));
-    let expected = tree(&user.path("photos"));
     mkfifoat(CWD, user.path("photos/a pipe"), Mode::RUSR).unwrap();
     let _socket = UnixListener::bind(user.path("photos/inner/a socket")).unwrap();
+    let mut expected = tree(&user.path("photos"));
+    expected.retain(|_, node| node.kind != "something else");
     user.init();
     let outcome = user.offsite(&["backup", "--json", "photos"]).done();
     assert_eq!(outcome.json()["problems"], json!([]));

@@ -10,6 +10,7 @@ mod cbor;
 mod cuts;
 mod damage;
 mod defects;
+mod findings;
 mod keys;
 mod metadata;
 mod packs;

@@ -261,6 +261,7 @@ fn snapshot() -> Snapshot {
             chunks: vec![ChunkId::new(run(0x80))].into(),
         }),
         suspect: Some("the dump has less than half the rows of the last one".to_owned()),
+        findings: None,
     }
 }
 
@@ -331,6 +332,7 @@ fn a_snapshot_is_opened() {
     let by_hand = snapshot_by_hand();
     assert_eq!(encode(&snapshot()), by_hand.encode());
     let shows = "A snapshot record with every field in use.";
+    // But for the findings, which came later: a vector that is committed never changes.
     let payload = settle("snapshot", shows, Kind::Snapshot, 0x42, &by_hand);
     assert_eq!(decode::<Snapshot>(&payload).unwrap(), snapshot());
 }
@@ -354,6 +356,7 @@ fn keys_that_are_absent_have_their_defaults() {
     assert_eq!(snapshot.statistics, Statistics::default());
     assert_eq!(snapshot.finished, Timestamp::from_nanoseconds(-3));
     assert!(snapshot.tags.is_empty() && snapshot.suspect.is_none());
+    assert!(snapshot.findings.is_none());
     assert_eq!(snapshot.problems.unwrap().count, 0);
     let finding: Finding = decode(&Map(vec![]).encode()).unwrap();
     assert!(!finding.ok && finding.kind.is_empty());

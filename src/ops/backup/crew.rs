@@ -135,6 +135,9 @@ impl<'c, 'r> Crew<'c, 'r> {
         }
         self.pipeline.finish(Class::Files)?;
         let sequenced = self.sequence.finish(led.outcomes)?;
+        if let Some(dump) = &led.dump {
+            self.run.auditing.settle(self.pipeline, dump.began)?;
+        }
         self.pipeline.finish(Class::Metadata)?;
         Ok((led.dump, sequenced))
     }
@@ -246,7 +249,9 @@ impl<'c, 'r> Crew<'c, 'r> {
         let clock = &self.run.repository.seams.clock;
         let rules = &self.run.options.source.database_rules;
         let asked = clock.now();
-        let mut dump = Dump::open_with(source, rules, clock)?;
+        let mut reader = self.run.auditing.reader();
+        let observer = reader.as_mut().map(|reader| Box::new(reader) as Box<_>);
+        let mut dump = Dump::open_with(source, rules, clock)?.observed(observer);
         self.pass_on(dump.notices());
         let content = match worker.take_in(&mut dump, Class::Dump, u64::MAX) {
             Ok(content) => Some(content),
@@ -258,6 +263,8 @@ impl<'c, 'r> Crew<'c, 'r> {
         let origin = dump.origin().clone();
         let facts = dump.finish()?;
         self.run.judge_dump(&facts)?;
+        let read = reader.map(|reader| reader.summary());
+        self.run.auditing.dump_is_read(read, self.run.progress)?;
         let content = content.ok_or(OpsError::Stopped)?;
         let (entry, chunks) = entries::dump_entry(&content);
         self.sequence.deliver(0, Outcome::entry(entry, chunks))?;

@@ -156,7 +156,7 @@ impl FileContext<'_> {
                 Err(ContentError::Ops(error)) => return Err(error),
             };
             add(&self.counts.bytes_read, content.bytes);
-            let attributes = reader.attributes();
+            let attributes = Attributes::of_open(&reader);
             let changed = match reader.finish() {
                 Ok(finished) => finished.changed,
                 Err(error) => return Ok(Outcome::problem(problem(with_causes(&error)))),
@@ -233,7 +233,7 @@ fn attributes_of_unchanged(found: &Found, known: &CachedContent) -> Option<Attri
     }
     let reader = FileReader::open(&found.source).ok()?;
     let same = stamp_of(reader.metadata()) == stamp_of(&found.metadata);
-    same.then(|| reader.attributes())
+    same.then(|| Attributes::of_open(&reader))
 }
 
 fn cached(

@@ -8,6 +8,7 @@
 //! host that lost its state, `sequence` brings entries into order, `record` composes the snapshot
 //! record; `dry_run` does none of it and says what would be done.
 
+mod auditing;
 mod crew;
 mod dry_run;
 mod entries;
@@ -49,7 +50,7 @@ pub fn backup(
     let pipeline = Pipeline::new(repository, index, options.checkpoint)?;
     let chunkers = Chunkers::new(repository)?;
     let listing = ListingWriter::new(&repository.writer);
-    let sequence = Sequence::new(&pipeline, index, listing)?;
+    let sequence = Sequence::new(&pipeline, index, listing, run.auditing.audit())?;
     let crew = Crew {
         run: &run,
         pipeline: &pipeline,

@@ -1,15 +1,18 @@
 //! What a backup is asked to do, and what it says it did.
 
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use super::sequence::SourceProblem;
 use crate::format::snapshot::Statistics;
 use crate::id::ObjectId;
+use crate::ops::audit::Verdict;
 use crate::ops::pipeline::CheckpointRule;
 use crate::seams::Timestamp;
 use crate::source::Limits;
 use crate::source::database::{DatabaseSource, DumpRules};
+use crate::source::immich::mounts::Mount;
 
 /// What is to be backed up.
 #[derive(Debug, Clone, Default)]
@@ -24,6 +27,10 @@ pub struct SourceChoice {
     pub exclude: Vec<String>,
     /// Where else to stop.
     pub limits: Limits,
+    /// Folders of Immich's container and of this host.
+    pub mounts: Vec<Mount>,
+    /// Originals that changed or are gone on a large scale are no alarm.
+    pub accept_changes: bool,
 }
 
 #[derive(Debug, Clone)]
@@ -47,6 +54,12 @@ pub struct BackupReport {
     pub objects_uploaded: u64,
     pub bytes_uploaded: u64,
     pub database: Option<DatabaseReport>,
+    /// How many rows and files got each verdict; nothing without an audit.
+    pub audit: BTreeMap<String, u64>,
+    /// A few originals that are missing or altered, by verdict and path.
+    pub gravest: Vec<(Verdict, Vec<u8>)>,
+    /// Why the snapshot must not be taken for a replacement of older ones.
+    pub suspect: Option<String>,
     pub problems: Vec<SourceProblem>,
     /// More than are in `problems` on a very bad day.
     pub problems_total: u64,

@@ -14,6 +14,7 @@ use crate::format::snapshot::{Database, Problems, Root as StoredRoot, Snapshot, 
 use crate::id::{ObjectId, SessionId};
 use crate::index::Index;
 use crate::ops::Result;
+use crate::ops::audit::Audited;
 use crate::repository::{Repository, RepositoryError, SealedObject, seal_record};
 use crate::seams::Timestamp;
 use crate::source::Root;
@@ -31,6 +32,8 @@ pub struct Taken<'t> {
     pub parent: Option<ObjectId>,
     pub database: Option<Database>,
     pub sequenced: &'t Sequenced,
+    pub audited: &'t Audited,
+    pub suspect: Option<String>,
     pub counts: &'t FileCounts,
     /// Bytes added, bytes stored.
     pub totals: (u64, u64),
@@ -71,9 +74,10 @@ pub fn compose(taken: Taken<'_>) -> Snapshot {
         listing: sequenced.listing,
         statistics: statistics(taken.counts, taken.totals, dump_bytes),
         database,
-        audit: Counts::default(),
+        audit: Counts(taken.audited.counts()),
         problems,
-        suspect: None,
+        suspect: taken.suspect,
+        findings: taken.audited.findings.clone(),
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use super::auditing::Auditing;
 use super::files::{FileContext, FileCounts};
 use super::links::Links;
 use super::options::{BackupOptions, BackupReport, DatabaseReport};
@@ -30,6 +31,7 @@ pub struct Run<'r> {
     filter: Filter,
     snapshots: Vec<StoredSnapshot>,
     pub files: FileContext<'r>,
+    pub auditing: Auditing,
     began: Timestamp,
     began_since_boot: Duration,
     store_time: Timestamp,
@@ -68,6 +70,7 @@ impl<'r> Run<'r> {
             owners: Owners::of_this_host(),
             links: Links::default(),
         };
+        let auditing = Auditing::prepare(repository, index, options, &roots, &snapshots, progress)?;
         let run = Self {
             repository,
             options,
@@ -77,6 +80,7 @@ impl<'r> Run<'r> {
             filter,
             snapshots,
             files,
+            auditing,
             began,
             began_since_boot,
             store_time,
@@ -145,6 +149,13 @@ impl<'r> Run<'r> {
     ) -> Result<BackupReport> {
         let clock = self.repository.seams.clock.as_ref();
         let dump_source = dump.as_ref().map(|dump| dump.source.clone());
+        let (audited, suspect) = self.auditing.conclude(
+            self.repository,
+            self.files.index,
+            &self.snapshots,
+            sequenced.listing,
+            self.progress,
+        )?;
         let database = dump.map(|dump| record::database(dump.facts, dump.began, dump.ended));
         let record = record::compose(Taken {
             options: self.options,
@@ -157,6 +168,8 @@ impl<'r> Run<'r> {
             parent: self.parent().map(|one| one.id),
             database,
             sequenced: &sequenced,
+            audited: &audited,
+            suspect: suspect.clone(),
             counts: &self.files.counts,
             totals: pipeline.totals(),
         });
@@ -174,6 +187,9 @@ impl<'r> Run<'r> {
                 rows: database.rows.total(),
                 source: dump_source.unwrap_or_default(),
             }),
+            audit: record.audit.0,
+            gravest: audited.gravest,
+            suspect,
             problems: sequenced.problems,
             problems_total: sequenced.problems_total,
             duration: clock.since_boot().saturating_sub(self.began_since_boot),

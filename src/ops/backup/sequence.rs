@@ -12,6 +12,7 @@ use crate::format::listing::{CUT_BYTES_MIN, Problem, append_problem, begin_probl
 use crate::format::pack::Class;
 use crate::id::ChunkId;
 use crate::index::{CachedFile, FileStamp, Index};
+use crate::ops::audit::Audit;
 use crate::ops::pipeline::Pipeline;
 use crate::ops::{OpsError, Result};
 use crate::repository::{ListingWriter, store_ids};
@@ -114,6 +115,7 @@ pub struct Sequenced {
 pub struct Sequence<'p, 'r> {
     pipeline: &'p Pipeline<'r>,
     index: &'r Index,
+    audit: Option<&'p Audit>,
     state: Mutex<State>,
     turn: Condvar,
 }
@@ -138,6 +140,7 @@ impl<'p, 'r> Sequence<'p, 'r> {
         pipeline: &'p Pipeline<'r>,
         index: &'r Index,
         listing: ListingWriter,
+        audit: Option<&'p Audit>,
     ) -> Result<Self> {
         let compressor = Compressor::new().map_err(|error| OpsError::Seal(error.into()))?;
         let state = State {
@@ -154,6 +157,7 @@ impl<'p, 'r> Sequence<'p, 'r> {
         Ok(Self {
             pipeline,
             index,
+            audit,
             state: Mutex::new(state),
             turn: Condvar::new(),
         })
@@ -206,6 +210,15 @@ impl<'p, 'r> Sequence<'p, 'r> {
             problem,
             remember,
         } = outcome;
+        if let Some(audit) = self.audit {
+            match (&entry, &problem) {
+                (Some((entry, _)), _) => audit.entry(entry)?,
+                (None, Some(problem)) => {
+                    audit.unreadable(problem.root, &problem.path, &problem.error)?;
+                }
+                (None, None) => {}
+            }
+        }
         if let Some((mut entry, ids)) = entry {
             let State {
                 listing,

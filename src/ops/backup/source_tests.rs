@@ -20,10 +20,13 @@ use crate::seams::{Clock, SystemClock, Threads, Timestamp};
 use crate::source::Limits;
 use crate::store::Store;
 
+/// Told the path of a file that is begun.
+type Begin<'m> = Box<dyn Fn(&[u8]) + Send + Sync + 'm>;
+
 /// Calls back when a file is begun, and whenever bytes of it were read.
 #[derive(Default)]
 pub struct Meddler<'m> {
-    pub begin: Option<Box<dyn Fn(&[u8]) + Send + Sync + 'm>>,
+    pub begin: Option<Begin<'m>>,
     pub read: Option<Box<dyn Fn() + Send + Sync + 'm>>,
 }
 

@@ -5,8 +5,9 @@
 //! or are on their way ((4 + W - 1) × 17, see `PACKS_HELD_MAX`; a pack is a little larger than its
 //! target), two open packs of metadata (2 × 6), and for each worker a read buffer (5), a compressor
 //! and a frame (W × 12 at the most, W × 6 for photos), batches of large files (8), entries ahead of
-//! their turn (8), what the next segment will say (8, and 24 more while it is made), SQLite (8). The
-//! parts are never all at their most; what the process takes is measured by `benches/memory.sh`.
+//! their turn (8), what the next segment will say (8, and 24 more while it is made), SQLite (8, 4
+//! where files have several names, 8 for the tables of an audit). The parts are never all at their
+//! most; what the process takes is measured by `benches/memory.sh`.
 //!
 //! `claim` is the only decision that threads share: of two that bring the same new chunk, one
 //! stores it.

@@ -11,7 +11,9 @@ use super::blame::Blame;
 use super::fetch::damage_apart;
 use super::findings::Findings;
 use super::part::Contents;
+use crate::format::FormatError;
 use crate::format::entry::Entry;
+use crate::format::finding::decode_finding_list;
 use crate::format::listing::decode_problem_list;
 use crate::id::ChunkId;
 use crate::index::Index;
@@ -149,7 +151,10 @@ impl<'w> Walk<'w> {
 
     fn problem_list(&self, id: &ChunkId) -> Result<Result<(), RepositoryError>> {
         let read = self.chunks.metadata(id);
-        damage_apart(read.and_then(|bytes| Ok(decode_problem_list(&bytes).map(drop)?)))
+        damage_apart(read.and_then(|bytes| match decode_problem_list(&bytes) {
+            Err(FormatError::WrongRole) => Ok(decode_finding_list(&bytes).map(drop)?),
+            decoded => Ok(decoded.map(drop)?),
+        }))
     }
 }
 
@@ -178,8 +183,13 @@ fn note(sound: &mut HashMap<ChunkId, bool>, id: ChunkId, is_sound: bool) {
 }
 
 fn problem_lists(snapshot: &StoredSnapshot) -> Vec<ChunkId> {
-    let problems = snapshot.record.problems.as_ref();
-    problems.map_or(Vec::new(), |problems| problems.chunks.0.clone())
+    let problems = snapshot.record.problems.iter();
+    let findings = snapshot.record.findings.iter();
+    problems
+        .map(|problems| &problems.chunks)
+        .chain(findings.map(|findings| &findings.chunks))
+        .flat_map(|chunks| chunks.0.iter().copied())
+        .collect()
 }
 
 /// Whether every chunk of a file lies somewhere.

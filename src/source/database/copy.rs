@@ -2,19 +2,19 @@
 
 /// The table of a data block.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct CopyTable {
+pub struct CopyTable {
     /// Schema and name without quotes, joined by a dot, such as `public.asset`.
-    pub(super) name: String,
+    pub name: String,
     /// The last part of the name.
-    pub(super) table: String,
+    pub table: String,
     /// Names of the columns without quotes, in the order of the rows.
-    pub(super) columns: Vec<String>,
+    pub columns: Vec<String>,
 }
 
 impl CopyTable {
     /// `None` for any other line. `line` is without its line end. A name in an encoding that is not
     /// UTF-8 comes out garbled, and columns that make no sense are none; the rows still are rows.
-    pub(super) fn parse(line: &[u8]) -> Option<Self> {
+    pub fn parse(line: &[u8]) -> Option<Self> {
         let body = line.strip_prefix(b"COPY ")?.strip_suffix(b" FROM stdin;")?;
         let body = String::from_utf8_lossy(body);
         let (parts, rest) = qualified(&body).unwrap_or_else(|| (vec![body.to_string()], ""));
@@ -26,7 +26,8 @@ impl CopyTable {
         })
     }
 
-    pub(super) fn column(&self, name: &str) -> Option<usize> {
+    /// Where a column stands in the rows; of several with one name the first.
+    pub fn column(&self, name: &str) -> Option<usize> {
         self.columns.iter().position(|column| column == name)
     }
 }

@@ -15,7 +15,7 @@ use super::decompress::{Decompress, Unreadable};
 use super::newest::{self, Candidate};
 use super::origin::{self, DumpRules, Origin};
 use super::watch::{Watch, Watched};
-use super::{DatabaseSource, DumpFacts, DumpFault, Gate, server};
+use super::{DatabaseSource, DumpFacts, Gate, GateError, RowObserver, server};
 use crate::seams::{Clock, SystemClock};
 use crate::source::{Instead, SourceError};
 
@@ -26,11 +26,11 @@ const OLDER_READ_MAX: usize = 14;
 /// good; nothing may be committed before. After an error from `read`, `finish` says why.
 ///
 /// Dropping it stops the command that makes the dump.
-pub struct Dump {
+pub struct Dump<'o> {
     // Before `command`, so that a command that is stopped finds its pipe closed.
     bytes: Decompress,
     command: Option<DatabaseCommand>,
-    gate: Gate,
+    gate: Gate<'o>,
     at_end: bool,
     failure: Option<Failure>,
     watch: Watch,
@@ -49,10 +49,10 @@ enum FirstLine {
 
 enum Failure {
     Unreadable(Unreadable),
-    Refused(DumpFault),
+    Refused(GateError),
 }
 
-impl Dump {
+impl<'o> Dump<'o> {
     /// Opens the file or starts the command. Waits for the first bytes, to see whether they are
     /// compressed.
     ///
@@ -161,7 +161,7 @@ impl Dump {
         Ok(Self {
             bytes,
             command,
-            gate: Gate::new(),
+            gate: Gate::observed(None),
             at_end: false,
             failure: None,
             watch,
@@ -169,6 +169,14 @@ impl Dump {
             notices: Vec::new(),
             first_line: FirstLine::After(b'\n'),
         })
+    }
+
+    /// Lets the observer see the rows it wants while they stream by, from the first byte that is
+    /// read. After its first error `read` and `finish` fail.
+    #[must_use]
+    pub fn observed(mut self, observer: Option<Box<dyn RowObserver + 'o>>) -> Self {
+        self.gate = Gate::observed(observer);
+        self
     }
 
     /// Where it comes from.
@@ -222,19 +230,13 @@ impl Dump {
         let output = || command.as_ref().and_then(DatabaseCommand::output);
         match failure {
             Some(Failure::Unreadable(error)) => Err(unreadable(error, output())),
-            Some(Failure::Refused(fault)) => Err(SourceError::Dump {
-                fault,
-                output: output(),
-            }),
-            None => gate.finish().map_err(|fault| SourceError::Dump {
-                fault,
-                output: output(),
-            }),
+            Some(Failure::Refused(error)) => Err(refused(error, output())),
+            None => gate.finish().map_err(|error| refused(error, output())),
         }
     }
 }
 
-impl Dump {
+impl Dump<'_> {
     /// A terminal in between, or Windows, ends lines in two characters.
     fn look_at_first_line(&mut self, bytes: &[u8]) {
         let FirstLine::After(byte) = self.first_line else {
@@ -256,7 +258,7 @@ impl Dump {
     }
 }
 
-impl Read for Dump {
+impl Read for Dump<'_> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
         if self.failure.is_some() {
             return Err(io::Error::other("reading the database dump failed before"));
@@ -272,16 +274,16 @@ impl Read for Dump {
         };
         self.at_end |= count == 0 && !buffer.is_empty();
         self.look_at_first_line(buffer.get(..count).unwrap_or_default());
-        if let Err(fault) = self.gate.feed(buffer.get(..count).unwrap_or_default()) {
-            let error = io::Error::other(fault.clone());
-            self.failure = Some(Failure::Refused(fault));
+        if let Err(refusal) = self.gate.feed(buffer.get(..count).unwrap_or_default()) {
+            let error = io::Error::other(refusal.to_string());
+            self.failure = Some(Failure::Refused(refusal));
             return Err(error);
         }
         Ok(count)
     }
 }
 
-impl std::fmt::Debug for Dump {
+impl std::fmt::Debug for Dump<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         // Never its bytes: a dump holds hashes of passwords and keys.
         f.debug_struct("Dump")
@@ -324,6 +326,13 @@ fn is_whole(path: &Path) -> bool {
         let _ = io::copy(&mut dump, &mut io::sink());
         dump.finish().is_ok()
     })
+}
+
+fn refused(error: GateError, output: Option<crate::source::CommandOutput>) -> SourceError {
+    match error {
+        GateError::Fault(fault) => SourceError::Dump { fault, output },
+        GateError::Observer(source) => SourceError::DumpRows { source },
+    }
 }
 
 fn unreadable(error: Unreadable, output: Option<crate::source::CommandOutput>) -> SourceError {

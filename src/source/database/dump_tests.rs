@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use flate2::write::GzEncoder;
 
 use super::*;
-use crate::source::database::{Compression, DumpKind};
+use crate::source::database::{Compression, DumpFault, DumpKind};
 use crate::source::error::CommandStatus;
 
 const SAMPLE: &[u8] = include_bytes!("../../../tests/samples/v3.0-pg_dump.sql");

@@ -4,10 +4,11 @@
 //! data blocks from `COPY … FROM stdin;` to `\.`. In a block only line ends matter, so that vectors
 //! pass at the speed of memory. Never more than the start of a line is kept.
 
-use memchr::memchr;
+use std::io;
 
+use super::block::{Block, Line, without_line_end};
 use super::copy::CopyTable;
-use super::history::HistoryColumns;
+use super::observer::{RowObserver, Watch};
 use super::quotes::Quotes;
 use super::recognise::{self, BEGINNING_BYTES, UTF8_MARK, excerpt};
 use super::tally::Tally;
@@ -20,10 +21,6 @@ const LINE_BYTES_MAX: usize = 1024;
 /// Kept of a `COPY` line: 1,600 columns, each with 63 doubled quotes.
 const COPY_LINE_BYTES_MAX: usize = 256 * 1024;
 const COPY: &[u8] = b"COPY ";
-/// Kept of a row that the tally wants to see.
-const ROW_BYTES_MAX: usize = 1024;
-/// Kept of any other row: enough for the end mark and a few stray carriage returns.
-const ROW_START_BYTES: usize = 8;
 
 impl DumpKind {
     const ALL: [Self; 2] = [Self::PgDump, Self::PgDumpAll];
@@ -45,9 +42,9 @@ impl DumpKind {
     }
 }
 
-/// Judges one dump.
+/// Judges one dump, and lets an observer see the rows it wants.
 #[derive(Debug, Default)]
-pub struct Gate {
+pub struct Gate<'o> {
     bytes: u64,
     stage: Stage,
     begins: String,
@@ -60,6 +57,7 @@ pub struct Gate {
     line: Line,
     block: Block,
     tally: Tally,
+    watch: Watch<'o>,
 }
 
 #[derive(Debug)]
@@ -75,51 +73,35 @@ impl Default for Stage {
     }
 }
 
-/// The start of a line, of which the rest may still come.
-#[derive(Debug, Default)]
-struct Line {
-    start: Vec<u8>,
-    /// There was more than was kept.
-    cut: bool,
+/// Why the gate lets a dump go no further.
+#[derive(Debug, thiserror::Error)]
+pub enum GateError {
+    #[error("{0}")]
+    Fault(DumpFault),
+    /// What the observer failed with.
+    #[error("{0}")]
+    Observer(io::Error),
 }
 
-/// The data block that is under way.
-#[derive(Debug, Default)]
-struct Block {
-    table: String,
-    rows: u64,
-    row: Line,
-    history: Option<HistoryColumns>,
-}
-
-impl Line {
-    fn push(&mut self, bytes: &[u8], bytes_max: usize) {
-        let room = bytes_max.saturating_sub(self.start.len());
-        let kept = bytes.get(..room).unwrap_or(bytes);
-        self.start.extend_from_slice(kept);
-        self.cut |= kept.len() < bytes.len();
-    }
-
-    fn is_empty(&self) -> bool {
-        self.start.is_empty()
-    }
-
-    fn clear(&mut self) {
-        self.start.clear();
-        self.cut = false;
-    }
-}
-
-impl Gate {
+impl<'o> Gate<'o> {
     pub fn new() -> Self {
         Self::default()
+    }
+
+    /// A gate whose rows somebody wants to see.
+    pub fn observed(observer: Option<Box<dyn RowObserver + 'o>>) -> Self {
+        Self {
+            watch: Watch::new(observer),
+            ..Self::default()
+        }
     }
 
     /// Takes in the next bytes, in pieces of any size.
     ///
     /// # Errors
-    /// As soon as it is certain that this will not be a whole dump; the rest need not be read.
-    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), DumpFault> {
+    /// As soon as it is certain that this will not be a whole dump, or the observer failed; the rest
+    /// need not be read.
+    pub fn feed(&mut self, bytes: &[u8]) -> Result<(), GateError> {
         self.bytes += bytes.len() as u64;
         match &mut self.stage {
             Stage::Beginning(beginning) => {
@@ -135,14 +117,19 @@ impl Gate {
                 begins: self.begins.clone(),
             });
         }
-        self.fault.clone().map_or(Ok(()), Err)
+        if let Some(error) = self.watch.take_failure() {
+            return Err(GateError::Observer(error));
+        }
+        self.fault
+            .clone()
+            .map_or(Ok(()), |fault| Err(GateError::Fault(fault)))
     }
 
     /// There is no more.
     ///
     /// # Errors
-    /// What is wrong with the dump, or missing from it.
-    pub fn finish(mut self) -> Result<DumpFacts, DumpFault> {
+    /// What is wrong with the dump, or missing from it; what the observer failed with.
+    pub fn finish(mut self) -> Result<DumpFacts, GateError> {
         if matches!(self.stage, Stage::Beginning(_)) {
             self.begin();
         }
@@ -153,13 +140,19 @@ impl Gate {
             _ if !self.line.is_empty() => self.end_line(),
             _ => {}
         }
-        match (self.fault, self.kind) {
+        let kind = match (self.fault, self.kind) {
             (Some(fault), _) => Err(fault),
             (None, None) => Err(DumpFault::NotADump {
                 begins: self.begins,
             }),
             (None, Some(kind)) if !self.ended => Err(DumpFault::NoTrailer { kind }),
-            (None, Some(kind)) => Ok(self.tally.facts(kind, self.bytes)),
+            (None, Some(kind)) => Ok(kind),
+        };
+        let kind = kind.map_err(GateError::Fault)?;
+        self.watch.tell(|observer| observer.dump_ends());
+        match self.watch.take_failure() {
+            Some(error) => Err(GateError::Observer(error)),
+            None => Ok(self.tally.facts(kind, self.bytes)),
         }
     }
 
@@ -183,9 +176,15 @@ impl Gate {
 
     fn lines(&mut self, bytes: &[u8]) {
         let mut rest = bytes;
-        while !rest.is_empty() && self.fault.is_none() {
+        while !rest.is_empty() && self.fault.is_none() && !self.watch.has_failed() {
             let count = match self.stage {
-                Stage::Rows => self.rows(rest),
+                Stage::Rows => {
+                    let (count, ended) = self.block.rows(rest, &mut self.tally, &mut self.watch);
+                    if ended {
+                        self.stage = Stage::Sql;
+                    }
+                    count
+                }
                 _ => self.sql(rest),
             };
             rest = rest.get(count..).unwrap_or_default();
@@ -239,15 +238,14 @@ impl Gate {
             }
         } else if let Some(copy) = CopyTable::parse(line).filter(|_| !cut) {
             let history = self.tally.table(&copy);
-            self.block = Block {
-                table: copy.name,
-                rows: 0,
-                row: Line::default(),
-                history,
-            };
+            let wanted = self.watch.tell(|observer| observer.table_begins(&copy));
+            self.block = Block::new(copy.name, history, wanted == Some(true));
             self.stage = Stage::Rows;
         } else {
             self.tally.statement(line);
+            if let Some(target) = line.strip_prefix(b"\\connect ") {
+                self.watch.tell(|observer| observer.connects(target));
+            }
         }
         // The buffer is used again.
         self.line.start = start;
@@ -279,54 +277,6 @@ impl Gate {
             });
         }
     }
-
-    /// Goes through rows up to the end of the block, and tells how far.
-    fn rows(&mut self, bytes: &[u8]) -> usize {
-        let keep = if self.block.history.is_some() {
-            ROW_BYTES_MAX
-        } else {
-            ROW_START_BYTES
-        };
-        let mut rest = bytes;
-        while let Some(end) = memchr(b'\n', rest) {
-            let (mut row, after) = rest.split_at(end);
-            rest = after.get(1..).unwrap_or_default();
-            let mut cut = false;
-            if !self.block.row.is_empty() {
-                self.block.row.push(row, keep);
-                row = &self.block.row.start;
-                cut = self.block.row.cut;
-            }
-            if !cut && is_end_of_rows(row) {
-                self.tally.table_ends(&self.block.table, self.block.rows);
-                self.stage = Stage::Sql;
-                return bytes.len() - rest.len();
-            }
-            self.block.rows += 1;
-            if let Some(columns) = self.block.history
-                && !cut
-            {
-                self.tally.history_row(columns, without_line_end(row));
-            }
-            self.block.row.clear();
-        }
-        self.block.row.push(rest, keep);
-        bytes.len()
-    }
-}
-
-/// Terminals and Windows put carriage returns before a line feed; in a row a real one is escaped.
-fn without_line_end(line: &[u8]) -> &[u8] {
-    let mut line = line.strip_suffix(b"\n").unwrap_or(line);
-    while let Some(shorter) = line.strip_suffix(b"\r") {
-        line = shorter;
-    }
-    line
-}
-
-fn is_end_of_rows(row: &[u8]) -> bool {
-    row.strip_prefix(br"\.")
-        .is_some_and(|rest| rest.iter().all(|byte| *byte == b'\r'))
 }
 
 #[cfg(test)]

@@ -65,10 +65,17 @@ fn judge_in_pieces(
     let mut rest = bytes;
     while !rest.is_empty() {
         let (piece, after) = rest.split_at(sizes.next().unwrap().min(rest.len()));
-        gate.feed(piece)?;
+        gate.feed(piece).map_err(fault)?;
         rest = after;
     }
-    gate.finish()
+    gate.finish().map_err(fault)
+}
+
+fn fault(error: GateError) -> DumpFault {
+    match error {
+        GateError::Fault(fault) => fault,
+        GateError::Observer(error) => panic!("nobody observes: {error}"),
+    }
 }
 
 fn message(bytes: &[u8]) -> String {

@@ -2,13 +2,15 @@
 //!
 //! [`DatabaseSource`] says where it comes from; [`Dump`] gives its bytes as they will be stored and
 //! knows at the end whether they are a whole dump. Bytes flow through `child` (a command), then
-//! `decompress`, then [`gate`], which reads along; `quotes`, `copy` and `history` are parts of the
-//! gate. [`shrinkage`] holds a dump against the last good one.
+//! `decompress`, then [`gate`], which reads along and lets a [`RowObserver`] see the rows it wants;
+//! `quotes`, `copy`, `block` and `history` are parts of the gate. [`shrinkage`] holds a dump against
+//! the last good one.
 //!
 //! `server` runs `pg_dump` itself, which `programs` finds; `newest` chooses among files; `watch`
 //! ends the waiting for a dump that does not come.
 
 mod address;
+mod block;
 mod child;
 mod copy;
 mod decompress;
@@ -19,6 +21,7 @@ mod fault;
 pub mod gate;
 mod history;
 mod newest;
+mod observer;
 mod origin;
 mod programs;
 mod quotes;
@@ -31,11 +34,13 @@ mod watch;
 use std::path::PathBuf;
 
 pub use address::{AddressFault, DatabaseServer};
+pub use copy::CopyTable;
 pub use decompress::Compression;
 pub use dump::Dump;
 pub use facts::{DumpFacts, DumpKind};
 pub use fault::DumpFault;
-pub use gate::Gate;
+pub use gate::{Gate, GateError};
+pub use observer::{OBSERVED_ROW_BYTES_MAX, RowObserver};
 pub use origin::{DumpRules, Origin};
 pub use watch::Overdue;
 

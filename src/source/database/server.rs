@@ -101,6 +101,26 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_password_reaches_the_program_and_no_list_of_processes() {
+        let server = DatabaseServer::parse("postgres://anna@localhost/immich").unwrap();
+        let server = server.with_password(zeroize::Zeroizing::new("hunter2".to_owned()));
+        let script = "echo \"$PGPASSWORD\"; cat /proc/$$/cmdline; echo; echo \"$0\"";
+        let (mut command, mut stdout) =
+            run(Path::new("bash"), &["--norc", "-c", script], &server).unwrap();
+        let mut said = String::new();
+        stdout.read_to_string(&mut said).unwrap();
+        let clock = std::sync::Arc::new(crate::seams::SystemClock);
+        command.wait(&Watch::start(clock, None)).unwrap();
+        let (password, rest) = said.split_once('\n').unwrap();
+        assert_eq!(password, "hunter2");
+        assert!(!rest.contains("hunter2"), "{rest}");
+        assert!(
+            rest.ends_with("--dbname=postgres://anna@localhost/immich\n"),
+            "{rest}"
+        );
+    }
+
+    #[test]
     fn the_number_of_a_version_holds_the_major_one() {
         assert_eq!(major_of("150014"), Some(15));
         assert_eq!(major_of("90624"), Some(9));

@@ -1,9 +1,20 @@
 //! What is particular to Immich among the sources: where it keeps its originals, and what its
 //! tables say of them.
+//!
+//! [`layout`] finds the folders. [`reader`] finds the [`rows`] in a dump while it streams by;
+//! `columns`, `unescape`, `interpret` and `databases` are parts of it. [`paths`] tells where in a
+//! snapshot a path of a row lies, with the help of [`mounts`].
 
+mod columns;
+mod databases;
+mod interpret;
 pub mod layout;
 pub mod location;
+pub mod mounts;
+pub mod paths;
+pub mod reader;
 pub mod rows;
+mod unescape;
 
 /// The folders of an upload location. Immich wants a marker file `.immich` in each, or it does not
 /// start.

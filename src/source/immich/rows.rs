@@ -19,6 +19,45 @@ pub trait RowSink: Send {
     /// # Errors
     /// As for [`RowSink::row`].
     fn start_over(&mut self) -> std::io::Result<()>;
+
+    /// A second database of the cluster has Immich's tables too: what came so far may be wanted
+    /// again. [`RowSink::start_over`] follows, then the rows of the second. `false` from a sink that
+    /// cannot do this: then the first database stays, and no rows of the second come.
+    ///
+    /// What was remembered before this may be forgotten.
+    ///
+    /// # Errors
+    /// As for [`RowSink::row`].
+    fn remember(&mut self) -> std::io::Result<bool> {
+        Ok(false)
+    }
+
+    /// The second database had no more assets than the first: the sink is to be as it was when it
+    /// was told to remember.
+    ///
+    /// # Errors
+    /// As for [`RowSink::row`].
+    fn go_back(&mut self) -> std::io::Result<()> {
+        Ok(())
+    }
+}
+
+impl<S: RowSink + ?Sized> RowSink for &mut S {
+    fn row(&mut self, row: Row<'_>) -> std::io::Result<()> {
+        (**self).row(row)
+    }
+
+    fn start_over(&mut self) -> std::io::Result<()> {
+        (**self).start_over()
+    }
+
+    fn remember(&mut self) -> std::io::Result<bool> {
+        (**self).remember()
+    }
+
+    fn go_back(&mut self) -> std::io::Result<()> {
+        (**self).go_back()
+    }
 }
 
 /// One row; texts are raw bytes after COPY unescaping.

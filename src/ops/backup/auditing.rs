@@ -1,0 +1,171 @@
+//! The audit's part in a run: it sees the dump and the entries go by, and says at the end whether
+//! the snapshot can be trusted.
+
+use std::path::PathBuf;
+use std::sync::{Mutex, PoisonError};
+
+use super::options::BackupOptions;
+use super::roots::is_immich;
+use crate::compress::Compressor;
+use crate::format::pack::Class;
+use crate::id::ChunkId;
+use crate::index::Index;
+use crate::ops::audit::{Audit, Audited, Known, KnownPlaces, Sink, changes_of, refuse_absent};
+use crate::ops::error::{shown, with_causes};
+use crate::ops::pipeline::Pipeline;
+use crate::ops::{OpsError, Result};
+use crate::progress::Progress;
+use crate::repository::{Repository, StoredSnapshot};
+use crate::seams::Timestamp;
+use crate::source::Root;
+use crate::source::immich::reader::{Reader, Summary};
+
+/// What a run audits, if it does.
+pub struct Auditing {
+    /// `None` without an upload location or without a database.
+    audit: Option<Audit>,
+    /// The upload location on this host, if one is backed up.
+    location: Option<PathBuf>,
+    places: KnownPlaces,
+    audited: Mutex<Audited>,
+    host: String,
+    accept_changes: bool,
+}
+
+impl Auditing {
+    /// Before anything is read.
+    ///
+    /// # Errors
+    /// `OriginalsAbsent`; of reading the last good listing; `Index`.
+    pub fn prepare(
+        repository: &Repository,
+        index: &Index,
+        options: &BackupOptions,
+        roots: &[Root],
+        snapshots: &[StoredSnapshot],
+        progress: &dyn Progress,
+    ) -> Result<Self> {
+        let immich = options.source.immich.as_ref();
+        let folder = roots.iter().find(|root| is_immich(root));
+        let folder = folder.and_then(|root| root.folder.parent());
+        let location = immich.and(folder).map(PathBuf::from);
+        let mut auditing = Self {
+            audit: None,
+            places: KnownPlaces::default(),
+            location,
+            audited: Mutex::default(),
+            host: options.host.clone(),
+            accept_changes: options.source.accept_changes,
+        };
+        let Some(location) = &auditing.location else {
+            return Ok(auditing);
+        };
+        if !auditing.accept_changes {
+            refuse_absent(repository, index, auditing.known(snapshots), roots)?;
+        }
+        if options.source.database.is_some() {
+            auditing.places = KnownPlaces::new(roots, location, &options.source.mounts);
+            auditing.audit = Some(Audit::new()?);
+        } else {
+            progress.notice(
+                "note: without the database nobody can say which photos are missing: there is no audit",
+            );
+        }
+        Ok(auditing)
+    }
+
+    pub fn audit(&self) -> Option<&Audit> {
+        self.audit.as_ref()
+    }
+
+    /// Reads the rows for the audit, if there is one.
+    pub fn reader(&self) -> Option<Reader<Sink>> {
+        self.audit.as_ref().map(|audit| Reader::new(audit.sink()))
+    }
+
+    fn known<'k>(&self, snapshots: &'k [StoredSnapshot]) -> Known<'k> {
+        match &self.location {
+            Some(location) => {
+                let ours = snapshots.iter().rev();
+                Known::find(ours.filter(|one| one.record.host == self.host), location)
+            }
+            None => Known { snapshot: None },
+        }
+    }
+
+    /// The dump is whole, and no file was looked at yet.
+    ///
+    /// # Errors
+    /// `Index`.
+    pub fn dump_is_read(&self, read: Option<Summary>, progress: &dyn Progress) -> Result<()> {
+        let Some(audit) = &self.audit else {
+            return Ok(());
+        };
+        let unreadable = read.map_or(0, |read| read.assets_unreadable);
+        if unreadable > 0 {
+            progress.notice(&format!(
+                "{unreadable} rows of the table of assets could not be read: nothing is said of \
+                 their files"
+            ));
+        }
+        progress.stage("Sorting the rows of the database", None);
+        for path in audit.place_rows(&self.places)? {
+            let path = shown(&path);
+            progress.notice(&format!(
+                "note: the external library {path} is not part of this backup; name its folder on \
+                 this host as a further PATH, and say --map {path}=FOLDER if its name is another there"
+            ));
+        }
+        Ok(())
+    }
+
+    /// All entries have passed: judges, and stores the findings.
+    ///
+    /// # Errors
+    /// `Index`; of storing metadata chunks.
+    pub fn settle(&self, pipeline: &Pipeline<'_>, dump_began: Timestamp) -> Result<()> {
+        let Some(audit) = &self.audit else {
+            return Ok(());
+        };
+        audit.settle(dump_began)?;
+        let mut compressor = Compressor::new().map_err(|error| OpsError::Seal(error.into()))?;
+        let audited =
+            audit.store(&mut |list| pipeline.store(Class::Metadata, list, &mut compressor))?;
+        *self.audited.lock().unwrap_or_else(PoisonError::into_inner) = audited;
+        Ok(())
+    }
+
+    /// Everything is stored, the listing too: gives what the audit came to, and why the snapshot is
+    /// suspect, if it is.
+    ///
+    /// # Errors
+    /// `Store`, `Index`.
+    pub fn conclude(
+        &self,
+        repository: &Repository,
+        index: &Index,
+        snapshots: &[StoredSnapshot],
+        listing: (u8, ChunkId),
+        progress: &dyn Progress,
+    ) -> Result<(Audited, Option<String>)> {
+        let audited = self.audited.lock();
+        let audited = std::mem::take(&mut *audited.unwrap_or_else(PoisonError::into_inner));
+        if self.accept_changes {
+            return Ok((audited, None));
+        }
+        let known = self.known(snapshots);
+        let suspect = match changes_of(repository, index, known, listing, self.audit()) {
+            // The older one is damaged: no reason to doubt this one.
+            Err(OpsError::Repository(error)) if error.is_damage() => {
+                let cause = with_causes(&error);
+                progress.notice(&format!(
+                    "the last good snapshot is damaged, and this one could not be compared with \
+                     it: {cause}; run offsite verify"
+                ));
+                None
+            }
+            compared => compared?,
+        };
+        Ok((audited, suspect))
+    }
+}
