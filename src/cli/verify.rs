@@ -112,7 +112,9 @@ fn as_json(report: &VerifyReport) -> Value {
 
 fn summary(report: &VerifyReport, data: bool) -> Vec<String> {
     let ink = show::ink_for_stdout();
+    let is_sample = data && report.packs_read < report.packs_total;
     let how = match (data, report.decrypted) {
+        _ if is_sample => "present and of the right size",
         (false, _) => "present and of the right size (offsite verify --data reads every byte)",
         (true, false) => "read and held against its name (give the passphrase to decrypt as well)",
         (true, true) => "read, decrypted, and every chunk's id computed again",
@@ -124,8 +126,7 @@ fn summary(report: &VerifyReport, data: bool) -> Vec<String> {
         show::bytes(report.bytes_read),
     )];
     lines.extend(left_out(report, data));
-    let is_part = report.snapshots_checked < report.snapshots_total
-        || data && report.packs_read < report.packs_total;
+    let is_part = is_sample || report.snapshots_checked < report.snapshots_total;
     if report.is_sound() && report.snapshots_total == 0 {
         lines.push("The repository holds no snapshot yet.".to_owned());
     } else if report.is_sound() && is_part {
@@ -171,14 +172,18 @@ fn left_out(report: &VerifyReport, data: bool) -> Vec<String> {
     }
     if data && packs_read < packs_total {
         lines.push(format!(
-            "Read were {} of {} of contents ({} of {}, {:.1} %); the others are there and of the \
-             right size.",
+            "{} of {} of contents ({} of {}, {:.1} %) read and {}; the others were not read.",
             show::count(*packs_read),
             show::counted(*packs_total, "pack", "packs"),
             show::bytes(report.pack_bytes_read),
             show::bytes(report.pack_bytes_total),
             // Exact enough up to 9 PB.
             100.0 * report.pack_bytes_read as f64 / (report.pack_bytes_total.max(1)) as f64,
+            if report.decrypted {
+                "decrypted"
+            } else {
+                "held against their names"
+            },
         ));
     }
     lines
