@@ -11,7 +11,7 @@ use crate::ops::target::Standing;
 use crate::repository::{few_ids, read_content};
 
 /// A file of more chunks than this is not compared with what stands there: 256 GiB, 8 MiB of ids.
-const IDS_COMPARED_MAX: usize = 256 * 1024;
+pub const IDS_COMPARED_MAX: usize = 256 * 1024;
 
 impl Work<'_> {
     /// Whether nothing is to be written for a file; then it is counted, and its permissions and time

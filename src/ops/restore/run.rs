@@ -50,10 +50,8 @@ pub fn restore(
     if is_immich && !options.into_live && !options.dry_run {
         refuse_live(&target, &options.target)?;
     }
-    let ignores_case = !options.dry_run
-        && target
-            .ignores_case()
-            .map_err(|error| OpsError::file("could not write beneath", &options.target, error))?;
+    // Who may not write there, only further down, is not kept from that.
+    let ignores_case = !options.dry_run && target.ignores_case().unwrap_or(false);
     let verb = match options.dry_run {
         true => "Comparing",
         false => "Restoring",

@@ -1,12 +1,10 @@
 //! Hard links: further names of a file that was restored before.
 
+use super::file::IDS_COMPARED_MAX;
 use super::options::Overwrite;
 use super::work::{FileError, Work};
 use crate::format::entry::{Entry, is_beneath};
 use crate::repository::few_ids;
-
-/// A file of more chunks than this is written again rather than linked: 256 GiB.
-const IDS_COMPARED_MAX: usize = 256 * 1024;
 
 impl Work<'_> {
     /// Gives the file of an entry its further name, or writes it where that cannot be: its first

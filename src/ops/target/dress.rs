@@ -36,6 +36,10 @@ impl Target {
             && attributes::are_set(file, entry, self.is_root);
         match (is_owned, is_dressed) {
             (true, true) => {}
+            // Written anew it would not be given away either.
+            (false, true) if found.nlink() > 1 && !self.is_root => {
+                self.owners_not_set.fetch_add(1, Ordering::Relaxed);
+            }
             _ if found.nlink() > 1 => return Ok(false),
             (false, true) => self.give(file, entry),
             (_, false) => self.dress(file, path, entry, FILE_MODE)?,
