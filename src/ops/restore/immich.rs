@@ -27,7 +27,7 @@ fn is_live(target: &Target) -> bool {
         let is_ours = target.existing_file(format!("{folder}/{MARKER}").as_bytes(), 0);
         others.is_ok_and(|others| !others.is_empty()) || is_marked(folder) && is_ours.is_none()
     };
-    ARCHIVED.iter().any(|folder| is_marked(&folder)) && GENERATED.iter().any(|it| is_used(&it))
+    ARCHIVED.iter().any(is_marked) && GENERATED.iter().any(is_used)
 }
 
 /// # Errors
@@ -64,7 +64,7 @@ impl Work<'_> {
     pub fn give_immich_folders(&self) {
         let is_there =
             |folder: &&str| self.target.standing(folder.as_bytes()) == Some(Standing::Folder);
-        let Some(model) = ARCHIVED.into_iter().find(|folder| is_there(&folder)) else {
+        let Some(model) = ARCHIVED.into_iter().find(is_there) else {
             return;
         };
         for folder in GENERATED {
