@@ -2,14 +2,15 @@
 
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use super::context::Context;
 use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, database, demo, index, init, key, ls, output, restore, snapshots, verify,
+    audit, backup, cat, completions, database, demo, diff, find, index, init, key, ls, man, output,
+    restore, snapshots, stats, verify,
 };
 
 /// Encrypted, deduplicated offsite backups of an Immich photo library that can prove they restore.
@@ -35,6 +36,9 @@ enum Command {
     Backup(backup::Args),
     Snapshots(snapshots::Args),
     Ls(ls::Args),
+    Find(find::Args),
+    Diff(diff::Args),
+    Stats(stats::Args),
     Cat(cat::Args),
     Database(database::Args),
     Restore(restore::Args),
@@ -45,6 +49,8 @@ enum Command {
     #[command(subcommand)]
     Key(key::Command),
     Demo(demo::Args),
+    Completions(completions::Args),
+    Man(man::Args),
 }
 
 /// Runs the command line of this process.
@@ -61,6 +67,9 @@ pub fn main() -> ExitCode {
         Command::Backup(args) => backup::run(&context, &args),
         Command::Snapshots(args) => snapshots::run(&context, &args),
         Command::Ls(args) => ls::run(&context, &args),
+        Command::Find(args) => find::run(&context, &args),
+        Command::Diff(args) => diff::run(&context, &args),
+        Command::Stats(args) => stats::run(&context, &args),
         Command::Cat(args) => cat::run(&context, &args),
         Command::Database(args) => database::run(&context, &args),
         Command::Restore(args) => restore::run(&context, &args),
@@ -69,6 +78,8 @@ pub fn main() -> ExitCode {
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Demo(args) => demo::run(&context, &args),
+        Command::Completions(args) => completions::run(&args, Arguments::command()),
+        Command::Man(args) => man::run(&context, &args, Arguments::command()),
     };
     match result {
         Ok(status) => status.into(),

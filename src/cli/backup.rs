@@ -7,13 +7,15 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use super::context::{Access, Context, host_name};
+use super::dump_source::DumpSource;
 use super::exit::{Failure, Result, Status};
 use super::when::time_span;
-use super::{audit_text, output, show};
+use super::{audit_text, backup_dry_run, output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
 use crate::source::database::DatabaseSource;
 use crate::source::immich::mounts::given::mount;
 use crate::source::immich::mounts::{self, Mount};
+use crate::source::{Limits, exclude_file};
 use crate::store::open::StoreUrl;
 
 /// Make a snapshot of the database dump and the photos, bound together
@@ -31,9 +33,11 @@ pub struct Args {
     /// A command that writes the dump to standard output (runs through sh -c)
     #[arg(long, value_name = "CMD", group = "dump")]
     database_command: Option<String>,
-    /// A dump in a file: plain, .gz or .zst
+    /// A dump in a file (plain, .gz or .zst); of a folder, or of 'a pattern*', the newest one
     #[arg(long, value_name = "FILE", group = "dump")]
     database_file: Option<PathBuf>,
+    #[command(flatten)]
+    dump: DumpSource,
     /// The dump comes in on standard input
     #[arg(long, group = "dump")]
     database_stdin: bool,
@@ -53,8 +57,26 @@ pub struct Args {
     #[arg(long, value_name = "FILE")]
     mounts_from: Option<PathBuf>,
     /// Leave out what matches; without a slash it is a name at any depth
+    ///
+    /// Nothing is left out unasked, noise included. To be rid of what NAS systems and computers
+    /// scatter about: --exclude '@eaDir/' --exclude '#recycle/' --exclude .DS_Store --exclude '._*'
+    /// --exclude Thumbs.db. With a slash, GLOB is the whole path in the snapshot; a slash at the
+    /// end means folders only.
     #[arg(long, value_name = "GLOB")]
     exclude: Vec<String>,
+    /// Leave out what matches one of the globs in a file: one a line, # begins a comment
+    #[arg(long, value_name = "FILE")]
+    exclude_file: Vec<PathBuf>,
+    /// Leave out what is in folders that hold a valid CACHEDIR.TAG
+    #[arg(long)]
+    exclude_caches: bool,
+    /// Do not go into folders beneath PATH where another file system is mounted
+    #[arg(long)]
+    one_file_system: bool,
+    /// Say what would be new, changed and unchanged, and store nothing; --verbose names what would
+    /// be read
+    #[arg(long)]
+    dry_run: bool,
     /// A label for the snapshot
     #[arg(long, value_name = "T")]
     tag: Vec<String>,
@@ -88,16 +110,32 @@ impl Args {
         if let Some(file) = &self.database_file {
             return Ok(Some(DatabaseSource::File(file.clone())));
         }
+        if let Some(server) = self.dump.server()? {
+            return Ok(Some(server));
+        }
         if self.database_stdin {
             return Ok(Some(DatabaseSource::Stdin));
         }
         if self.immich.is_some() && !self.no_database {
             return Err(Failure::usage(
                 "an Immich library without its database restores to nameless files",
-                "give --database-command CMD or --database-file FILE, or say --no-database",
+                "give --database-url URL, --database-command CMD or --database-file FILE (Immich's \
+                 own nightly dumps are in its folder backups), or say --no-database",
             ));
         }
         Ok(None)
+    }
+
+    /// All patterns of what is left out.
+    fn patterns(&self) -> std::result::Result<Vec<String>, Failure> {
+        let mut patterns = self.exclude.clone();
+        for file in &self.exclude_file {
+            let more = exclude_file::read(file).map_err(|error| {
+                Failure::usage_error(error, "nothing was read yet; put the file right")
+            })?;
+            patterns.extend(more);
+        }
+        Ok(patterns)
     }
 }
 
@@ -113,7 +151,12 @@ pub fn run(context: &Context, args: &Args) -> Result {
         immich: args.immich.clone(),
         paths: args.paths.clone(),
         database: args.database()?,
-        exclude: args.exclude.clone(),
+        database_rules: args.dump.rules(),
+        exclude: args.patterns()?,
+        limits: Limits {
+            one_file_system: args.one_file_system,
+            exclude_caches: args.exclude_caches,
+        },
         mounts: args.mounts()?,
         accept_changes: args.accept_changes,
     };
@@ -133,6 +176,10 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let (repository, state) = context.repository(Access::Writer)?;
     let _lock = state.lock_source(&ops::source_name(&options))?;
     let index = state.open_index()?;
+    if args.dry_run {
+        let clock = repository.seams.clock.as_ref();
+        return backup_dry_run::run(context, &index, &options, clock);
+    }
     let report = ops::backup(&repository, &index, &options, context.progress.as_ref());
     crate::progress::Progress::finish(context.progress.as_ref());
     let report = report?;
@@ -183,7 +230,7 @@ fn refuse_repository_in_source(args: &Args, url: &StoreUrl) -> std::result::Resu
             .zip(folder)
             .is_some_and(|(inner, outer)| inner.starts_with(outer))
     });
-    if inside && args.exclude.is_empty() {
+    if inside && args.exclude.is_empty() && args.exclude_file.is_empty() {
         return Err(Failure::usage(
             "the repository lies inside what is to be backed up, and would be backed up into itself",
             "keep it elsewhere, best on another disk, or leave it out with --exclude",
@@ -214,6 +261,7 @@ fn as_json(report: &BackupReport) -> Value {
         "objects_uploaded": report.objects_uploaded,
         "database": report.database.as_ref().map(|database| json!({
             "kind": database.kind, "bytes": database.bytes, "rows": database.rows, "complete": true,
+            "source": show::harmless_sentence(&database.source),
         })),
         "audit": report.audit,
         "suspect": report.suspect,
@@ -245,10 +293,11 @@ fn summary(report: &BackupReport, url: &str) -> Vec<String> {
     ];
     if let Some(database) = &report.database {
         lines.push(format!(
-            "  database  {} rows, {} ({}), complete",
+            "  database  {} rows, {} ({}), complete, from {}",
             show::count(database.rows),
             show::bytes(database.bytes),
-            database.kind
+            database.kind,
+            show::harmless_sentence(&database.source)
         ));
     }
     lines.extend(audit_lines(report));
@@ -277,7 +326,7 @@ fn summary(report: &BackupReport, url: &str) -> Vec<String> {
             lines.push(format!(
                 "    {}: {}",
                 show::harmless(&problem.path),
-                problem.error
+                show::harmless_sentence(&problem.error)
             ));
         }
     }

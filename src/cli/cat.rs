@@ -1,13 +1,13 @@
 //! `offsite cat`
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 
 use clap::Args as ClapArgs;
 
 use super::context::{Access, Context};
 use super::exit::{Result, Status};
 use super::output;
+use super::typed_path::understand;
 use crate::ops;
 use crate::repository::SnapshotFilter;
 
@@ -16,23 +16,18 @@ use crate::repository::SnapshotFilter;
 pub struct Args {
     /// A snapshot's id or its beginning, latest, or latest~N
     snapshot: String,
-    /// The file, as offsite ls shows it; where that shows an escape such as \n, the character itself
+    /// The file, as offsite ls shows it
     path: OsString,
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
     let opened = context.look(Access::Reader)?;
     let snapshot = opened.snapshot(&args.snapshot, &SnapshotFilter::default())?;
-    let path = args.path.as_bytes();
-    let path = path.strip_prefix(b"/").unwrap_or(path);
+    let (repository, index) = (&opened.repository, &opened.index);
     output::stream(|out| {
-        ops::cat(
-            &opened.repository,
-            &opened.index,
-            &snapshot.record,
-            path,
-            out,
-        )
+        understand(&args.path, |path| {
+            ops::cat(repository, index, &snapshot.record, path, out)
+        })
     })?;
     Ok(Status::Done)
 }

@@ -197,7 +197,7 @@ impl Failure {
     fn with_address(self, repo: &Option<String>) -> Self {
         match (self.store_kind(), repo) {
             (Some(ErrorKind::NoContainer), Some(url)) => {
-                crate::repository::RepositoryError::NoRepository { url: url.clone() }.into()
+                crate::repository::RepositoryError::NoPlace { url: url.clone() }.into()
             }
             _ => self,
         }

@@ -69,6 +69,15 @@ impl Failure {
         }
     }
 
+    /// An argument is wrong, for a reason that has a type.
+    pub fn usage_error(error: impl Into<Box<dyn Error + Send + Sync>>, hint: &str) -> Self {
+        Self {
+            error: error.into(),
+            code: USAGE,
+            hint: hint.to_owned(),
+        }
+    }
+
     pub fn failed(error: impl Into<Box<dyn Error + Send + Sync>>, hint: &str) -> Self {
         Self {
             error: error.into(),
@@ -105,12 +114,37 @@ impl From<OpsError> for Failure {
             OpsError::NoSuchFile { .. } | OpsError::NotAFile { .. } => {
                 "offsite ls SNAPSHOT shows what is in a snapshot"
             }
+            OpsError::NothingMatches { .. } => {
+                "offsite find PATTERN shows what a pattern matches; one with a slash begins at the \
+                 top of the snapshot"
+            }
+            OpsError::LiveInstallation { .. } => {
+                "restore into an empty folder and move it there; or stop Immich and say --into-live"
+            }
+            OpsError::DeleteRefused { .. } => {
+                "restore without --delete, or from a snapshot that is complete"
+            }
             OpsError::DatabaseNameTaken { .. } => {
                 "restore the two apart: with --files-only, then with --database-only"
             }
             OpsError::Source(SourceError::Shrunk { .. }) => {
                 "nothing was committed; if that much was removed on purpose, run it once with \
                  --accept-shrunk"
+            }
+            OpsError::Source(SourceError::RootGone { .. }) => {
+                "nothing was committed; see that the disk is plugged in and mounted, and run again: \
+                 what was stored so far is not sent twice"
+            }
+            OpsError::Source(SourceError::ServerVersion { .. }) => {
+                "nothing was committed; check the address, and that the server runs; its password \
+                 comes from PGPASSWORD, ~/.pgpass or the file that PGPASSFILE names"
+            }
+            OpsError::Source(SourceError::DumpOverdue { .. }) => {
+                "nothing was committed; run the command by hand to see what it waits for, or give it \
+                 longer with --database-timeout"
+            }
+            OpsError::Source(SourceError::Pattern { .. }) => {
+                "patterns are like those of .gitignore: '*.jpg' anywhere, 'upload/*/x' from the top"
             }
             OpsError::Source(_) => "nothing was committed; what was saved before stands",
             OpsError::NoDatabase => {
@@ -167,8 +201,17 @@ impl From<RepositoryError> for Failure {
             }
             RepositoryError::NoRepository { .. } => (
                 NO_REPOSITORY,
-                "check the address, or make one there with offsite init --repo URL; if only the file \
-                 named repository is lost, the recovery kit holds a copy",
+                "check the address, above all what comes after the bucket or the mounted folder, or \
+                 make one there with offsite init --repo URL",
+            ),
+            RepositoryError::NoPlace { .. } => (
+                NO_REPOSITORY,
+                "check the address, and whether the disk is mounted; offsite init --repo URL makes a \
+                 repository in a new folder, but no bucket",
+            ),
+            RepositoryError::HeadLost { .. } => (
+                NO_REPOSITORY,
+                "put it back: the recovery kit holds a copy; the packs were not touched",
             ),
             RepositoryError::NotEmpty { .. } => (
                 FAILED,
@@ -221,7 +264,8 @@ impl From<StoreError> for Failure {
             ),
             ErrorKind::Denied => (
                 FAILED,
-                "a backup needs the rights to put, get and list objects",
+                "check the address; a backup needs the rights to put, get and list objects, in a \
+                 folder to read and write",
             ),
             ErrorKind::NoContainer => (
                 NO_REPOSITORY,

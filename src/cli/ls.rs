@@ -1,13 +1,16 @@
 //! `offsite ls`
 
+use std::ffi::OsString;
+
 use clap::Args as ClapArgs;
-use serde_json::{Value, json};
 
 use super::context::{Access, Context};
+use super::entry_json::{self, JsonArray};
 use super::exit::{Result, Status};
+use super::typed_path::understand;
 use super::{output, show};
 use crate::format::entry::{Entry, EntryType};
-use crate::ops::{self, OpsError};
+use crate::ops;
 use crate::repository::SnapshotFilter;
 
 /// List what is in a snapshot
@@ -16,9 +19,9 @@ pub struct Args {
     /// A snapshot's id or its beginning, latest, or latest~N
     #[arg(default_value = "latest")]
     snapshot: String,
-    /// A folder or file in it
-    #[arg(default_value = "")]
-    path: String,
+    /// A folder or file in it, as this command shows it
+    #[arg(default_value = "", hide_default_value = true)]
+    path: OsString,
     /// Everything beneath, not only what is in the folder itself
     #[arg(long, short)]
     recursive: bool,
@@ -30,42 +33,35 @@ pub struct Args {
 pub fn run(context: &Context, args: &Args) -> Result {
     let opened = context.look(Access::Writer)?;
     let snapshot = opened.snapshot(&args.snapshot, &SnapshotFilter::default())?;
-    let path = args.path.trim_matches('/').as_bytes();
-    let json = context.global.json;
     output::stream(|out| {
-        // An error before the first entry must find standard output empty.
-        let mut first = true;
-        let (repository, index) = (&opened.repository, &opened.index);
-        let mut last = Vec::new();
-        ops::list_entries(repository, index, &snapshot.record, path, &mut |entry| {
-            let mut above = None;
-            if !args.recursive {
-                let shown = direct(&entry.path, path);
-                if shown == last.as_slice() && shown != entry.path.as_slice() {
-                    return Ok(());
+        understand(&args.path, |path| {
+            let mut array = JsonArray::new(out, "");
+            let mut last = Vec::new();
+            let (repository, index) = (&opened.repository, &opened.index);
+            ops::list_entries(repository, index, &snapshot.record, path, &mut |entry| {
+                let mut above = None;
+                if !args.recursive {
+                    let shown = direct(&entry.path, path);
+                    if shown == last.as_slice() && shown != entry.path.as_slice() {
+                        return Ok(());
+                    }
+                    last = shown.to_vec();
+                    // Folders above what was backed up are in the paths only.
+                    above = (shown != entry.path.as_slice())
+                        .then(|| Entry::new(entry.root, shown.to_vec(), EntryType::Folder));
                 }
-                last = shown.to_vec();
-                // Folders above what was backed up are in the paths only.
-                above = (shown != entry.path.as_slice())
-                    .then(|| Entry::new(entry.root, shown.to_vec(), EntryType::Folder));
+                let entry = above.as_ref().unwrap_or(entry);
+                if context.global.json {
+                    array.push(&entry_json::entry(entry))
+                } else {
+                    array.write_lines(&[if args.long { long(entry) } else { name(entry) }])
+                }
+            })?;
+            if context.global.json {
+                return array.end("");
             }
-            let entry = above.as_ref().unwrap_or(entry);
-            let written = if json {
-                let before = if first { '[' } else { ',' };
-                write!(out, "{before}\n  {}", as_json(entry))
-            } else if args.long {
-                writeln!(out, "{}", long(entry))
-            } else {
-                writeln!(out, "{}", name(entry))
-            };
-            first = false;
-            written.map_err(OpsError::Output)
-        })?;
-        if json {
-            let empty = if first { "[" } else { "" };
-            writeln!(out, "{empty}\n]").map_err(OpsError::Output)?;
-        }
-        Ok(())
+            Ok(())
+        })
     })?;
     Ok(Status::Done)
 }
@@ -95,10 +91,8 @@ fn name(entry: &Entry) -> String {
 fn long(entry: &Entry) -> String {
     let number = |value: Option<u32>| value.map_or("-".to_owned(), |number| number.to_string());
     format!(
-        "{:>4} {:>6} {:>6} {:>12} {} {}",
-        entry
-            .mode
-            .map_or("-".to_owned(), |mode| format!("{mode:04o}")),
+        "{} {:>6} {:>6} {:>12} {} {}",
+        mode(entry),
         number(entry.owner),
         number(entry.group),
         entry.size.unwrap_or(0),
@@ -107,25 +101,47 @@ fn long(entry: &Entry) -> String {
     )
 }
 
-fn as_json(entry: &Entry) -> Value {
+/// As `ls -l` writes it: `-rw-r--r--`.
+fn mode(entry: &Entry) -> String {
     let kind = match entry.entry_type() {
-        EntryType::File => "file",
-        EntryType::Folder => "folder",
-        EntryType::Link => "link",
-        EntryType::HardLink => "hard_link",
-        EntryType::Unknown(_) => "unknown",
+        EntryType::File | EntryType::HardLink => '-',
+        EntryType::Folder => 'd',
+        EntryType::Link => 'l',
+        EntryType::Unknown(_) => '?',
     };
-    json!({
-        "path": show::harmless(&entry.path),
-        "type": kind,
-        "size": entry.size,
-        "mode": entry.mode,
-        "owner": entry.owner,
-        "group": entry.group,
-        "modified": entry.modified.map(show::rfc3339),
-        "sha1": entry.sha1.as_ref().map(|sha1| {
-            sha1.iter().map(|byte| format!("{byte:02x}")).collect::<String>()
-        }),
-        "target": entry.target.as_deref().map(|target| show::harmless(target)),
-    })
+    let Some(mode) = entry.mode else {
+        return format!("{kind}---------");
+    };
+    let mut text = String::from(kind);
+    // Set-user-id, set-group-id and sticky stand in the place of the right to execute.
+    for (shift, special, letter) in [(6, 0o4000, 's'), (3, 0o2000, 's'), (0, 0o1000, 't')] {
+        let bits = mode >> shift;
+        text.push(if bits & 4 != 0 { 'r' } else { '-' });
+        text.push(if bits & 2 != 0 { 'w' } else { '-' });
+        text.push(match (mode & special != 0, bits & 1 != 0) {
+            (true, true) => letter,
+            (true, false) => letter.to_ascii_uppercase(),
+            (false, true) => 'x',
+            (false, false) => '-',
+        });
+    }
+    text
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn modes_are_written_as_everywhere() {
+        let shown = |mode| {
+            let mut entry = Entry::new(1, b"a".to_vec(), EntryType::Folder);
+            entry.mode = mode;
+            super::mode(&entry)
+        };
+        assert_eq!(shown(Some(0o755)), "drwxr-xr-x");
+        assert_eq!(shown(Some(0o1777)), "drwxrwxrwt");
+        assert_eq!(shown(Some(0o6640)), "drwSr-S---");
+        assert_eq!(shown(None), "d---------");
+    }
 }

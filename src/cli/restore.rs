@@ -1,17 +1,16 @@
 //! `offsite restore`
 
 use std::ffi::OsString;
-use std::os::unix::ffi::OsStrExt;
 use std::path::PathBuf;
 
-use clap::Args as ClapArgs;
-use serde_json::json;
+use clap::{Args as ClapArgs, ValueEnum};
 
 use super::context::{Access, Context};
 use super::exit::{Failure, Result, Status};
-use super::{output, show, when};
+use super::typed_path::understand;
+use super::{restored, show, when};
 use crate::format::entry::DATABASE_PATH;
-use crate::ops::{self, Opened, OpsError, RestoreOptions, RestoreReport};
+use crate::ops::{self, Opened, OpsError, Overwrite, RestoreOptions};
 use crate::progress::Progress;
 use crate::repository::{RepositoryError, SnapshotFilter, StoredSnapshot};
 
@@ -88,6 +87,17 @@ impl Choice {
     }
 }
 
+/// What happens to files that are there already.
+#[derive(ValueEnum, Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OverwriteChoice {
+    /// Compare contents, replace what differs
+    Always,
+    /// Trust size and time, replace what differs in them
+    Changed,
+    /// Leave whatever exists as it is
+    Never,
+}
+
 /// Bring a snapshot back, into a folder
 ///
 /// Every chunk is verified, and a file appears under its name only when it is whole. Run it again
@@ -102,97 +112,81 @@ pub struct Args {
     /// Only this folder or file of the snapshot
     #[arg(long, value_name = "SUBFOLDER", conflicts_with = "database_only")]
     path: Option<OsString>,
+    /// Only what this pattern matches, and what is beneath it: '*.jpg' at any depth, a path from the
+    /// top of the snapshot; may be repeated
+    #[arg(long, value_name = "GLOB", conflicts_with = "database_only")]
+    include: Vec<String>,
+    /// Not what this pattern matches; may be repeated
+    #[arg(long, value_name = "GLOB", conflicts_with = "database_only")]
+    exclude: Vec<String>,
     /// Files, but not the database dump
     #[arg(long, conflicts_with = "database_only")]
     files_only: bool,
     /// The database dump alone, as DIR/database.sql
     #[arg(long)]
     database_only: bool,
+    /// What to do with files that are there already
+    #[arg(long, value_enum, value_name = "WHEN", default_value = "always")]
+    overwrite: OverwriteChoice,
+    /// Remove from restored folders what the snapshot does not hold; with --path only beneath it
+    #[arg(long, conflicts_with_all = ["include", "exclude", "database_only"])]
+    delete: bool,
+    /// Change nothing, and say what would be changed
+    #[arg(long)]
+    dry_run: bool,
+    /// Restore into the folder of an Immich that was started there
+    #[arg(long)]
+    into_live: bool,
+    /// Set owners by number, although their names are known here
+    #[arg(long)]
+    numeric_owner: bool,
+}
+
+impl Args {
+    /// What is asked for, with what the typed path means.
+    fn options(&self, path: &[u8]) -> RestoreOptions {
+        let path = path.to_vec();
+        RestoreOptions {
+            target: self.target.clone(),
+            files: !self.database_only,
+            database: !self.files_only && (path.is_empty() || path == DATABASE_PATH),
+            path,
+            include: self.include.clone(),
+            exclude: self.exclude.clone(),
+            overwrite: match self.overwrite {
+                OverwriteChoice::Always => Overwrite::Always,
+                OverwriteChoice::Changed => Overwrite::Changed,
+                OverwriteChoice::Never => Overwrite::Never,
+            },
+            delete: self.delete,
+            dry_run: self.dry_run,
+            into_live: self.into_live,
+            numeric_owners: self.numeric_owner,
+        }
+    }
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
     let opened = context.look(Access::Reader)?;
     let snapshot = args.choice.choose(context, &opened)?;
-    let path = args
-        .path
-        .as_ref()
-        .map_or(&[] as &[u8], |path| path.as_bytes());
-    let path = path.strip_prefix(b"/").unwrap_or(path);
-    let path = path.strip_suffix(b"/").unwrap_or(path).to_vec();
-    let options = RestoreOptions {
-        target: args.target.clone(),
-        files: !args.database_only,
-        database: !args.files_only && (path.is_empty() || path == DATABASE_PATH),
-        path,
-    };
     let (repository, index) = (&opened.repository, &opened.index);
-    let report = ops::restore(
-        repository,
-        index,
-        &snapshot.record,
-        &options,
-        context.progress.as_ref(),
-    );
+    let typed = args.path.clone().unwrap_or_default();
+    let progress = context.progress.as_ref();
+    let report = understand(&typed, |path| {
+        ops::restore(
+            repository,
+            index,
+            &snapshot.record,
+            &args.options(path),
+            progress,
+        )
+    });
     context.progress.finish();
     let report = report?;
-    let status = if report.problems.is_empty() {
-        Status::Done
-    } else {
-        Status::Damage
-    };
-    tell(context, args, snapshot, &report)?;
-    Ok(status)
-}
-
-/// What was restored, and all that was not.
-fn tell(
-    context: &Context,
-    args: &Args,
-    snapshot: &StoredSnapshot,
-    report: &RestoreReport,
-) -> std::result::Result<(), Failure> {
-    if context.global.json {
-        let problems: Vec<_> = report
-            .problems
-            .iter()
-            .map(|(path, error)| json!({ "path": show::harmless(path), "error": error }))
-            .collect();
-        output::json(&json!({
-            "snapshot": snapshot.id.to_string(),
-            "files_restored": report.files_restored,
-            "files_skipped": report.files_skipped,
-            "bytes_restored": report.bytes_restored,
-            "owners_not_set": report.owners_not_set,
-            "problems": problems,
-        }))?;
-        return Ok(());
-    }
-    if report.owners_not_set > 0 {
-        context.progress.notice(&format!(
-            "the owner of {} could not be set: only root can give files away",
-            show::counted(report.owners_not_set, "entry", "entries")
-        ));
-    }
-    let ink = show::ink_for_stdout();
-    let mut lines = vec![format!(
-        "Restored {} ({}) of the snapshot of {} to {}; {} {} there already.",
-        show::counted(report.files_restored, "file", "files"),
-        show::bytes(report.bytes_restored),
-        show::time(snapshot.record.time),
-        args.target.display(),
-        show::count(report.files_skipped),
-        if report.files_skipped == 1 {
-            "was"
-        } else {
-            "were"
-        },
-    )];
-    if !report.problems.is_empty() {
-        let number = show::counted(report.problems.len() as u64, "problem", "problems");
-        lines.push(ink.bad(&format!("The restore is not complete: {number}.")));
-    }
-    for (path, error) in &report.problems {
-        lines.push(format!("  {}: {error}", show::harmless(path)));
-    }
-    output::lines(&lines)
+    let is_complete = report.problems_total == 0 && report.delete_refused.is_none();
+    restored::tell(context, &args.target, args.dry_run, snapshot, &report)?;
+    Ok(match is_complete {
+        true => Status::Done,
+        false => Status::Damage,
+    })
 }

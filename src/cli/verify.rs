@@ -6,8 +6,9 @@ use serde_json::{Value, json};
 use super::context::{Access, Context};
 use super::exit::{Result, Status};
 use super::{output, show};
-use crate::ops::{self, Damage, VerifyOptions, VerifyReport};
+use crate::ops::{self, Damage, VerifyOptions, VerifyPart, VerifyReport};
 use crate::progress::Progress;
+use crate::repository::SnapshotFilter;
 
 /// So many files are named for each damaged object on the terminal.
 const FILES_SHOWN_MAX: usize = 10;
@@ -22,30 +23,59 @@ pub struct Args {
     /// Fetch and check every byte
     #[arg(long)]
     data: bool,
+    /// Fetch and check only so many of a hundred packs, others each time (implies --data)
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    sample: Option<f64>,
+    /// Check only what this snapshot needs: its id or its beginning, latest, or latest~N
+    #[arg(long = "snapshot", value_name = "S")]
+    snapshots: Vec<String>,
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
-    let access = if args.data {
+    let data = args.data || args.sample.is_some();
+    let access = if data {
         Access::ReaderIfGiven
     } else {
         Access::Writer
     };
-    let (repository, state) = context.repository(access)?;
-    let index = state.open_index()?;
-    let options = VerifyOptions { data: args.data };
-    let report = ops::verify(&repository, &index, &options, context.progress.as_ref());
+    let mut part = VerifyPart {
+        sample_percent: args.sample,
+        snapshots: Vec::new(),
+    };
+    let (repository, index) = if args.snapshots.is_empty() {
+        let (repository, state) = context.repository(access)?;
+        (repository, state.open_index()?)
+    } else {
+        let opened = context.look(access)?;
+        for name in &args.snapshots {
+            let one = opened.snapshot(name, &SnapshotFilter::default())?;
+            part.snapshots.push(one.id);
+        }
+        (opened.repository, opened.index)
+    };
+    let options = VerifyOptions { data };
+    let progress = context.progress.as_ref();
+    let report = ops::verify_part(&repository, &index, &options, &part, progress);
     context.progress.finish();
     let report = report?;
     if context.global.json {
         output::json(&as_json(&report))?;
     } else {
-        output::lines(&summary(&report, args.data))?;
+        output::lines(&summary(&report, data))?;
     }
     Ok(if report.is_sound() {
         Status::Done
     } else {
         Status::Damage
     })
+}
+
+/// More than nothing, at most everything: `5`, `2.5%`.
+fn percent(text: &str) -> std::result::Result<f64, String> {
+    let number: Option<f64> = text.trim().trim_end_matches('%').trim_end().parse().ok();
+    number
+        .filter(|percent| *percent > 0.0 && *percent <= 100.0)
+        .ok_or_else(|| "write a share such as 5 or 2.5, of a hundred".to_owned())
 }
 
 fn as_json(report: &VerifyReport) -> Value {
@@ -65,6 +95,11 @@ fn as_json(report: &VerifyReport) -> Value {
     json!({
         "ok": report.is_sound(),
         "snapshots_checked": report.snapshots_checked,
+        "snapshots_total": report.snapshots_total,
+        "packs_read": report.packs_read,
+        "packs_total": report.packs_total,
+        "pack_bytes_read": report.pack_bytes_read,
+        "pack_bytes_total": report.pack_bytes_total,
         "packs_checked": report.packs_checked,
         "objects_checked": report.objects_checked,
         "files_checked": report.files_checked,
@@ -88,7 +123,14 @@ fn summary(report: &VerifyReport, data: bool) -> Vec<String> {
         show::counted(report.packs_checked, "pack", "packs"),
         show::bytes(report.bytes_read),
     )];
-    if report.is_sound() {
+    lines.extend(left_out(report, data));
+    let is_part = report.snapshots_checked < report.snapshots_total
+        || data && report.packs_read < report.packs_total;
+    if report.is_sound() && report.snapshots_total == 0 {
+        lines.push("The repository holds no snapshot yet.".to_owned());
+    } else if report.is_sound() && is_part {
+        lines.push(ink.good("What was checked is whole."));
+    } else if report.is_sound() {
         lines.push(ink.good("Everything is whole."));
     } else {
         let number = report.damage.len() as u64;
@@ -106,6 +148,38 @@ fn summary(report: &VerifyReport, data: bool) -> Vec<String> {
         lines.push(format!("{number} of unknown names, left alone, such as:"));
         let names = report.unknown_objects.iter().take(FILES_SHOWN_MAX);
         lines.extend(names.map(|name| format!("  {}", show::harmless(name.as_bytes()))));
+    }
+    lines
+}
+
+/// What was not checked.
+fn left_out(report: &VerifyReport, data: bool) -> Vec<String> {
+    let mut lines = Vec::new();
+    let VerifyReport {
+        snapshots_checked,
+        snapshots_total,
+        packs_read,
+        packs_total,
+        ..
+    } = report;
+    if snapshots_checked < snapshots_total {
+        lines.push(format!(
+            "Only what {} of {} needs; the others were not checked.",
+            show::count(*snapshots_checked),
+            show::counted(*snapshots_total, "snapshot", "snapshots"),
+        ));
+    }
+    if data && packs_read < packs_total {
+        lines.push(format!(
+            "Read were {} of {} of contents ({} of {}, {:.1} %); the others are there and of the \
+             right size.",
+            show::count(*packs_read),
+            show::counted(*packs_total, "pack", "packs"),
+            show::bytes(report.pack_bytes_read),
+            show::bytes(report.pack_bytes_total),
+            // Exact enough up to 9 PB.
+            100.0 * report.pack_bytes_read as f64 / (report.pack_bytes_total.max(1)) as f64,
+        ));
     }
     lines
 }

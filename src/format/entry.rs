@@ -16,6 +16,12 @@ pub const DATABASE_ROOT: u32 = 0;
 pub const DATABASE_PATH: &[u8] = b"database.sql";
 /// Longest path in bytes.
 pub const PATH_BYTES_MAX: usize = 32_768;
+/// Most bytes of an encoded entry: with what stands before it in its leaf, it fits a metadata chunk.
+pub const ENTRY_BYTES_MAX: usize = 512 * 1024;
+/// So many bytes of an entry may be its extended attributes: names, values, and for each of them …
+pub const ATTRIBUTES_BYTES_MAX: usize = 384 * 1024;
+/// … so many that CBOR takes at most.
+pub const ATTRIBUTE_BYTES_MORE: usize = 16;
 /// Most chunk ids that stand in the entry itself.
 pub const DIRECT_IDS_MAX: usize = 512;
 
@@ -109,6 +115,17 @@ impl Entry {
             path,
             kind: entry_type.number(),
             ..Self::default()
+        }
+    }
+
+    /// Another name of the same file: a hard link to this entry, with all that it has.
+    pub fn linked_as(&self, root: u32, path: Vec<u8>) -> Self {
+        Self {
+            root,
+            path,
+            kind: EntryType::HardLink.number(),
+            first: Some((self.root, self.path.clone().into())),
+            ..self.clone()
         }
     }
 
@@ -247,5 +264,29 @@ mod tests {
         more[0] += 1;
         more.extend_from_slice(&[0x18, 99, 0x82, 1, 0x61, b'x']);
         assert_eq!(super::super::cbor::decode::<Entry>(&more).unwrap(), entry);
+    }
+
+    #[test]
+    fn the_largest_entry_fits_a_metadata_chunk_beside_what_stands_before_it() {
+        let one = ATTRIBUTES_BYTES_MAX / 1000;
+        let value = vec![0; one - 1 - ATTRIBUTE_BYTES_MORE];
+        let mut entry = Entry::new(u32::MAX, vec![b'p'; PATH_BYTES_MAX], EntryType::File);
+        entry.mode = Some(0o7777);
+        entry.owner = Some(u32::MAX);
+        entry.group = Some(u32::MAX);
+        entry.owner_name = Some(vec![b'n'; 1024].into());
+        entry.group_name = Some(vec![b'n'; 1024].into());
+        entry.inode = Some(u64::MAX);
+        entry.size = Some(u64::MAX);
+        entry.sha1 = Some([7; 20].into());
+        entry.chunks = Some(Joined(vec![ChunkId::new([1; 32]); DIRECT_IDS_MAX]));
+        let attribute = (b"x".to_vec().into(), value.into());
+        entry.attributes = Some(vec![attribute; 1000]);
+        let link = entry.linked_as(u32::MAX, vec![b'l'; PATH_BYTES_MAX]);
+        let bytes = super::super::cbor::encode(&link).len();
+        assert!(bytes <= ENTRY_BYTES_MAX, "{bytes}");
+        let chunk = super::super::METADATA_PLAIN_BYTES_MAX as usize;
+        assert!(ENTRY_BYTES_MAX + super::super::listing::CUT_BYTES_MAX <= chunk);
+        assert_eq!(link.first, Some((u32::MAX, entry.path.clone().into())));
     }
 }

@@ -3,6 +3,8 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::{Index, IndexError, Result};
+use crate::format::cbor::{decode, encode};
+use crate::format::entry::Attribute;
 use crate::id::ChunkId;
 use crate::seams::Timestamp;
 
@@ -31,6 +33,10 @@ impl FileStamp {
 pub struct CachedContent {
     pub sha1: [u8; 20],
     pub chunks: Vec<ChunkId>,
+    /// Its extended attributes. The kernel sets the change time when they change, so that a stamp
+    /// speaks for them too and an unchanged file costs no call for them. `None`: not all of them
+    /// could be read, which is worth another try.
+    pub attributes: Option<Vec<Attribute>>,
 }
 
 /// A row to be remembered.
@@ -50,7 +56,8 @@ impl Index {
     pub fn file(&self, path: &[u8]) -> Result<Option<(FileStamp, CachedContent)>> {
         let row = self.with(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT size, modified, changed, inode, sha1, chunks FROM files WHERE path = ?",
+                "SELECT size, modified, changed, inode, sha1, chunks, attributes
+                 FROM files WHERE path = ?",
             )?;
             statement
                 .query_row([path], |row| {
@@ -60,11 +67,16 @@ impl Index {
                         changed: Timestamp::from_nanoseconds(row.get(2)?),
                         inode: row.get::<_, i64>(3)?.cast_unsigned(),
                     };
-                    Ok((stamp, row.get::<_, [u8; 20]>(4)?, row.get::<_, Vec<u8>>(5)?))
+                    Ok((
+                        stamp,
+                        row.get::<_, [u8; 20]>(4)?,
+                        row.get::<_, Vec<u8>>(5)?,
+                        row.get::<_, Option<Vec<u8>>>(6)?,
+                    ))
                 })
                 .optional()
         })?;
-        let Some((stamp, sha1, joined)) = row else {
+        let Some((stamp, sha1, joined, attributes)) = row else {
             return Ok(None);
         };
         let chunks: Option<Vec<_>> = joined
@@ -72,7 +84,16 @@ impl Index {
             .map(ChunkId::from_slice)
             .collect();
         let chunks = chunks.ok_or(IndexError::Damaged)?;
-        Ok(Some((stamp, CachedContent { sha1, chunks })))
+        let attributes = attributes.map(|bytes| match bytes.as_slice() {
+            [] => Ok(Vec::new()),
+            bytes => decode(bytes).map_err(|_| IndexError::Damaged),
+        });
+        let content = CachedContent {
+            sha1,
+            chunks,
+            attributes: attributes.transpose()?,
+        };
+        Ok(Some((stamp, content)))
     }
 
     /// Remembers files in one transaction; what was known of them is replaced.
@@ -93,8 +114,9 @@ impl Index {
 
     fn insert_files(&self, insert: &str, files: &[CachedFile]) -> Result<()> {
         let sql = format!(
-            "{insert} INTO files (path, size, modified, changed, inode, sha1, chunks)
-             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7)"
+            "{insert} INTO files
+                 (path, size, modified, changed, inode, sha1, chunks, attributes)
+             VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8)"
         );
         self.with(|connection| {
             let transaction = connection.transaction()?;
@@ -112,6 +134,15 @@ impl Index {
                         .flat_map(|id| id.as_bytes())
                         .copied()
                         .collect();
+                    // Most files have none, and most databases would be larger for saying so.
+                    let attributes =
+                        content
+                            .attributes
+                            .as_ref()
+                            .map(|list| match list.is_empty() {
+                                true => Vec::new(),
+                                false => encode(list),
+                            });
                     insert.execute(params![
                         path,
                         stamp.size,
@@ -119,7 +150,8 @@ impl Index {
                         stamp.changed.nanoseconds(),
                         stamp.inode.cast_signed(),
                         content.sha1,
-                        joined
+                        joined,
+                        attributes
                     ])?;
                 }
             }
@@ -167,6 +199,7 @@ mod tests {
         let content = CachedContent {
             sha1: [1; 20],
             chunks: vec![ChunkId::new([2; 32])],
+            attributes: Some(vec![(b"user.x".to_vec().into(), b"\0".to_vec().into())]),
         };
         let file = CachedFile {
             path: b"/photos/\xff".to_vec(),
@@ -179,12 +212,26 @@ mod tests {
         let empty = CachedContent {
             sha1: [0; 20],
             chunks: vec![],
+            attributes: Some(vec![]),
         };
         let newer = CachedFile {
             content: empty.clone(),
             ..file.clone()
         };
         index.remember_files(&[newer]).unwrap();
-        assert_eq!(index.file(&file.path).unwrap(), Some((stamp, empty)));
+        assert_eq!(
+            index.file(&file.path).unwrap(),
+            Some((stamp, empty.clone()))
+        );
+        let unread = CachedContent {
+            attributes: None,
+            ..empty
+        };
+        let newest = CachedFile {
+            content: unread.clone(),
+            ..file.clone()
+        };
+        index.remember_files(&[newest]).unwrap();
+        assert_eq!(index.file(&file.path).unwrap(), Some((stamp, unread)));
     }
 }

@@ -1,15 +1,21 @@
 //! Floor 2: the local index, an SQLite database. All SQL of the project is in this folder.
 //!
 //! It answers two questions: where does a chunk lie (`chunks`, `packs`), and what did a file hold
-//! when it was last read (`files`). It is a cache: deleting it costs time, never data.
+//! when it was last read (`files`). It is a cache: deleting it costs time, never data. `links` is a table
+//! of one run, kept apart.
 
+#[cfg(test)]
+mod all_rows;
 pub mod audit;
 mod chunks;
 mod files;
+mod links;
 mod packs;
 mod publication;
 mod records;
 mod schema;
+mod totals;
+mod versions;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -18,7 +24,10 @@ use rusqlite::Connection;
 
 pub use chunks::{ChunkRow, IndexedPack, Place};
 pub use files::{CachedContent, CachedFile, FileStamp};
+pub use links::LinkTable;
 pub use packs::KnownPack;
+pub use totals::{ClassTotals, ReferenceTotals};
+pub use versions::{VersionRow, VersionTable};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.
 pub struct Index {

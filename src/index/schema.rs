@@ -50,7 +50,8 @@ CREATE TABLE files (
     changed  INTEGER NOT NULL,
     inode    INTEGER NOT NULL,
     sha1     BLOB NOT NULL,
-    chunks   BLOB NOT NULL
+    chunks   BLOB NOT NULL,
+    attributes BLOB
 ) WITHOUT ROWID;
 -- Sources of which all files that the last snapshot held are in `files`.
 CREATE TABLE recalled (

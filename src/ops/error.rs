@@ -40,6 +40,18 @@ pub enum OpsError {
     NotAFile { path: String },
     #[error("the archive holds a file called {name}, where the database dump should go")]
     DatabaseNameTaken { name: String },
+    #[error("the pattern '{pattern}' matches nothing in the snapshot")]
+    NothingMatches { pattern: String },
+    #[error("{path} looks like the folder of an Immich at work, whose files would be replaced")]
+    LiveInstallation { path: String },
+    #[error(
+        "nothing can be deleted by this snapshot: it lacks {count} that could not be read when it \
+         was made"
+    )]
+    DeleteRefused {
+        /// In words: how many files.
+        count: String,
+    },
     #[error("{folder} was in the last good snapshot, and now it {what}")]
     OriginalsAbsent { folder: String, what: &'static str },
     #[error("the snapshot holds no audit")]

@@ -3,11 +3,14 @@
 //!
 //! `backup` drives `pipeline` (contents to packs to the store); `restore` writes through `target`,
 //! which never leaves the folder it was given; both hand work to threads through `queue`. `read` is
-//! `ls`, `cat` and `database`, `keys` the passphrases, `state` what this host keeps, `look` what most verbs begin with.
+//! `ls`, `cat` and `database`, `keys` the passphrases, `state` what this host keeps, `look` what
+//! most verbs begin with.
 
 mod audit;
 mod backup;
+mod diff;
 mod error;
+mod find;
 mod init;
 mod keys;
 mod look;
@@ -17,19 +20,24 @@ mod read;
 mod rebuild;
 mod restore;
 mod state;
+mod stats;
 mod target;
 mod verify;
 
 pub use audit::{AuditReport, History, ReportedFinding, Verdict, audit};
 pub use backup::{
-    BackupOptions, BackupReport, DatabaseReport, SourceChoice, SourceProblem, backup, source_name,
+    BackupOptions, BackupReport, DatabaseReport, DryRunReport, SourceChoice, SourceProblem, backup,
+    dry_run, source_name,
 };
+pub use diff::{Change, Changed, DiffReport, Tally, diff};
 pub use error::{OpsError, Result};
+pub use find::{FindOptions, FindReport, FoundPath, Version, find};
 pub use init::{InitOptions, InitReport, init};
 pub use keys::{add_key, remove_key};
 pub use pipeline::CheckpointRule;
-pub use read::{Opened, cat, database, list_entries};
-pub use rebuild::{RebuildReport, rebuild_index};
-pub use restore::{RestoreOptions, RestoreReport, restore};
+pub use read::{Opened, cat, database, has_path, list_entries};
+pub use rebuild::{RebuildReport, rebuild_index, rebuild_index_from_footers};
+pub use restore::{Overwrite, RestoreOptions, RestoreReport, restore};
 pub use state::{SourceLock, StateFolder, load_writer_key, save_writer_key};
-pub use verify::{Damage, VerifyOptions, VerifyReport, verify};
+pub use stats::{RepositoryStats, SnapshotStats, repository_stats, snapshot_stats};
+pub use verify::{Damage, VerifyOptions, VerifyPart, VerifyReport, verify, verify_part};

@@ -14,8 +14,6 @@ struct State<T> {
     items: VecDeque<(T, usize)>,
     /// Of what waits and of what was taken and is not done.
     weight: usize,
-    /// Threads that wait to push.
-    blocked: usize,
     closed: bool,
 }
 
@@ -44,7 +42,6 @@ impl<T> Queue<T> {
         let state = State {
             items: VecDeque::new(),
             weight: 0,
-            blocked: 0,
             closed: false,
         };
         Self {
@@ -57,11 +54,9 @@ impl<T> Queue<T> {
     /// Waits until there is room; gives the item back if the queue was closed.
     pub fn push(&self, item: T, weight: usize) -> Result<(), T> {
         let mut state = self.lock();
-        state.blocked += 1;
         while !state.closed && state.weight > 0 && state.weight + weight > self.weight_max {
             state = self.wait(state);
         }
-        state.blocked -= 1;
         if state.closed {
             return Err(item);
         }
@@ -70,14 +65,6 @@ impl<T> Queue<T> {
         drop(state);
         self.changed.notify_all();
         Ok(())
-    }
-
-    /// Waits while others wait to push: for whoever would only make what finds no room either.
-    pub fn wait_while_full(&self) {
-        let mut state = self.lock();
-        while !state.closed && state.blocked > 0 {
-            state = self.wait(state);
-        }
     }
 
     /// Puts an item before all others, if there is room under `weight_max` (which may differ from
@@ -211,10 +198,8 @@ mod tests {
         queue.push(1, 1).unwrap();
         std::thread::scope(|scope| {
             let blocked = scope.spawn(|| queue.push(2, 1));
-            let patient = scope.spawn(|| queue.wait_while_full());
             queue.abandon();
             assert_eq!(blocked.join().unwrap(), Err(2));
-            patient.join().unwrap();
         });
         assert!(queue.pop().is_none());
     }

@@ -69,6 +69,23 @@ pub fn list_entries(
     }
 }
 
+/// Whether there is anything at or beneath `path`.
+///
+/// # Errors
+/// Of reading the listing.
+pub fn has_path(
+    repository: &Repository,
+    index: &Index,
+    snapshot: &Snapshot,
+    path: &[u8],
+) -> Result<bool> {
+    let chunks = ChunkReader::new(repository, index, Fetch::Packs);
+    let first = ListingReader::new(&chunks, snapshot.listing)
+        .beneath(path)
+        .next();
+    Ok(first.transpose()?.is_some())
+}
+
 /// Writes one file of the snapshot to `out`.
 ///
 /// # Errors

@@ -11,6 +11,7 @@ use crate::format::segment::{PackRow, Segment};
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX, cbor, name};
 use crate::id::{ObjectId, RepositoryId, SessionId};
 use crate::index::{Index, IndexedPack};
+use crate::progress::{Progress, Silent};
 use crate::store::{ErrorKind, StoreError};
 
 /// What a look at the store showed.
@@ -31,24 +32,50 @@ pub struct CatalogFacts {
 /// # Errors
 /// `Store`, `Index`.
 pub fn load(repository: &Repository, index: &Index) -> Result<CatalogFacts> {
+    load_telling(repository, index, &Silent)
+}
+
+/// As [`load`]; the running stage grows by the bytes of the segments that are new.
+///
+/// # Errors
+/// `Store`, `Index`.
+pub fn load_telling(
+    repository: &Repository,
+    index: &Index,
+    progress: &dyn Progress,
+) -> Result<CatalogFacts> {
     let mut facts = CatalogFacts::default();
-    load_segments(repository, index, &mut facts)?;
+    load_segments(repository, index, &mut facts, progress)?;
     for kind in [Kind::DataPack, Kind::ListingPack] {
         look_at_packs(repository, index, kind, &mut facts)?;
     }
     Ok(facts)
 }
 
-fn load_segments(repository: &Repository, index: &Index, facts: &mut CatalogFacts) -> Result<()> {
+fn load_segments(
+    repository: &Repository,
+    index: &Index,
+    facts: &mut CatalogFacts,
+    progress: &dyn Progress,
+) -> Result<()> {
     let mut listed = BTreeSet::new();
-    list_objects(repository.store.as_ref(), Kind::Segment, &mut |id, _| {
+    let mut unread = Vec::new();
+    list_objects(repository.store.as_ref(), Kind::Segment, &mut |id, info| {
         listed.insert(id);
+        unread.push((id, info.bytes));
     })?;
-    let mut gone = BTreeSet::new();
-    for id in &listed {
-        if index.has_segment(id)? {
-            continue;
+    let mut has = Ok(());
+    unread.retain(|(id, _)| match index.has_segment(id) {
+        Ok(known) => !known,
+        Err(error) => {
+            has = Err(error);
+            false
         }
+    });
+    has?;
+    progress.expect(unread.iter().map(|(_, bytes)| bytes).sum());
+    let mut gone = BTreeSet::new();
+    for (id, bytes) in &unread {
         match read_segment(repository, id) {
             Ok((session, packs)) => index.add_segment(id, &session, &packs)?,
             Err(error) => match error.into_unusable()? {
@@ -59,6 +86,7 @@ fn load_segments(repository: &Repository, index: &Index, facts: &mut CatalogFact
                 damage => facts.damaged_segments.push(damage),
             },
         }
+        progress.advance(*bytes);
     }
     let listed = listed.difference(&gone).copied().collect();
     Ok(index.reconcile_segments(&listed)?)
@@ -175,7 +203,7 @@ pub(super) fn problem_of(
 ///
 /// # Errors
 /// `Store`, `Index`.
-pub(super) fn take_footer(
+pub fn take_footer(
     repository: &Repository,
     index: &Index,
     kind: Kind,

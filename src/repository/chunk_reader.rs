@@ -2,11 +2,11 @@
 //! that no segment names, before a chunk is said to be lost (format.md §9).
 
 use std::collections::{HashMap, HashSet};
-use std::ops::Range;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use super::blocks::{Ahead, Blocks, Ticket};
 use super::catalog::{problem_of, salvage, salvage_named, take_footer};
 use super::pack_reader::{body_key, frame_range, open_frame, session_of};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
@@ -15,7 +15,7 @@ use crate::format::header::{Header, sealed_session};
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX, name};
 use crate::id::{ChunkId, ObjectId};
 use crate::index::{Index, Place};
-use crate::store::Window;
+use crate::store::{StoreError, Window};
 
 /// How much is fetched for one chunk.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,17 +27,14 @@ pub enum Fetch {
 }
 
 const WINDOW_BYTES: u64 = 1024 * 1024;
-/// Fetched bytes that are kept for the next chunk.
-const KEPT_BYTES_MAX: usize = 64 * 1024 * 1024;
 
 /// Reads chunks; shared by threads, which wait for each other rather than fetch the same bytes
-/// twice. Holds at most [`KEPT_BYTES_MAX`] and what is being fetched.
+/// twice. Holds 64 MiB of packs, those on their way included.
 pub struct ChunkReader<'r> {
     repository: &'r Repository,
     index: &'r Index,
     fetch: Fetch,
-    blocks: Mutex<Blocks>,
-    arrived: Condvar,
+    blocks: Blocks,
     sessions: Mutex<HashMap<[u8; 80], Arc<Secret>>>,
     asked: Mutex<Asked>,
     /// How often claims about a pack, its own or another's, led to nothing.
@@ -63,29 +60,13 @@ enum Ask {
     All,
 }
 
-#[derive(Default)]
-struct Blocks {
-    /// Most recently used last.
-    kept: Vec<Block>,
-    fetching: HashSet<(Kind, ObjectId, u64)>,
-}
-
-struct Block {
-    /// There may be objects of one hash under both prefixes, and only one of them is right.
-    kind: Kind,
-    pack: ObjectId,
-    range: Range<u64>,
-    bytes: Bytes,
-}
-
 impl<'r> ChunkReader<'r> {
     pub fn new(repository: &'r Repository, index: &'r Index, fetch: Fetch) -> Self {
         Self {
             repository,
             index,
             fetch,
-            blocks: Mutex::default(),
-            arrived: Condvar::new(),
+            blocks: Blocks::default(),
             sessions: Mutex::default(),
             asked: Mutex::default(),
             failures: Mutex::default(),
@@ -198,7 +179,7 @@ impl<'r> ChunkReader<'r> {
                 .entry((place.pack, place.verified))
                 .or_default() += 1;
             // What came over the line may have been at fault, not what is stored.
-            lock(&self.blocks).forget(kind, &place.pack);
+            self.blocks.forget(kind, &place.pack);
         }
         Ok(read)
     }
@@ -244,67 +225,74 @@ impl<'r> ChunkReader<'r> {
                         .min(place.pack_bytes)
             }
         };
-        let ticket = (kind, place.pack, wanted.start);
-        let mut blocks = lock(&self.blocks);
-        loop {
-            if let Some(bytes) = blocks.find(kind, &place.pack, &frame) {
-                return Ok(bytes);
-            }
-            if blocks.fetching.insert(ticket) {
-                break;
-            }
-            blocks = self
-                .arrived
-                .wait(blocks)
-                .unwrap_or_else(PoisonError::into_inner);
-        }
-        drop(blocks);
-        let window = Window::Range {
-            start: wanted.start,
-            bytes: wanted.end - wanted.start,
-        };
-        let fetched = self.repository.store.get(&name, window);
-        let mut blocks = lock(&self.blocks);
-        blocks.fetching.remove(&ticket);
-        self.arrived.notify_all();
-        let bytes = fetched?;
-        blocks.keep(Block {
+        let ticket = Ticket {
             kind,
             pack: place.pack,
             range: wanted,
-            bytes,
-        });
-        let found = blocks.find(kind, &place.pack, &frame);
-        found.ok_or_else(|| RepositoryError::object(&name, FormatError::TooShort))
+        };
+        if let Some(bytes) = self.blocks.find_or_claim(&ticket, &frame) {
+            return Ok(bytes);
+        }
+        let fetched = self.fetch(&ticket);
+        self.blocks.arrived(&ticket, fetched.as_ref().ok().cloned());
+        let whole = fetched?;
+        // It may have been dropped again already.
+        let start = usize::try_from(frame.start - ticket.range.start).unwrap_or(usize::MAX);
+        let end = usize::try_from(frame.end - ticket.range.start).unwrap_or(usize::MAX);
+        if end > whole.len() {
+            return Err(RepositoryError::object(&name, FormatError::TooShort));
+        }
+        Ok(whole.slice(start..end))
+    }
+
+    fn fetch(&self, ticket: &Ticket) -> Result<Bytes, StoreError> {
+        let name = name::of(ticket.kind, &ticket.pack);
+        let window = Window::Range {
+            start: ticket.range.start,
+            bytes: ticket.range.end - ticket.range.start,
+        };
+        self.repository.store.get(&name, window)
+    }
+
+    /// The data pack where a chunk most likely lies, with its size.
+    ///
+    /// # Errors
+    /// `Index`.
+    pub fn pack_of(&self, id: &ChunkId) -> Result<Option<(ObjectId, u64)>> {
+        let places = self.places(id, Kind::DataPack)?;
+        Ok(places.first().map(|place| (place.pack, place.pack_bytes)))
+    }
+
+    /// From now on, [`ChunkReader::fetch_ahead`] may be called, until what is returned is dropped.
+    pub fn begin_ahead<'a>(&'a self, ahead: &'a Ahead) -> impl Drop + use<'a, 'r> {
+        self.blocks.begin_ahead();
+        EndAhead(&self.blocks, ahead)
+    }
+
+    /// Fetches packs before they are asked for, in their order, as far ahead as there is room; ends
+    /// when all are here or the work is over. For threads of its own. A pack that cannot be had is
+    /// left to whoever asks for it.
+    pub fn fetch_ahead(&self, ahead: &Ahead) {
+        while let Some((pack, bytes)) = ahead.next() {
+            let ticket = Ticket {
+                kind: Kind::DataPack,
+                pack,
+                range: 0..bytes,
+            };
+            if self.blocks.claim_ahead(ahead, &ticket) {
+                let fetched = self.fetch(&ticket).ok();
+                self.blocks.arrived_ahead(&ticket, fetched);
+            }
+        }
     }
 }
 
-impl Blocks {
-    fn find(&mut self, kind: Kind, pack: &ObjectId, frame: &Range<u64>) -> Option<Bytes> {
-        let place = self.kept.iter().rposition(|block| {
-            (block.kind, block.pack) == (kind, *pack)
-                && block.range.start <= frame.start
-                && frame.end <= block.range.end
-        })?;
-        let block = self.kept.remove(place);
-        let start = usize::try_from(frame.start - block.range.start).ok()?;
-        let end = usize::try_from(frame.end - block.range.start).ok()?;
-        let found = (end <= block.bytes.len()).then(|| block.bytes.slice(start..end));
-        self.kept.push(block);
-        found
-    }
+/// Ends the fetching ahead, also when a thread panics: the others would wait for ever.
+struct EndAhead<'a>(&'a Blocks, &'a Ahead);
 
-    fn forget(&mut self, kind: Kind, pack: &ObjectId) {
-        self.kept
-            .retain(|block| (block.kind, block.pack) != (kind, *pack));
-    }
-
-    fn keep(&mut self, block: Block) {
-        self.kept.push(block);
-        let mut total: usize = self.kept.iter().map(|block| block.bytes.len()).sum();
-        while total > KEPT_BYTES_MAX && self.kept.len() > 1 {
-            total -= self.kept.remove(0).bytes.len();
-        }
+impl Drop for EndAhead<'_> {
+    fn drop(&mut self) {
+        self.0.end_ahead(self.1);
     }
 }
 

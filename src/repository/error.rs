@@ -78,6 +78,11 @@ pub enum RepositoryError {
     ChunkSizes(#[from] ChunkSizesError),
     #[error("there is no repository at {url}")]
     NoRepository { url: String },
+    #[error("there is no folder or bucket at {url}")]
+    NoPlace { url: String },
+    /// Everything else may well be there.
+    #[error("the file named repository is missing at {url}, though there are packs")]
+    HeadLost { url: String },
     #[error("{url} is not empty: it holds {example}")]
     NotEmpty { url: String, example: String },
     #[error("the passphrase is wrong: it {}", opens_none(*slots))]

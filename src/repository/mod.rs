@@ -1,12 +1,13 @@
 //! Floor 3: a repository = store + keys + index (format.md read as actions).
 //!
-//! Writing: `pack_builder` (one pack) < `pack_writer` (the open packs of a run) and
-//! `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader` (footers),
-//! `chunk_reader` (chunks from wherever they lie), `listing_reader`, and
-//! `listing_diff` for what differs between two. `record` seals and opens the
-//! small objects, `objects` lists and fetches them, `slots` and `slot_list` are the key slots; `catalog` brings the
-//! index level with the store.
+//! Writing: `pack_room` (memory) < `pack_builder` (one pack) < `pack_writer` (the open packs of a
+//! run) and `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader`
+//! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`),
+//! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
+//! small objects, `objects` lists and fetches them, `slots` and `slot_list` are the key slots;
+//! `catalog` brings the index level with the store.
 
+mod blocks;
 mod catalog;
 mod chunk_reader;
 mod content;
@@ -19,6 +20,7 @@ mod objects;
 mod open;
 mod pack_builder;
 mod pack_reader;
+mod pack_room;
 mod pack_writer;
 mod record;
 mod segment_writer;
@@ -28,7 +30,10 @@ mod snapshots;
 
 use std::sync::Arc;
 
-pub use catalog::{CatalogFacts, load as load_catalog, salvage};
+pub use blocks::Ahead;
+pub use catalog::{
+    CatalogFacts, load as load_catalog, load_telling as load_catalog_telling, salvage, take_footer,
+};
 pub use chunk_reader::{ChunkReader, Fetch};
 pub use content::{few_ids, read_content, read_ids, store_ids};
 pub use error::{ObjectProblem, RepositoryError, Result};
@@ -42,6 +47,7 @@ pub use pack_reader::{
     PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, read_contents,
     session_of,
 };
+pub use pack_room::PackBuffer;
 pub use pack_writer::{PackWriter, Plaintext};
 pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;

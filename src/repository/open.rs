@@ -10,13 +10,13 @@ use super::{
 use crate::chunker::ChunkSizes;
 use crate::crypto::{KdfCost, ReadKey, WriterKey};
 use crate::format::header::Header;
-use crate::format::name::REPOSITORY;
+use crate::format::name::{self, REPOSITORY};
 use crate::format::parameters::Parameters;
 use crate::format::slot::Label;
 use crate::format::{Kind, cbor};
 use crate::id::RepositoryId;
 use crate::seams::Seams;
-use crate::store::{ErrorKind, Store, Window};
+use crate::store::{ErrorKind, Store, StoreError, Window};
 
 /// The `repository` object is at most this long.
 const REPOSITORY_BYTES_MAX: u64 = 1024;
@@ -117,7 +117,7 @@ fn put_repository(store: &dyn Store, bytes: Bytes) -> Result<()> {
 /// Whose repository lies in the store, as its `repository` object says in the clear.
 ///
 /// # Errors
-/// `NoRepository`, `Store`, `Object`.
+/// `NoRepository`, `NoPlace`, `HeadLost`, `Store`, `Object`.
 pub fn identify(store: &dyn Store) -> Result<RepositoryId> {
     let bytes = fetch(store)?;
     let header = Header::decode(&bytes, Kind::Repository, None);
@@ -133,11 +133,24 @@ fn fetch(store: &dyn Store) -> Result<Bytes> {
     store
         .get(REPOSITORY, window)
         .map_err(|error| match error.kind {
-            ErrorKind::NotFound | ErrorKind::NoContainer => {
-                RepositoryError::NoRepository { url: store.url() }
+            ErrorKind::NoContainer => RepositoryError::NoPlace { url: store.url() },
+            ErrorKind::NotFound if has_packs(store) => {
+                RepositoryError::HeadLost { url: store.url() }
             }
+            ErrorKind::NotFound => RepositoryError::NoRepository { url: store.url() },
             _ => error.into(),
         })
+}
+
+/// Whether anything lies where packs do; what cannot be listed is not there.
+fn has_packs(store: &dyn Store) -> bool {
+    let mut found = false;
+    // The first is enough; the error only ends the listing.
+    let _ = store.list(name::prefix(Kind::DataPack), &mut |_| {
+        found = true;
+        Err(StoreError::new(ErrorKind::Other, "list", ""))
+    });
+    found
 }
 
 /// Opens a repository with a key that must be its own.

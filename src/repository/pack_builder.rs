@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
+use super::pack_room::PackBuffer;
 use super::record::SealedObject;
 use super::{ObjectProblem, fixed_frame};
 use crate::crypto::{
@@ -87,13 +88,14 @@ pub struct PackBuilder {
     class: Class,
     keys: Arc<PackKeys>,
     positions: Positions,
-    bytes: Vec<u8>,
+    bytes: PackBuffer,
     entries: Vec<FooterEntry>,
 }
 
 impl PackBuilder {
-    pub fn new(class: Class, keys: PackKeys, expected_bytes: usize) -> Self {
-        let mut bytes = Vec::with_capacity(expected_bytes);
+    /// An empty pack whose bytes will stand in `buffer`, which is empty.
+    pub fn new(class: Class, keys: PackKeys, buffer: PackBuffer) -> Self {
+        let mut bytes = buffer;
         bytes.extend_from_slice(&keys.header);
         let positions = Positions::up_to(PACK_CHUNKS_MAX);
         Self {
@@ -192,7 +194,8 @@ impl PackBuilder {
         };
         // Padding adds at most an eighth of a pack.
         let pad = (total - least) as u32;
-        bytes.reserve_exact((total - bytes.len() as u64) as usize);
+        let missing = total - bytes.len() as u64;
+        bytes.reserve_exact(missing as usize);
         let seal = |bytes: &mut Vec<u8>, role, shape, plain: &[u8]| {
             fixed_frame::seal(&keys.tail, keys.kind, role, shape, plain, bytes)
         };
@@ -223,10 +226,10 @@ pub struct FinishedPack {
 }
 
 impl FinishedPack {
-    fn new(class: Class, header: Vec<u8>, bytes: Vec<u8>, entries: Vec<FooterEntry>) -> Self {
+    fn new(class: Class, header: Vec<u8>, bytes: PackBuffer, entries: Vec<FooterEntry>) -> Self {
         let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &bytes);
         Self {
-            object: SealedObject::new(class.kind(), bytes),
+            object: SealedObject::new(class.kind(), Bytes::from_owner(bytes)),
             class,
             crc,
             entries,

@@ -7,6 +7,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::pack_builder::{FinishedPack, PackBuilder, PackKeys};
+use super::pack_room::PackRoom;
 use super::{ObjectProblem, Repository};
 use crate::crypto::{CryptoError, Secret, session_id};
 use crate::format::TAG_BYTES;
@@ -23,6 +24,10 @@ const OPEN_PACKS: usize = 2;
 const PACK_BYTES_MIN: u32 = 1024 * 1024;
 /// Listing packs are small: they are fetched to read a listing.
 const METADATA_PACK_BYTES: usize = 4 * 1024 * 1024;
+
+/// So many data packs may be held at once, the open ones included: two that are filled, two that
+/// wait for the network or are on their way. Part of the memory bound.
+pub const PACKS_HELD_MAX: usize = 4;
 
 /// A chunk on its way into a pack.
 #[derive(Debug, Clone, Copy)]
@@ -42,6 +47,9 @@ pub struct PackWriter {
     extension: [u8; 84],
     open: Mutex<[Vec<OpenPack>; 3]>,
     data_pack_bytes: usize,
+    room: PackRoom,
+    /// Where frames are sealed before they are appended; used again and again.
+    frames: Mutex<Vec<Vec<u8>>>,
 }
 
 struct OpenPack {
@@ -75,11 +83,25 @@ impl PackWriter {
                 .clamp(PACK_BYTES_MIN, Parameters::PACK_BYTES_MAX)
                 as usize,
             repository: repository.clone(),
+            room: PackRoom::default(),
+            frames: Mutex::default(),
         })
     }
 
     pub fn session(&self) -> SessionId {
         session_id(&self.extension)
+    }
+
+    /// Waits while packs that are open, wait for the network or are on their way hold as much as
+    /// [`PACKS_HELD_MAX`] of them. Whoever is about to add a chunk asks first: then at most one more
+    /// for each thread is begun.
+    pub fn wait_for_room(&self) {
+        self.room.wait_below(PACKS_HELD_MAX * self.data_pack_bytes);
+    }
+
+    /// The run ends: nobody waits for room any more.
+    pub fn stop_waiting(&self) {
+        self.room.close();
     }
 
     /// Seals a chunk into one of the open packs. Gives the pack if that finished it.
@@ -113,7 +135,7 @@ impl PackWriter {
             shape,
             position: position.number(),
         };
-        let mut frame = Vec::new();
+        let mut frame = self.frame();
         keys.seal_chunk(position, shape, chunk.content, &mut frame)?;
 
         let mut open = self.lock();
@@ -124,6 +146,7 @@ impl PackWriter {
             unreachable!("a pack stays open while a frame is awaited");
         };
         pack.builder.append(entry, &frame);
+        self.give_back(frame);
         pack.awaited -= 1;
         if !pack.full || pack.awaited > 0 {
             return Ok(None);
@@ -179,11 +202,10 @@ impl PackWriter {
         let Repository { writer, seams, .. } = &self.repository;
         let random = seams.random.as_ref();
         let keys = PackKeys::new(writer, random, class, &self.session, &self.extension)?;
-        // Address space, not memory: pages are taken as they are written to.
-        let expected = self.target_bytes(class) + self.target_bytes(class) / 2;
+        let buffer = self.room.take(self.target_bytes(class));
         Ok(OpenPack {
             number: packs.iter().map(|pack| pack.number + 1).max().unwrap_or(0),
-            builder: PackBuilder::new(class, keys, expected),
+            builder: PackBuilder::new(class, keys, buffer),
             promised_bytes: 0,
             awaited: 0,
             full: false,
@@ -195,6 +217,17 @@ impl PackWriter {
             Class::Files | Class::Dump => self.data_pack_bytes,
             Class::Metadata => METADATA_PACK_BYTES,
         }
+    }
+
+    fn frame(&self) -> Vec<u8> {
+        let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        frames.pop().unwrap_or_default()
+    }
+
+    fn give_back(&self, mut frame: Vec<u8>) {
+        frame.clear();
+        let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
+        frames.push(frame);
     }
 
     fn lock(&self) -> MutexGuard<'_, [Vec<OpenPack>; 3]> {

@@ -20,12 +20,13 @@ pub struct SealedObject {
 }
 
 impl SealedObject {
-    pub(super) fn new(kind: Kind, bytes: Vec<u8>) -> Self {
+    pub(super) fn new(kind: Kind, bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
         let id = ObjectId::of(&bytes);
         Self {
             id,
             name: name::of(kind, &id),
-            bytes: bytes.into(),
+            bytes,
         }
     }
 }

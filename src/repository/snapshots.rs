@@ -67,7 +67,10 @@ pub fn load_snapshots(
         }
     }
     let soon = repository.seams.clock.now().plus(CLOCKS_DIFFER_MAX);
-    snapshots.sort_by_key(|StoredSnapshot { id, record }| (record.time <= soon, record.time, *id));
+    // Several snapshots may hold one dump, and so have its time: then the later run is the newer.
+    snapshots.sort_by_key(|StoredSnapshot { id, record }| {
+        (record.time <= soon, record.time, record.started, *id)
+    });
     Ok(snapshots)
 }
 

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::path::PathBuf;
 
-use super::database::{Compression, DumpFault};
+use super::database::{Compression, DumpFault, Overdue};
 
 /// What stops a backup before anything is committed. A single file that cannot be read does not:
 /// that is a [`Problem`](super::Problem).
@@ -18,8 +18,25 @@ pub enum SourceError {
     Root { path: PathBuf, source: io::Error },
     #[error("{} cannot be backed up because it is neither a file nor a folder", .path.display())]
     RootIsSpecial { path: PathBuf },
-    #[error("the exclude pattern '{pattern}' cannot be used: {reason}")]
+    #[error(
+        "the disk with {} went away while it was read: the folder there is no longer the one that \
+         the backup began with",
+        .path.display()
+    )]
+    RootGone {
+        path: PathBuf,
+        source: Option<io::Error>,
+    },
+    #[error("the pattern '{pattern}' cannot be used: {reason}")]
     Pattern { pattern: String, reason: String },
+    #[error("the file of exclude patterns {} could not be read", .path.display())]
+    ExcludeFile { path: PathBuf, source: io::Error },
+    #[error("line {line} of {} is no exclude pattern: {reason}", .path.display())]
+    ExcludeLine {
+        path: PathBuf,
+        line: usize,
+        reason: String,
+    },
 
     #[error("{} could not be read", .path.display())]
     Open { path: PathBuf, source: io::Error },
@@ -34,19 +51,73 @@ pub enum SourceError {
     NotImmich { path: PathBuf },
     #[error(
         "{} is the data folder of a Postgres server: files copied while the server runs cannot be \
-         restored, only a dump made with pg_dump can (leave this folder out, and give the dump with \
-         --database-command)",
+         restored, only a dump made with pg_dump can (leave this folder out, with --exclude, and give \
+         the dump with --database-command)",
         .path.display()
     )]
     PostgresFolder { path: PathBuf },
 
+    #[error(
+        "{} is not Immich's upload location, but {}, which lies in it, is: give that one with \
+         --immich",
+        .path.display(), .found.display()
+    )]
+    ImmichBelow { path: PathBuf, found: PathBuf },
+
     #[error("the database dump {} could not be read", .path.display())]
     DumpFile { path: PathBuf, source: io::Error },
     #[error(
-        "the database dump {} is a folder, not a file: give the newest file in it instead",
+        "there is no database dump in {}: no file that is directly in it ends in .sql, .sql.gz or \
+         .sql.zst",
         .path.display()
     )]
-    DumpIsFolder { path: PathBuf },
+    NoDumpInFolder { path: PathBuf },
+    #[error("no file matches {}, so there is no database dump", .pattern.display())]
+    NoDumpMatches { pattern: PathBuf },
+    #[error("{} cannot be used to find database dumps: {reason}", .pattern.display())]
+    DumpPattern {
+        pattern: PathBuf,
+        reason: &'static str,
+    },
+    #[error(
+        "the newest database dump, {}, is no good{}; {instead}",
+        .path.display(),
+        if *.fresh { " (it was written to a moment ago, so it may not be finished yet)" } else { "" }
+    )]
+    NewestDump {
+        path: PathBuf,
+        fresh: bool,
+        instead: Instead,
+        source: Box<SourceError>,
+    },
+    #[error(
+        "the database dump {} was written to while it was read: wait until it is finished",
+        .path.display()
+    )]
+    DumpChanged {
+        path: PathBuf,
+        source: Option<Box<SourceError>>,
+    },
+    #[error("the database dump was given up: {overdue}")]
+    DumpOverdue {
+        overdue: Overdue,
+        #[source]
+        output: Option<CommandOutput>,
+    },
+    #[error("the database server could not be asked for its version")]
+    ServerVersion { source: Box<SourceError> },
+    #[error(
+        "pg_dump was not found, which makes the database dump: install the client programs of \
+         PostgreSQL (on Debian and Ubuntu the package postgresql-client)"
+    )]
+    NoPgDump,
+    #[error(
+        "the database server is PostgreSQL {server}, but the newest pg_dump found here is of \
+         version {newest}, which cannot read it: install the client programs of PostgreSQL {server} \
+         (on Debian and Ubuntu the package postgresql-client-{server}), or give --database-command \
+         with docker exec, which runs the pg_dump beside the server"
+    )]
+    ServerNewer { server: u32, newest: u32 },
     #[error(
         "standard input is a terminal: pipe the database dump into this command, as in \
          'pg_dump … | offsite backup --database-stdin'"
@@ -113,6 +184,43 @@ pub enum SourceError {
         now: u64,
         unit: &'static str,
     },
+}
+
+impl SourceError {
+    /// A pipe could not be read to its end.
+    pub(super) fn of_pipe(error: io::Error, output: Option<CommandOutput>) -> Self {
+        match error.get_ref().and_then(|inner| inner.downcast_ref()) {
+            Some(overdue) => Self::DumpOverdue {
+                overdue: *overdue,
+                output,
+            },
+            None => Self::DumpRead { source: error },
+        }
+    }
+}
+
+/// What can be had instead of the newest dump, which is no good.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Instead {
+    /// This one was read to its end, and is whole.
+    Whole(PathBuf),
+    /// So many older ones were read; none is whole.
+    NoneOf(usize),
+}
+
+impl fmt::Display for Instead {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Whole(path) => write!(
+                f,
+                "the newest whole one is {}: to take that, name it with --database-file",
+                path.display()
+            ),
+            Self::NoneOf(0) => f.write_str("there is no older one"),
+            Self::NoneOf(1) => f.write_str("the one before it is not whole either"),
+            Self::NoneOf(number) => write!(f, "none of the {number} before it is whole either"),
+        }
+    }
 }
 
 /// How a command ended that did not end well.

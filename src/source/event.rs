@@ -61,6 +61,8 @@ pub enum Special {
     CharacterDevice,
     /// `/proc`, `/sys` and their like, met below a root: the kernel's state, not files.
     KernelFolder,
+    /// A folder where another file system is mounted, when only one is wanted; the folder is found.
+    OtherFileSystem,
     Unknown,
 }
 
@@ -78,15 +80,19 @@ impl Special {
     }
 }
 
+/// What stands between "PATH is" and the end of the sentence.
 impl fmt::Display for Special {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Socket => "a socket",
-            Self::Fifo => "a named pipe",
-            Self::BlockDevice => "a block device",
-            Self::CharacterDevice => "a character device",
-            Self::KernelFolder => "a window into the kernel, not a folder of files",
-            Self::Unknown => "of an unknown kind",
+            Self::Socket => "a socket and is left out",
+            Self::Fifo => "a named pipe and is left out",
+            Self::BlockDevice => "a block device and is left out",
+            Self::CharacterDevice => "a character device and is left out",
+            Self::KernelFolder => {
+                "a window into the kernel, not a folder of files, and is left out"
+            }
+            Self::OtherFileSystem => "on another file system: it is kept as an empty folder",
+            Self::Unknown => "of an unknown kind and is left out",
         })
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt;
 use std::fs::File;
 use std::io::{self, Read};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::{Advice, FileType, Mode, OFlags};
@@ -15,6 +16,9 @@ const FLAGS: OFlags = OFlags::RDONLY
     .union(OFlags::NOFOLLOW)
     .union(OFlags::CLOEXEC)
     .union(OFlags::NONBLOCK);
+
+/// A file that grows while it is read is read so far beyond the size it had: its end may never come.
+const GROWTH_BYTES_MAX: u64 = 64 * 1024 * 1024;
 
 /// One open file.
 #[derive(Debug)]
@@ -79,7 +83,7 @@ impl FileReader {
             path: path.into(),
             source: errno.into(),
         };
-        let file = File::from(open_quietly(path).map_err(failed)?);
+        let file = File::from(open_quietly(path, FLAGS).map_err(failed)?);
         let stat = rustix::fs::fstat(&file).map_err(failed)?;
         if FileType::from_raw_mode(stat.st_mode) != FileType::RegularFile {
             return Err(SourceError::NotAFile { path: path.into() });
@@ -134,8 +138,19 @@ impl FileReader {
     }
 }
 
+/// For what else belongs to the open file.
+impl AsFd for FileReader {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.file.as_fd()
+    }
+}
+
 impl Read for FileReader {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        if self.bytes_read >= self.at_open.size.saturating_add(GROWTH_BYTES_MAX) {
+            // `finish` says that it grew.
+            return Ok(0);
+        }
         let count = self.file.read(buffer)?;
         self.bytes_read += count as u64;
         Ok(count)
@@ -146,29 +161,34 @@ impl Read for FileReader {
 /// without following any link: a folder on the way that was swapped for a link since the walk must
 /// not lead a backup that runs as root to another's files.
 #[cfg(target_os = "linux")]
-fn open_quietly(path: &Path) -> Result<rustix::fd::OwnedFd, Errno> {
+fn open_quietly(path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
     use rustix::fs::{CWD, ResolveFlags};
 
     let plain = |flags| rustix::fs::open(path, flags, Mode::empty());
     let strict =
         |flags| rustix::fs::openat2(CWD, path, flags, Mode::empty(), ResolveFlags::NO_SYMLINKS);
-    match strict(FLAGS | OFlags::NOATIME).or_else(|errno| match errno {
-        Errno::PERM => strict(FLAGS),
+    match strict(flags | OFlags::NOATIME).or_else(|errno| match errno {
+        Errno::PERM => strict(flags),
         other => Err(other),
     }) {
         // Kernels before 5.6 do not know openat2, some sandboxes forbid it.
         Err(Errno::NOSYS | Errno::PERM) => {}
         other => return other,
     }
-    match plain(FLAGS | OFlags::NOATIME) {
-        Err(Errno::PERM) => plain(FLAGS),
+    match plain(flags | OFlags::NOATIME) {
+        Err(Errno::PERM) => plain(flags),
         other => other,
     }
 }
 
 #[cfg(not(target_os = "linux"))]
-fn open_quietly(path: &Path) -> Result<rustix::fd::OwnedFd, Errno> {
-    rustix::fs::open(path, FLAGS, Mode::empty())
+fn open_quietly(path: &Path, flags: OFlags) -> Result<OwnedFd, Errno> {
+    rustix::fs::open(path, flags, Mode::empty())
+}
+
+/// The same for a folder.
+pub(super) fn open_folder_quietly(path: &Path) -> Result<OwnedFd, Errno> {
+    open_quietly(path, FLAGS | OFlags::DIRECTORY)
 }
 
 #[cfg(test)]
@@ -208,6 +228,21 @@ mod tests {
                 after: 7
             })
         );
+    }
+
+    /// Somebody may write faster than a backup reads.
+    #[test]
+    fn a_file_that_grows_without_end_is_not_read_without_end() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().canonicalize().unwrap().join("log");
+        std::fs::write(&path, b"12345").unwrap();
+        let mut reader = FileReader::open(&path).unwrap();
+        let file = File::options().write(true).open(&path).unwrap();
+        file.set_len(1 << 40).unwrap();
+        let read = io::copy(&mut reader, &mut io::sink()).unwrap();
+        assert!(read < 2 * GROWTH_BYTES_MAX, "{read}");
+        let changed = reader.finish().unwrap().changed;
+        assert!(matches!(changed, Some(Changed::Size { .. })));
     }
 
     #[test]

@@ -7,10 +7,18 @@ use rustix::io::Errno;
 
 use super::metadata::unsigned;
 
-/// Opens a folder by its name in another, and nothing else that may stand in its place.
+/// Opens a folder by its name in another, and nothing else that may stand in its place; leaves its
+/// access time alone where the system allows that.
 pub(super) fn open_folder(at: BorrowedFd<'_>, path: &[u8]) -> Result<OwnedFd, Errno> {
     let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
-    rustix::fs::openat(at, path, flags, Mode::empty())
+    let open = |flags| rustix::fs::openat(at, path, flags, Mode::empty());
+    #[cfg(target_os = "linux")]
+    match open(flags | OFlags::NOATIME) {
+        // Only the owner and root may ask for that.
+        Err(Errno::PERM) => {}
+        other => return other,
+    }
+    open(flags)
 }
 
 /// The sorted names in a folder, and the error that ended the reading early.

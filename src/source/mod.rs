@@ -1,26 +1,36 @@
 //! Floor 3: what is backed up, read from the host. A stranger to `repository/`.
 //!
 //! [`plain`] and [`immich`] turn what a person named into [`Root`]s; [`walk`] finds what lies in
-//! them, less what [`filter`] leaves out; [`file`](mod@file) reads one file; [`database`] reads the dump and
-//! judges whether it is whole.
+//! them, less what [`filter`] and [`Limits`] leave out; [`file`](mod@file) reads one file, [`Attributes`]
+//! and [`Owners`] what belongs to it; [`Anchor`] tells whether the roots stayed; [`database`] reads
+//! the dump and judges whether it is whole.
 
+mod anchor;
+mod attributes;
 pub mod database;
 mod error;
 mod event;
+pub mod exclude_file;
 pub mod file;
 pub mod filter;
 mod folder;
 pub mod immich;
+mod limits;
 mod metadata;
+mod owners;
 pub mod plain;
-mod postgres;
+pub mod postgres;
 pub mod walk;
 
 use std::path::PathBuf;
 
-pub use error::{CommandOutput, CommandStatus, SourceError};
+pub use anchor::Anchor;
+pub use attributes::Attributes;
+pub use error::{CommandOutput, CommandStatus, Instead, SourceError};
 pub use event::{Event, Found, Kind, Problem, Special};
+pub use limits::Limits;
 pub use metadata::Metadata;
+pub use owners::Owners;
 pub use walk::Walk;
 
 pub type Result<T, E = SourceError> = std::result::Result<T, E>;

@@ -18,7 +18,8 @@ use rustix::io::Errno;
 use super::event::{Event, Found, Kind, Problem, Special};
 use super::filter::Filter;
 use super::folder::{is_kernel_folder, names_in, open_folder};
-use super::{Metadata, Result, Root, SourceError};
+use super::{Limits, Metadata, Result, Root, SourceError};
+use crate::format::entry::PATH_BYTES_MAX;
 
 /// So many levels keep their folder open; those below reach theirs by its whole path. Bounds the
 /// open files of a walk, however deep the tree.
@@ -29,6 +30,7 @@ const OPEN_FOLDERS_MAX: usize = 128;
 pub struct Walk {
     roots: std::vec::IntoIter<Root>,
     filter: Filter,
+    limits: Limits,
     root: u32,
     levels: Vec<Level>,
     /// The path inside the snapshot and on the host of the folder that the walk stands in.
@@ -36,6 +38,8 @@ pub struct Walk {
     source: Vec<u8>,
     /// The device of a folder that was found and is to be entered next.
     entering: Option<Entering>,
+    /// What is to be said next.
+    aside: Option<Event>,
 }
 
 #[derive(Debug)]
@@ -66,12 +70,19 @@ impl Walk {
         Ok(Self {
             roots: resolved.into_iter(),
             filter,
+            limits: Limits::default(),
             root: 0,
             levels: Vec::new(),
             stored: Vec::new(),
             source: Vec::new(),
             entering: None,
+            aside: None,
         })
+    }
+
+    /// The same walk within limits.
+    pub fn within(self, limits: Limits) -> Self {
+        Self { limits, ..self }
     }
 
     /// Stands the walk before the next root and looks at it.
@@ -135,7 +146,11 @@ impl Walk {
                 what: Special::KernelFolder,
             });
         }
-        let (names, error) = names_in(&handle);
+        let (mut names, error) = names_in(&handle);
+        // A root was named: it is wanted, whatever else it is.
+        if above.is_some() {
+            self.limits.narrow(&handle, &mut names);
+        }
         push_name(&mut self.source, &entering.name);
         self.stored = path;
         self.levels.push(Level {
@@ -156,6 +171,10 @@ impl Walk {
         push_name(&mut path, &name);
         if self.filter.excludes(&path) {
             return None;
+        }
+        if path.len() > PATH_BYTES_MAX {
+            // Readers refuse it, and all that would be listed beside it.
+            return Some(self.problem(path, Errno::NAMETOOLONG));
         }
         let mut source = Vec::with_capacity(self.source.len() + 1 + name.len());
         source.extend_from_slice(&self.source);
@@ -179,10 +198,18 @@ impl Walk {
                 if self.filter.excludes_folder(&path) {
                     return None;
                 }
-                self.entering = Some(Entering {
-                    name,
-                    device: metadata.device,
-                });
+                let top = self.levels.first().map(|level| level.device);
+                if self.limits.one_file_system && top != Some(metadata.device) {
+                    self.aside = Some(Event::Skipped {
+                        path: path.clone(),
+                        what: Special::OtherFileSystem,
+                    });
+                } else {
+                    self.entering = Some(Entering {
+                        name,
+                        device: metadata.device,
+                    });
+                }
                 Kind::Folder
             }
             FileType::Symlink => match rustix::fs::readlinkat(folder, relative, Vec::new()) {
@@ -224,7 +251,9 @@ impl Iterator for Walk {
 
     fn next(&mut self) -> Option<Event> {
         loop {
-            let event = if let Some(entering) = self.entering.take() {
+            let event = if let Some(aside) = self.aside.take() {
+                Some(aside)
+            } else if let Some(entering) = self.entering.take() {
                 self.enter(entering)
             } else if let Some(level) = self.levels.last_mut() {
                 self.stored.truncate(level.stored_len);

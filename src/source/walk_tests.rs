@@ -242,3 +242,70 @@ fn roots_may_be_links_or_files_and_must_exist() {
     let first = Walk::new(&[whole], Filter::default()).unwrap().next();
     assert!(matches!(first, Some(Event::Found(found)) if !found.path.starts_with(b"/")));
 }
+
+#[test]
+fn what_a_program_marked_as_its_cache_is_left_out_when_asked_for() {
+    const TAG: &str = "Signature: 8a477f597d28d172789f06886806bc55";
+    let dir = tempfile::tempdir().unwrap();
+    let marks = [
+        ("cache", format!("{TAG}\n# made by a test")),
+        ("forged", TAG.replace('8', "9")),
+        ("short", TAG[..42].to_owned()),
+    ];
+    for (folder, mark) in marks {
+        std::fs::create_dir_all(dir.path().join(folder).join("in")).unwrap();
+        std::fs::write(dir.path().join(folder).join("CACHEDIR.TAG"), mark).unwrap();
+    }
+    // Neither a link nor a folder marks anything, and a root was named.
+    std::fs::create_dir_all(dir.path().join("by link")).unwrap();
+    std::fs::write(dir.path().join("by link/f"), b"").unwrap();
+    let link = dir.path().join("by link/CACHEDIR.TAG");
+    symlink("../cache/CACHEDIR.TAG", link).unwrap();
+    std::fs::create_dir_all(dir.path().join("by folder/CACHEDIR.TAG")).unwrap();
+    std::fs::write(dir.path().join("CACHEDIR.TAG"), TAG).unwrap();
+    let limits = Limits {
+        exclude_caches: true,
+        ..Limits::default()
+    };
+    let narrowed = Walk::new(&[root(dir.path())], Filter::default()).unwrap();
+    let taken = paths(&narrowed.within(limits).collect::<Vec<_>>());
+    let all = paths(&walk(dir.path()));
+    let missing: Vec<_> = all.iter().filter(|path| !taken.contains(path)).collect();
+    assert_eq!(missing, [b"r/cache/in"]);
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn another_file_system_beneath_a_root_is_kept_as_an_empty_folder() {
+    use std::os::unix::fs::MetadataExt;
+
+    // proc(5) is mounted everywhere, and is not what / is on.
+    let device = |path: &str| std::fs::metadata(path).unwrap().dev();
+    assert_ne!(device("/"), device("/proc"));
+    let system = Root {
+        number: 1,
+        folder: "/".into(),
+        stored_as: Vec::new(),
+    };
+    let limits = Limits {
+        one_file_system: true,
+        ..Limits::default()
+    };
+    // Everything but /proc is left out in the first place.
+    let names: Vec<String> = std::fs::read_dir("/")
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .filter(|name| name != "proc")
+        .collect();
+    let filter = Filter::new(&names).unwrap();
+    let events: Vec<_> = Walk::new(&[system], filter)
+        .unwrap()
+        .within(limits)
+        .collect();
+    assert_eq!(paths(&events), [b"proc"]);
+    let kept = Event::Skipped {
+        path: b"proc".to_vec(),
+        what: Special::OtherFileSystem,
+    };
+    assert!(events.contains(&kept), "{events:?}");
+}

@@ -97,7 +97,10 @@ impl FromStr for StoreUrl {
             "s3:https" | "s3:http" => {
                 invalid("write s3://bucket/prefix and give the server with --endpoint")
             }
-            _ => invalid("only paths, file:///path and s3://bucket/prefix are known"),
+            _ => invalid(
+                "only paths, file:///path and s3://bucket/prefix are known; mount a network drive \
+                 and give its folder",
+            ),
         }
     }
 }
@@ -110,8 +113,25 @@ fn folder_from(text: &str) -> Result<StoreUrl> {
     if text.is_empty() {
         return invalid("the path is empty");
     }
-    if text.starts_with("s3:") {
+    let scheme = text.get(..3).unwrap_or_default();
+    if scheme.eq_ignore_ascii_case("s3:") {
         return invalid("write s3://bucket/prefix");
+    }
+    if text.starts_with('~') {
+        return invalid(
+            "the ~ reached offsite as it is, since no shell put the home folder in its place; \
+             write the whole path, or ./~ for a folder of that name",
+        );
+    }
+    if text.starts_with(r"\\") {
+        return invalid("that is the name of a network share; mount it and give its folder");
+    }
+    let first = text.split('/').next().unwrap_or_default();
+    if first.contains(':') {
+        return invalid(
+            "that looks like another program's address; paths and s3://bucket/prefix are known, \
+             and ./ in front makes it a folder of that name",
+        );
     }
     if text.contains('\0') {
         return invalid("the path has a zero byte in it");
@@ -184,6 +204,10 @@ mod tests {
             ("s3://photos/", "s3://photos"),
             ("s3://photos/immich/home/", "s3://photos/immich/home"),
             ("S3://photos/a", "s3://photos/a"),
+            ("./~/backup", "./~/backup"),
+            ("./nas:/backup", "./nas:/backup"),
+            ("/srv/a:b", "/srv/a:b"),
+            ("photos~", "photos~"),
         ] {
             assert_eq!(url(text).unwrap().to_string(), shown, "{text}");
         }
@@ -195,6 +219,15 @@ mod tests {
             "",
             "s3://",
             "s3:photos",
+            "S3:photos",
+            "~",
+            "~/backup",
+            "~anna/backup",
+            r"\\nas\share",
+            r"C:\backup",
+            "nas:/backup",
+            "sftp:me@nas:/backup",
+            "smb://nas/share",
             "s3:https://server/bucket",
             "s3://a//b",
             "s3://a/../b",

@@ -140,6 +140,7 @@ fn a_path_that_is_not_there_is_an_error() {
         files: true,
         database: false,
         path: b"no/such/folder".to_vec(),
+        ..Default::default()
     };
     let opened = world.open();
     let (repository, index) = (&opened.repository, &opened.index);

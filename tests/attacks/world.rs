@@ -250,7 +250,7 @@ pub fn restore(
         target: target.path().to_path_buf(),
         files: true,
         database: true,
-        path: Vec::new(),
+        ..RestoreOptions::default()
     };
     let found = opened.snapshot(snapshot, &SnapshotFilter::default())?;
     let (repository, index) = (&opened.repository, &opened.index);

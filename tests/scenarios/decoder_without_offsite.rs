@@ -39,6 +39,20 @@ fn decoder(repository: &Path, words: &Path, arguments: &[&OsStr]) -> Outcome {
     outcome_of(&mut command)
 }
 
+/// Restores the latest snapshot of a folder repository into `target`, with the words of `kit.txt`.
+pub fn restored_by_the_decoder(user: &User, target: &str) {
+    let words = words_of_the_kit(&user.path("kit.txt"));
+    user.write("words.txt", words.join(" "));
+    let repository = user.path(user.repository.clone());
+    let target = user.path(target);
+    let arguments = [
+        OsStr::new("restore"),
+        OsStr::new("latest"),
+        target.as_os_str(),
+    ];
+    decoder(&repository, &user.path("words.txt"), &arguments).done();
+}
+
 #[test]
 fn a_repository_of_today_comes_back_by_the_page_alone() {
     let user = User::with_folder();
@@ -58,19 +72,10 @@ fn a_repository_of_today_comes_back_by_the_page_alone() {
         .done();
     user.offsite(&["backup", "photos", "--database-file", "dump.sql"])
         .done();
-    let words = words_of_the_kit(&user.path("kit.txt"));
-    user.write("words.txt", words.join(" "));
-    let repository = user.path(user.repository.clone());
-    let target = user.path("back");
-    let arguments = [
-        OsStr::new("restore"),
-        OsStr::new("latest"),
-        target.as_os_str(),
-    ];
-    decoder(&repository, &user.path("words.txt"), &arguments).done();
+    restored_by_the_decoder(&user, "back");
     assert_same(&user.path("photos"), &user.restored("back", "photos"));
     assert_eq!(
-        fs::read(target.join("database.sql")).unwrap(),
+        fs::read(user.path("back/database.sql")).unwrap(),
         dump.as_bytes()
     );
 }

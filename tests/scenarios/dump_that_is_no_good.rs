@@ -180,7 +180,8 @@ fn a_file_that_is_damaged_missing_or_of_another_kind_is_refused() {
             "nowhere.sql",
             &["nowhere.sql", "could not be read", "No such file"],
         ),
-        ("photos", &["is a folder"]),
+        ("photos", &["there is no database dump in photos"]),
+        ("no*.sql", &["no file matches no*.sql"]),
     ] {
         is_refused(&user, &good, &["--database-file", file], words);
     }
@@ -271,10 +272,47 @@ fn a_terminal_in_between_changes_line_ends_and_nothing_else() {
     let (user, _) = user_with_a_good_snapshot();
     // What `docker exec -t` does to a dump, as Immich's own instructions have it.
     let command = "sed 's/$/\\r/' good.sql";
-    let saved = back_up(&user, &["--database-command", command])
-        .done()
-        .json();
-    assert_eq!(saved["database"]["rows"], ROWS);
+    let outcome = back_up(&user, &["--database-command", command]).done();
+    let told = outcome.stderr.matches("docker exec without -t").count();
+    assert_eq!(told, 1, "{outcome}");
+    assert_eq!(outcome.json()["database"]["rows"], ROWS);
+    let plain = back_up(&user, &["--database-file", "good.sql"]).done();
+    assert!(!plain.stderr.contains("docker exec"), "{plain}");
+    back_up(&user, &["--database-command", command]).done();
     let back = user.offsite(&["database"]).done().text();
     assert!(back == dump(ROWS).replace('\n', "\r\n"));
+}
+
+#[test]
+fn a_dump_that_does_not_come_is_given_up() {
+    let (user, good) = user_with_a_good_snapshot();
+    let within = |command: &'static str| {
+        ["--database-timeout", "1s", "--database-command", command].map(str::to_owned)
+    };
+    for command in [
+        "echo 'waits for a lock' >&2; sleep 1000",
+        "head -c 30000 good.sql; echo 'waits for a lock' >&2; sleep 1000",
+        "cat good.sql; echo 'waits for a lock' >&2; exec >&-; sleep 1000",
+        "echo 'waits for a lock' >&2; head -c 1000 good.sql; yes -- --",
+    ] {
+        let database = within(command);
+        let database: Vec<&str> = database.iter().map(String::as_str).collect();
+        let words = ["given up", "1 second", "waits for a lock"];
+        is_refused(&user, &good, &database, &words);
+    }
+    // Somebody holds the other end of the pipe and says nothing.
+    let (reader, writer) = std::io::pipe().expect("a pipe");
+    let mut command = user.command();
+    let timeout = ["--database-stdin", "--database-timeout", "1s"];
+    let output = command
+        .args(["backup", "photos"])
+        .args(timeout)
+        .stdin(reader)
+        .output()
+        .expect("the program starts");
+    drop(writer);
+    let told = String::from_utf8_lossy(&output.stderr).into_owned();
+    assert_eq!(output.status.code(), Some(1), "{told}");
+    assert!(told.contains("given up"), "{told}");
+    the_good_one_comes_back(&user, &good);
 }

@@ -315,3 +315,63 @@ fn a_repository_inside_its_own_source_is_refused() {
     ];
     user.offsite(&exclude).done();
 }
+
+#[test]
+fn an_address_that_is_none_is_not_taken_for_a_folder() {
+    let mut user = User::with_folder();
+    for address in [
+        "~/backup",
+        r"\\nas\backup",
+        r"C:\backup",
+        "nas:/backup",
+        "S3:bucket/prefix",
+        "smb://nas/backup",
+    ] {
+        user.repository = address.to_owned();
+        refused(&user, &["init"], 1);
+        refused(&user, &["snapshots"], 1);
+    }
+    // Nothing was made by any of them.
+    let made = std::fs::read_dir(user.path("")).unwrap().count();
+    assert_eq!(made, 1, "the state folder");
+}
+
+#[test]
+fn a_missing_disk_an_empty_place_and_a_lost_head_are_told_apart() {
+    for mut user in both() {
+        backed_up(&user);
+        let place = user.repository.clone();
+        user.objects.remove("repository");
+        let sentence = refused(&user, &["snapshots"], 10);
+        assert!(sentence.contains("though there are packs"), "{sentence}");
+        let is_folder = !place.starts_with("s3://");
+        user.repository = if is_folder {
+            user.path("photos").display().to_string()
+        } else {
+            format!("{place}/photos")
+        };
+        let sentence = refused(&user, &["snapshots"], 10);
+        assert!(sentence.contains("no repository"), "{sentence}");
+        user.repository = if is_folder {
+            format!("{place}/not mounted")
+        } else {
+            "s3://no-such-bucket/offsite".to_owned()
+        };
+        let sentence = refused(&user, &["snapshots"], 10);
+        assert!(sentence.contains("no folder or bucket"), "{sentence}");
+    }
+}
+
+#[test]
+fn what_the_new_verbs_cannot_do_is_said_in_a_sentence() {
+    let user = User::with_folder();
+    backed_up(&user);
+    refused(&user, &["diff", "latest", "latest~7"], 1);
+    refused(&user, &["diff", "latest", "latest", "no such folder"], 1);
+    refused(&user, &["find", "[a"], 1);
+    refused(&user, &["find", "*.jpg", "--at", "some day"], 2);
+    refused(&user, &["stats", "latest~7"], 1);
+    refused(&user, &["verify", "--snapshot", "latest~7"], 1);
+    user.write("taken", "a file where the folder should be");
+    refused(&user, &["man", "--out", "taken"], 1);
+}

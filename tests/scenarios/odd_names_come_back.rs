@@ -150,3 +150,45 @@ fn odd_names() -> Vec<Vec<u8>> {
     );
     names
 }
+
+#[test]
+fn a_name_can_be_typed_back_as_ls_prints_it() {
+    let user = crate::user::User::with_folder();
+    // The second is literally what the first is printed as.
+    let names: [&[u8]; 5] = [
+        b"a\nb",
+        br"a\nb",
+        b"caf\xe9.jpg",
+        b"back\\slash",
+        b"\x1b[2J",
+    ];
+    for bytes in names {
+        let path = Path::new("photos").join(name(bytes));
+        user.write(path, bytes);
+    }
+    user.init();
+    user.offsite(&["backup", "--quiet", "photos"]).done();
+    let folder = user.path("photos").display().to_string();
+    let text = user.offsite(&["ls", "latest", &folder]).done().text();
+    let mut printed: Vec<&str> = text.lines().skip(1).collect();
+    assert_eq!(printed.len(), names.len(), "{text}");
+    // What is there literally comes first: it is printed with one more backslash.
+    let taken = printed.iter().position(|line| line.ends_with(r"a\nb"));
+    printed.remove(taken.expect("the name with a line end"));
+    for line in printed {
+        let bytes = user.offsite(&["cat", "latest", line]).done().stdout;
+        assert!(names.contains(&bytes.as_slice()), "{line}");
+        let listed = user.offsite(&["ls", "--json", "latest", line]).done();
+        let listed = listed.json();
+        assert_eq!(listed.as_array().unwrap().len(), 1, "{line}");
+        let is_text = std::str::from_utf8(&bytes).is_ok();
+        assert_eq!(listed[0].get("path_bytes").is_none(), is_text, "{listed}");
+        user.offsite(&["restore", "--target", "back", "--path", line])
+            .done();
+    }
+    let literal = format!(r"{folder}/a\nb");
+    assert_eq!(
+        user.offsite(&["cat", "latest", &literal]).done().stdout,
+        br"a\nb"
+    );
+}

@@ -63,3 +63,51 @@ fn a_machine_without_snapshots_is_told_apart_from_an_empty_repository() {
         .done();
     assert_eq!(list.json(), json!([]));
 }
+
+#[test]
+fn the_newest_few_are_shown_and_the_rest_counted() {
+    let user = User::with_folder();
+    user.init();
+    for night in 0..4 {
+        user.write("photos/a.jpg", format!("night {night}"));
+        user.offsite(&["backup", "--quiet", "photos"]).done();
+    }
+    let all = user.offsite(&["snapshots", "--json"]).done().json();
+    let two = user
+        .offsite(&["snapshots", "--json", "--last", "2"])
+        .done()
+        .json();
+    assert_eq!(two.as_array().unwrap(), &all.as_array().unwrap()[2..]);
+    assert_eq!(two[0]["suspect"], serde_json::Value::Null);
+    assert_eq!(two[0]["problems"], 0);
+    let text = user.offsite(&["snapshots", "--last", "1"]).done().text();
+    assert!(text.contains("3 older ones not shown"), "{text}");
+    let many = user
+        .offsite(&["snapshots", "--json", "--last", "99"])
+        .done()
+        .json();
+    assert_eq!(many, all);
+}
+
+#[test]
+fn completions_and_manual_need_no_repository() {
+    let mut user = User::with_folder();
+    user.repository = String::new();
+    for shell in ["bash", "zsh", "fish"] {
+        let text = user.offsite(&["completions", shell]).done().text();
+        assert!(
+            text.contains("restore") && text.contains("verify"),
+            "{shell}"
+        );
+    }
+    user.offsite(&["completions", "tcl"]).ended(2);
+    let page = user.offsite(&["man"]).done().text();
+    assert!(page.contains(".TH offsite 1"), "{page}");
+    user.offsite(&["man", "--out", "manual"]).done();
+    for name in ["offsite.1", "offsite-restore.1", "offsite-index-rebuild.1"] {
+        let page = std::fs::read_to_string(user.path("manual").join(name)).unwrap();
+        assert!(page.contains(".SH SYNOPSIS"), "{name}");
+        // Where this machine keeps things is nobody else's default.
+        assert!(!page.contains(&user.state.display().to_string()), "{name}");
+    }
+}

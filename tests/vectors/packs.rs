@@ -8,7 +8,8 @@ use offsite::format::pack::{Class, FooterEntry};
 use offsite::format::{FormatError, Kind};
 use offsite::id::{ChunkId, ObjectId};
 use offsite::repository::{
-    FinishedPack, ObjectProblem, PackBuilder, PackKeys, check_whole_pack, chunk_rows, open_frame,
+    FinishedPack, ObjectProblem, PackBuffer, PackBuilder, PackKeys, check_whole_pack, chunk_rows,
+    open_frame,
 };
 use serde_json::{Value, json};
 
@@ -124,7 +125,7 @@ fn pack_by_library(class: Class, salt: [u8; 32], chunks: &[PackChunk]) -> Finish
         .ok()
         .unwrap();
     assert!(tape.is_used_up());
-    let mut builder = PackBuilder::new(class, keys, 0);
+    let mut builder = PackBuilder::new(class, keys, PackBuffer::default());
     let mut sealed: Vec<(FooterEntry, Vec<u8>)> = Vec::new();
     let last = chunks.iter().map(|chunk| chunk.position).max().unwrap();
     for number in 0..=last {

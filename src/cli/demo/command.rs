@@ -249,7 +249,7 @@ impl Story<'_> {
             target: target.clone(),
             files: true,
             database: true,
-            path: Vec::new(),
+            ..RestoreOptions::default()
         };
         let progress = self.context.progress.as_ref();
         let (repository, index) = (&opened.repository, &opened.index);

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::time::Duration;
 
-use super::files;
+use super::entries;
 use super::run::{DumpTaken, Run};
 use super::sequence::{Outcome, Sequence, Sequenced, SourceProblem};
 use crate::format::pack::Class;
@@ -49,6 +49,7 @@ impl Alarm<'_, '_, '_> {
         // First: whoever waits for the network may hold the sequence.
         self.crew.pipeline.stop();
         self.crew.sequence.stop();
+        self.crew.run.files.links.stop();
         self.queue.abandon();
     }
 }
@@ -149,7 +150,7 @@ impl<'c, 'r> Crew<'c, 'r> {
             match work {
                 Work::Batch(batch) => worker.batch(batch)?,
                 Work::File(FileTask { found, number }) => {
-                    let outcome = self.run.files.take(&mut worker, &found)?;
+                    let outcome = self.run.files.take(&mut worker, &found, number)?;
                     self.sequence.deliver(number, outcome)?;
                 }
             }
@@ -191,7 +192,9 @@ impl<'c, 'r> Crew<'c, 'r> {
             if let Event::Found(found) = event
                 && found.kind == Kind::File
             {
-                self.run.progress.expect(found.metadata.size);
+                // A file with several names is read once.
+                let names = found.metadata.links.max(1);
+                self.run.progress.expect(found.metadata.size / names);
             }
         }
     }
@@ -208,16 +211,19 @@ impl<'c, 'r> Crew<'c, 'r> {
                 return Err(OpsError::Stopped);
             }
             let outcome = match event {
-                Event::Found(found) if found.kind == Kind::File => match queue {
-                    Some(queue) => {
-                        let task = Work::File(FileTask { found, number });
-                        queue
-                            .push(task, TASK_WEIGHT)
-                            .map_err(|_| OpsError::Stopped)?;
-                        None
+                Event::Found(found) if found.kind == Kind::File => {
+                    self.run.files.links.announce(&found.metadata, number);
+                    match queue {
+                        Some(queue) => {
+                            let task = Work::File(FileTask { found, number });
+                            queue
+                                .push(task, TASK_WEIGHT)
+                                .map_err(|_| OpsError::Stopped)?;
+                            None
+                        }
+                        None => Some(self.run.files.take(worker, &found, number)?),
                     }
-                    None => Some(self.run.files.take(worker, &found)?),
-                },
+                }
                 Event::Found(found) => Some(self.run.files.entry_without_content(found)),
                 Event::Problem(problem) => Some(Outcome::problem(SourceProblem {
                     root: problem.root,
@@ -227,7 +233,7 @@ impl<'c, 'r> Crew<'c, 'r> {
                 Event::Skipped { path, what } => {
                     let path = String::from_utf8_lossy(&path);
                     let progress = self.run.progress;
-                    progress.notice(&format!("note: {path} is {what} and is left out"));
+                    progress.notice(&format!("note: {path} is {what}"));
                     continue;
                 }
             };
@@ -240,32 +246,43 @@ impl<'c, 'r> Crew<'c, 'r> {
     }
 
     fn take_dump(self, worker: &mut Worker<'_, '_>, source: &DatabaseSource) -> Result<DumpTaken> {
-        let clock = self.run.repository.seams.clock.as_ref();
-        let began = clock.now();
+        let clock = &self.run.repository.seams.clock;
+        let rules = &self.run.options.source.database_rules;
+        let asked = clock.now();
         let mut reader = self.run.auditing.reader();
         let observer = reader.as_mut().map(|reader| Box::new(reader) as Box<_>);
-        let mut dump = Dump::open_observed(source, observer)?;
+        let mut dump = Dump::open_with(source, rules, clock)?.observed(observer);
+        self.pass_on(dump.notices());
         let content = match worker.take_in(&mut dump, Class::Dump, u64::MAX) {
             Ok(content) => Some(content),
             Err(ContentError::Ops(error)) => return Err(error),
             // `finish` knows why.
             Err(ContentError::Source(_)) => None,
         };
+        self.pass_on(dump.notices());
+        let origin = dump.origin().clone();
         let facts = dump.finish()?;
         self.run.judge_dump(&facts)?;
         let read = reader.map(|reader| reader.summary());
         self.run.auditing.dump_is_read(read, self.run.progress)?;
         let content = content.ok_or(OpsError::Stopped)?;
-        let (entry, chunks) = files::dump_entry(&content);
+        let (entry, chunks) = entries::dump_entry(&content);
         self.sequence.deliver(0, Outcome::entry(entry, chunks))?;
+        let (began, ended) = origin.made.unwrap_or_else(|| (asked, clock.now()));
         Ok(DumpTaken {
             facts,
+            source: origin.source,
             began,
-            ended: clock.now(),
+            ended,
         })
+    }
+
+    fn pass_on(self, notices: Vec<String>) {
+        let progress = self.run.progress;
+        notices.iter().for_each(|notice| progress.notice(notice));
     }
 }
 
 #[cfg(test)]
 #[path = "crew_tests.rs"]
-mod tests;
+pub(super) mod tests;

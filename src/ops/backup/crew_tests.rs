@@ -16,13 +16,13 @@ use crate::store::faulty::{Fault, Faulty};
 use crate::store::memory::Memory;
 use crate::store::{ErrorKind, Store};
 
-struct Setting {
-    photos: tempfile::TempDir,
-    store: Arc<Faulty>,
-    repository: Repository,
+pub struct Setting {
+    pub photos: tempfile::TempDir,
+    pub store: Arc<Faulty>,
+    pub repository: Repository,
 }
 
-fn setting(files: usize, bytes: usize) -> Setting {
+pub fn setting(files: usize, bytes: usize) -> Setting {
     let seams = Seams {
         threads: Threads::of_this_machine(),
         ..Seams::real()
@@ -78,7 +78,7 @@ impl Setting {
         backup(&self.repository, &index, &options, progress).map(drop)
     }
 
-    fn snapshots(&self) -> usize {
+    pub fn snapshots(&self) -> usize {
         let mut count = 0;
         self.store
             .list("snapshots/", &mut |_| {

@@ -4,17 +4,18 @@ use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
+use super::entries::{entry_of, file_entry};
+use super::links::{First, Links};
 use super::sequence::{Outcome, SourceProblem};
-use crate::format::entry::{DATABASE_PATH, DATABASE_ROOT, Entry, EntryType};
+use crate::format::entry::Attribute;
 use crate::format::pack::Class;
-use crate::id::ChunkId;
 use crate::index::{CachedContent, CachedFile, FileStamp, Index};
-use crate::ops::Result;
 use crate::ops::error::with_causes;
 use crate::ops::pipeline::{Content, ContentError, Worker};
+use crate::ops::{OpsError, Result};
 use crate::seams::Clock;
 use crate::source::file::FileReader;
-use crate::source::{Found, Kind, Metadata};
+use crate::source::{Attributes, Found, Kind, Metadata, Owners};
 
 /// A file that was written to within this time of being read may be written to again without its
 /// times telling so.
@@ -41,25 +42,90 @@ pub struct FileContext<'r> {
     pub index: &'r Index,
     pub clock: &'r dyn Clock,
     pub counts: FileCounts,
+    pub owners: Owners,
+    pub links: Links,
 }
 
 impl FileContext<'_> {
-    /// Takes a file into the snapshot, without reading it if it is known and unchanged.
+    /// Takes a file into the snapshot, without reading it if it is known and unchanged, or if it
+    /// has another name that was taken before. `number` is its place in the order of the listing;
+    /// of a file with several names it was announced to `links`.
     ///
     /// # Errors
-    /// Of the repository or the index; what is wrong with the file itself is an outcome.
-    pub fn take(&self, worker: &mut Worker<'_, '_>, found: &Found) -> Result<Outcome> {
+    /// Of the repository or the index, `Stopped`; what is wrong with the file itself is an outcome.
+    pub fn take(&self, worker: &mut Worker<'_, '_>, found: &Found, number: u64) -> Result<Outcome> {
+        if found.metadata.links < 2 {
+            return self.take_content(worker, found);
+        }
+        let turn = self.links.turn(&found.metadata, number);
+        let turn = turn.ok_or(OpsError::Stopped)?;
+        if let Some(first) = turn.first()?
+            && first.is(&found.metadata)
+        {
+            return self.link_to(first, found);
+        }
+        let outcome = self.take_content(worker, found)?;
+        if let Some(first) = outcome.as_first() {
+            turn.remember(&first)?;
+        }
+        Ok(outcome)
+    }
+
+    /// Another name of a file that is in the snapshot.
+    fn link_to(&self, first: First, found: &Found) -> Result<Outcome> {
+        let path = found.source.as_os_str().as_bytes();
+        let known = self.index.file(path)?;
+        let remember = first.cached(path, stamp_of(&found.metadata));
+        let sha1 = remember.content.sha1;
+        add(
+            self.counter(known.as_ref().map(|(_, old)| old.sha1), sha1),
+            1,
+        );
+        let entry = first.entry.linked_as(found.root, found.path.clone());
+        let mut outcome = Outcome::entry(entry, first.chunks.0);
+        // By this name it is found next time if the first is no longer there.
+        if known.is_none_or(|known| known != (remember.stamp, remember.content.clone())) {
+            outcome.remember(remember);
+        }
+        Ok(outcome)
+    }
+
+    fn counter(&self, known: Option<[u8; 20]>, now: [u8; 20]) -> &AtomicU64 {
+        match known {
+            None => &self.counts.new,
+            // Only its times are new, or it was too fresh to be trusted.
+            Some(sha1) if sha1 == now => &self.counts.unmodified,
+            Some(_) => &self.counts.changed,
+        }
+    }
+
+    fn take_content(&self, worker: &mut Worker<'_, '_>, found: &Found) -> Result<Outcome> {
         let path = found.source.as_os_str().as_bytes();
         let known = self.index.file(path)?;
         if let Some((stamp, content)) = &known
             && *stamp == stamp_of(&found.metadata)
             && self.index.are_stored(&content.chunks)?
+            && let Some(attributes) = attributes_of_unchanged(found, content)
         {
             worker.pass(found.metadata.size);
             add(&self.counts.unmodified, 1);
             add(&self.counts.bytes, found.metadata.size);
-            let entry = file_entry(found, &found.metadata, content.sha1);
-            return Ok(Outcome::entry(entry, content.chunks.clone()));
+            let mut entry = file_entry(found, &found.metadata, &self.owners, content.sha1);
+            entry.attributes = stored(&attributes);
+            let mut outcome = Outcome::entry(entry, content.chunks.clone());
+            if content.attributes.is_none() && attributes.problem.is_none() {
+                outcome.remember(CachedFile {
+                    path: path.to_vec(),
+                    stamp: *stamp,
+                    content: CachedContent {
+                        attributes: Some(attributes.kept),
+                        ..content.clone()
+                    },
+                });
+            } else if let Some(error) = attributes.problem {
+                outcome.also(problem_of(found, error));
+            }
+            return Ok(outcome);
         }
         self.read(worker, found, known.map(|(_, content)| content.sha1))
     }
@@ -72,11 +138,7 @@ impl FileContext<'_> {
         found: &Found,
         known: Option<[u8; 20]>,
     ) -> Result<Outcome> {
-        let problem = |error: String| SourceProblem {
-            root: found.root,
-            path: found.path.clone(),
-            error,
-        };
+        let problem = |error: String| problem_of(found, error);
         worker.begin(&found.path);
         let mut second_try = false;
         loop {
@@ -94,6 +156,7 @@ impl FileContext<'_> {
                 Err(ContentError::Ops(error)) => return Err(error),
             };
             add(&self.counts.bytes_read, content.bytes);
+            let attributes = Attributes::of_open(&reader);
             let changed = match reader.finish() {
                 Ok(finished) => finished.changed,
                 Err(error) => return Ok(Outcome::problem(problem(with_causes(&error)))),
@@ -103,15 +166,10 @@ impl FileContext<'_> {
                 continue;
             }
             add(&self.counts.bytes, content.bytes);
-            let counter = match known {
-                None => &self.counts.new,
-                // Only its times are new, or it was too fresh to be trusted.
-                Some(sha1) if sha1 == content.sha1 => &self.counts.unmodified,
-                Some(_) => &self.counts.changed,
-            };
-            add(counter, 1);
-            let mut entry = file_entry(found, &metadata, content.sha1);
+            add(self.counter(known, content.sha1), 1);
+            let mut entry = file_entry(found, &metadata, &self.owners, content.sha1);
             entry.size = Some(content.bytes);
+            entry.attributes = stored(&attributes);
             let mut outcome = Outcome::entry(entry, content.chunks.clone());
             let written = metadata.modified.max(metadata.changed);
             let stamp = if changed.is_none() && written.plus(TRUSTED_AFTER) < now {
@@ -119,9 +177,12 @@ impl FileContext<'_> {
             } else {
                 FileStamp::UNTRUSTED
             };
-            outcome.remember(cached(found, stamp, content));
+            outcome.remember(cached(found, stamp, content, &attributes));
             if let Some(changed) = changed {
                 outcome.also(problem(changed.to_string()));
+            }
+            if let Some(error) = attributes.problem {
+                outcome.also(problem(error));
             }
             return Ok(outcome);
         }
@@ -130,65 +191,73 @@ impl FileContext<'_> {
     /// The entry of a folder or a link.
     pub fn entry_without_content(&self, found: Found) -> Outcome {
         let metadata = found.metadata;
-        let mut entry = entry_of(&found, &metadata);
-        if let Kind::Link { target } = found.kind {
+        let mut entry = entry_of(&found, &metadata, &self.owners);
+        let attributes = if let Kind::Link { target } = &found.kind {
             add(&self.counts.links, 1);
-            entry.target = Some(target.into());
+            entry.target = Some(target.clone().into());
+            Attributes::of_link(&found.source)
         } else {
             add(&self.counts.folders, 1);
+            Attributes::of_folder(&found.source)
+        };
+        entry.attributes = stored(&attributes);
+        let mut outcome = Outcome::entry(entry, Vec::new());
+        if let Some(error) = attributes.problem {
+            outcome.also(problem_of(&found, error));
         }
-        Outcome::entry(entry, Vec::new())
+        outcome
     }
 }
 
-fn cached(found: &Found, stamp: FileStamp, content: Content) -> CachedFile {
+fn problem_of(found: &Found, error: String) -> SourceProblem {
+    SourceProblem {
+        root: found.root,
+        path: found.path.clone(),
+        error,
+    }
+}
+
+/// As they stand in an entry.
+fn stored(attributes: &Attributes) -> Option<Vec<Attribute>> {
+    (!attributes.kept.is_empty()).then(|| attributes.kept.clone())
+}
+
+/// The attributes of a file that did not change: as they were, unless some could not be read then.
+/// `None`: it did change just now, or cannot be opened.
+fn attributes_of_unchanged(found: &Found, known: &CachedContent) -> Option<Attributes> {
+    if let Some(kept) = known.attributes.clone() {
+        return Some(Attributes {
+            kept,
+            problem: None,
+        });
+    }
+    let reader = FileReader::open(&found.source).ok()?;
+    let same = stamp_of(reader.metadata()) == stamp_of(&found.metadata);
+    same.then(|| Attributes::of_open(&reader))
+}
+
+fn cached(
+    found: &Found,
+    stamp: FileStamp,
+    content: Content,
+    attributes: &Attributes,
+) -> CachedFile {
     CachedFile {
         path: found.source.as_os_str().as_bytes().to_vec(),
         stamp,
         content: CachedContent {
             sha1: content.sha1,
             chunks: content.chunks,
+            attributes: (attributes.problem.is_none()).then(|| attributes.kept.clone()),
         },
     }
 }
 
-fn stamp_of(metadata: &Metadata) -> FileStamp {
+pub(super) fn stamp_of(metadata: &Metadata) -> FileStamp {
     FileStamp {
         size: metadata.size,
         modified: metadata.modified,
         changed: metadata.changed,
         inode: metadata.inode,
     }
-}
-
-fn entry_of(found: &Found, metadata: &Metadata) -> Entry {
-    let entry_type = match found.kind {
-        Kind::File => EntryType::File,
-        Kind::Folder => EntryType::Folder,
-        Kind::Link { .. } => EntryType::Link,
-    };
-    let mut entry = Entry::new(found.root, found.path.clone(), entry_type);
-    entry.mode = Some(metadata.mode);
-    entry.owner = Some(metadata.uid);
-    entry.group = Some(metadata.gid);
-    entry.modified = Some(metadata.modified);
-    entry.changed = Some(metadata.changed);
-    entry.inode = Some(metadata.inode);
-    entry
-}
-
-fn file_entry(found: &Found, metadata: &Metadata, sha1: [u8; 20]) -> Entry {
-    let mut entry = entry_of(found, metadata);
-    entry.size = Some(metadata.size);
-    entry.sha1 = Some(sha1.into());
-    entry
-}
-
-/// The entry of the database dump.
-pub fn dump_entry(content: &Content) -> (Entry, Vec<ChunkId>) {
-    let mut entry = Entry::new(DATABASE_ROOT, DATABASE_PATH.to_vec(), EntryType::File);
-    entry.mode = Some(0o600);
-    entry.size = Some(content.bytes);
-    entry.sha1 = Some(content.sha1.into());
-    (entry, content.chunks.clone())
 }

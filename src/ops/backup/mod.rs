@@ -4,11 +4,16 @@
 //! the listing. Packs, then segments, then the snapshot record, whose arrival is the commit.
 //!
 //! `run` knows what there was before and commits at the end; `crew` is the threads; `files` takes a
-//! file, `recall` helps a host that lost its state, `sequence` brings entries into order, `record` composes the snapshot record.
+//! file, `links` one with several names, `entries` says what is stored of them, `recall` helps a
+//! host that lost its state, `sequence` brings entries into order, `record` composes the snapshot
+//! record; `dry_run` does none of it and says what would be done.
 
 mod auditing;
 mod crew;
+mod dry_run;
+mod entries;
 mod files;
+mod links;
 mod options;
 mod recall;
 mod record;
@@ -16,6 +21,7 @@ mod roots;
 mod run;
 mod sequence;
 
+pub use dry_run::{DryRunReport, dry_run};
 pub use options::{BackupOptions, BackupReport, DatabaseReport, SourceChoice, source_name};
 pub use sequence::SourceProblem;
 
@@ -63,5 +69,15 @@ pub fn backup(
     }
     let (database, sequenced) = worked?;
     pipeline.uploads.publish()?;
+    // What was stored so far is kept for the next run either way.
+    run.check_roots()?;
     run.commit(&pipeline, database, sequenced)
 }
+
+#[cfg(test)]
+#[path = "source_tests.rs"]
+mod tests;
+
+#[cfg(test)]
+#[path = "bad_day_tests.rs"]
+mod bad_day_tests;

@@ -10,7 +10,8 @@ use crate::id::ObjectId;
 use crate::ops::audit::Verdict;
 use crate::ops::pipeline::CheckpointRule;
 use crate::seams::Timestamp;
-use crate::source::database::DatabaseSource;
+use crate::source::Limits;
+use crate::source::database::{DatabaseSource, DumpRules};
 use crate::source::immich::mounts::Mount;
 
 /// What is to be backed up.
@@ -21,8 +22,11 @@ pub struct SourceChoice {
     /// Plain files and folders.
     pub paths: Vec<PathBuf>,
     pub database: Option<DatabaseSource>,
+    pub database_rules: DumpRules,
     /// Globs of what is left out.
     pub exclude: Vec<String>,
+    /// Where else to stop.
+    pub limits: Limits,
     /// Folders of Immich's container and of this host.
     pub mounts: Vec<Mount>,
     /// Originals that changed or are gone on a large scale are no alarm.
@@ -68,6 +72,8 @@ pub struct DatabaseReport {
     pub kind: String,
     pub bytes: u64,
     pub rows: u64,
+    /// Where it came from: a path, an address without its password, `command` or `standard input`.
+    pub source: String,
 }
 
 /// Tells the source of a backup from others of the same host, for the lock.

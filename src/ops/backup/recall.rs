@@ -108,6 +108,8 @@ fn cached(
     let content = CachedContent {
         sha1: **sha1,
         chunks,
+        // None may be none, or a program that did not keep them: then they are read.
+        attributes: entry.attributes.clone(),
     };
     Ok(Some(CachedFile {
         path,

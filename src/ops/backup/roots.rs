@@ -1,5 +1,6 @@
 //! From what a person named to roots with numbers and stored paths.
 
+use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::options::SourceChoice;
@@ -7,8 +8,10 @@ use crate::format::entry::is_beneath;
 use crate::ops::error::shown;
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
+use crate::source::filter::Filter;
 use crate::source::immich::layout::Layout;
-use crate::source::{Root, SourceError, plain};
+use crate::source::immich::location;
+use crate::source::{Root, SourceError, plain, postgres};
 
 /// Numbers of plain roots are above this one; those up to it belong to Immich's folders.
 const PLAIN_ABOVE: u32 = 10;
@@ -38,11 +41,16 @@ pub fn resolve(
                 number: root.number + PLAIN_ABOVE,
                 ..root
             });
-        roots.extend(renumbered);
+        let plain: Vec<Root> = renumbered.collect();
+        if choice.immich.is_none() {
+            plain.iter().for_each(|root| name_immich(root, progress));
+        }
+        roots.extend(plain);
     }
     if roots.is_empty() && choice.database.is_none() {
         return Err(SourceError::NoPaths.into());
     }
+    postgres::refuse_data_folders(&roots, &Filter::new(&choice.exclude)?)?;
     for (place, root) in roots.iter().enumerate() {
         let earlier = roots.get(..place).unwrap_or_default();
         if let Some(other) = earlier.iter().find(|other| overlap(root, other)) {
@@ -53,6 +61,23 @@ pub fn resolve(
         }
     }
     Ok(roots)
+}
+
+/// Photos without their database restore to nameless files: who names the folder of Immich like any
+/// other is told of the better way.
+fn name_immich(root: &Root, progress: &dyn Progress) {
+    let location = if location::looks_like_one(&root.folder) {
+        Some(root.folder.clone())
+    } else {
+        location::directly_in(&root.folder)
+    };
+    if let Some(location) = location {
+        let path = shown(location.as_os_str().as_bytes());
+        progress.notice(&format!(
+            "note: {path} looks like Immich's upload location; --immich {path} takes its originals \
+             together with the database dump that names them, and leaves thumbnails out"
+        ));
+    }
 }
 
 fn overlap(one: &Root, two: &Root) -> bool {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use super::auditing::Auditing;
 use super::files::{FileContext, FileCounts};
+use super::links::Links;
 use super::options::{BackupOptions, BackupReport, DatabaseReport};
 use super::recall;
 use super::record::{self, Taken};
@@ -18,7 +19,7 @@ use crate::repository::{Repository, StoredSnapshot};
 use crate::seams::Timestamp;
 use crate::source::database::{DumpFacts, demand, shrinkage};
 use crate::source::filter::Filter;
-use crate::source::{Root, Walk};
+use crate::source::{Anchor, Owners, Root, Walk};
 
 /// What is known before the first byte is read.
 pub struct Run<'r> {
@@ -26,6 +27,8 @@ pub struct Run<'r> {
     pub options: &'r BackupOptions,
     pub progress: &'r dyn Progress,
     roots: Vec<Root>,
+    anchors: Vec<Anchor>,
+    filter: Filter,
     snapshots: Vec<StoredSnapshot>,
     pub files: FileContext<'r>,
     pub auditing: Auditing,
@@ -37,6 +40,9 @@ pub struct Run<'r> {
 /// A dump that was read and judged good.
 pub struct DumpTaken {
     pub facts: DumpFacts,
+    /// Where it came from, in words.
+    pub source: String,
+    /// Of a file: when it was made, which is long before it is read.
     pub began: Timestamp,
     pub ended: Timestamp,
 }
@@ -51,12 +57,18 @@ impl<'r> Run<'r> {
         let clock = repository.seams.clock.as_ref();
         let (began, began_since_boot) = (clock.now(), clock.since_boot());
         let roots = roots::resolve(&options.source, &options.current, progress)?;
+        // A pattern that is wrong should not have to wait for the dump to be read.
+        let filter = Filter::new(&options.source.exclude)?;
+        let anchors = roots.iter().map(Anchor::of);
+        let anchors = anchors.collect::<Result<Vec<_>, _>>()?;
         let store_time = repository.store.now()?;
         let snapshots = look(repository, index, progress)?;
         let files = FileContext {
             index,
             clock,
             counts: FileCounts::default(),
+            owners: Owners::of_this_host(),
+            links: Links::default(),
         };
         let auditing = Auditing::prepare(repository, index, options, &roots, &snapshots, progress)?;
         let run = Self {
@@ -64,6 +76,8 @@ impl<'r> Run<'r> {
             options,
             progress,
             roots,
+            anchors,
+            filter,
             snapshots,
             files,
             auditing,
@@ -77,10 +91,16 @@ impl<'r> Run<'r> {
     }
 
     pub fn walk(&self) -> Result<Walk> {
-        Ok(Walk::new(
-            &self.roots,
-            Filter::new(&self.options.source.exclude)?,
-        )?)
+        let walk = Walk::new(&self.roots, self.filter.clone())?;
+        Ok(walk.within(self.options.source.limits))
+    }
+
+    /// Makes sure that the roots are still what they were when the run began.
+    ///
+    /// # Errors
+    /// `Source`: a disk went away, and what could not be read says nothing about the photos.
+    pub fn check_roots(&self) -> Result<()> {
+        Ok(self.anchors.iter().try_for_each(Anchor::check)?)
     }
 
     /// The good snapshots of the same host and source, newest first.
@@ -128,6 +148,7 @@ impl<'r> Run<'r> {
         sequenced: Sequenced,
     ) -> Result<BackupReport> {
         let clock = self.repository.seams.clock.as_ref();
+        let dump_source = dump.as_ref().map(|dump| dump.source.clone());
         let (audited, suspect) = self.auditing.conclude(
             self.repository,
             self.files.index,
@@ -164,6 +185,7 @@ impl<'r> Run<'r> {
                 kind: database.kind,
                 bytes: database.bytes,
                 rows: database.rows.total(),
+                source: dump_source.unwrap_or_default(),
             }),
             audit: record.audit.0,
             gravest: audited.gravest,

@@ -5,12 +5,13 @@
 use std::collections::BTreeMap;
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
+use super::links::First;
 use crate::compress::Compressor;
-use crate::format::entry::Entry;
+use crate::format::entry::{Attribute, Entry};
 use crate::format::listing::{CUT_BYTES_MIN, Problem, append_problem, begin_problem_list};
 use crate::format::pack::Class;
 use crate::id::ChunkId;
-use crate::index::{CachedFile, Index};
+use crate::index::{CachedFile, FileStamp, Index};
 use crate::ops::audit::Audit;
 use crate::ops::pipeline::Pipeline;
 use crate::ops::{OpsError, Result};
@@ -22,7 +23,7 @@ pub type SourceProblem = Problem;
 /// Entries that wait for their turn, in bytes. Part of the memory bound.
 const WAITING_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// Problems that are kept in words; more are counted.
-const PROBLEMS_KEPT_MAX: usize = 10_000;
+pub(super) const PROBLEMS_KEPT_MAX: usize = 10_000;
 /// Files are remembered so many at a time.
 const REMEMBERED_AT_ONCE: usize = 256;
 
@@ -51,7 +52,26 @@ impl Outcome {
 
     /// The entry is there, and something is to be said about it.
     pub fn also(&mut self, problem: SourceProblem) {
-        self.problem = Some(problem);
+        match &mut self.problem {
+            Some(before) => before.error = format!("{}; {}", before.error, problem.error),
+            None => self.problem = Some(problem),
+        }
+    }
+
+    /// What the other names of the same file need to know; `None` if it could not be read.
+    pub fn as_first(&self) -> Option<First> {
+        let (entry, chunks) = self.entry.as_ref()?;
+        let remember = self.remember.as_ref();
+        Some(First {
+            entry: entry.clone(),
+            chunks: chunks.clone().into(),
+            trusted: remember.is_none_or(|file| file.stamp != FileStamp::UNTRUSTED),
+            attributes_whole: match remember {
+                Some(file) => file.content.attributes.is_some(),
+                // It did not change, and there is nothing new about it but perhaps a complaint.
+                None => self.problem.is_none(),
+            },
+        })
     }
 
     /// So that the file need not be read next time.
@@ -63,16 +83,23 @@ impl Outcome {
     fn weight(&self) -> usize {
         let entry = self.entry.as_ref();
         let entry = entry.map_or(0, |(entry, ids)| {
-            entry.path.len() + ids.len() * ChunkId::LEN
+            entry.path.len() + ids.len() * ChunkId::LEN + weight_of(&entry.attributes)
         });
         let remember = self.remember.as_ref();
         let remember = remember.map_or(0, |file| {
-            file.path.len() + file.content.chunks.len() * ChunkId::LEN
+            let content = &file.content;
+            let ids = content.chunks.len() * ChunkId::LEN;
+            file.path.len() + ids + weight_of(&content.attributes)
         });
         let problem = self.problem.as_ref();
         let problem = problem.map_or(0, |problem| problem.path.len() + problem.error.len());
         400 + entry + remember + problem
     }
+}
+
+fn weight_of(attributes: &Option<Vec<Attribute>>) -> usize {
+    let of_one = |(name, value): &Attribute| 64 + name.len() + value.len();
+    attributes.iter().flatten().map(of_one).sum()
 }
 
 /// What a finished sequence has made.

@@ -1,11 +1,13 @@
 //! From plaintext to a pack: id → claim → compress → seal → upload. One per run, shared by its
 //! threads.
 //!
-//! Memory of a run, at defaults with W workers, in MiB: two open packs of files and two of
-//! metadata (2 × 20 + 2 × 6), packs on their way (40) and those that were finished meanwhile
-//! (2 × 20), batches of large files (8), a read buffer of 8, a compressor of up to 6 and a frame of
-//! up to 4 for each thread (W × 18), entries ahead of their turn (8), what the next segment will
-//! say (8, and 24 more while it is made), SQLite (8, and as much for the tables of an audit).
+//! Memory of a run, at defaults with W workers, in MiB: packs that are filled, wait for the network
+//! or are on their way ((4 + W - 1) × 17, see `PACKS_HELD_MAX`; a pack is a little larger than its
+//! target), two open packs of metadata (2 × 6), and for each worker a read buffer (5), a compressor
+//! and a frame (W × 12 at the most, W × 6 for photos), batches of large files (8), entries ahead of
+//! their turn (8), what the next segment will say (8, and 24 more while it is made), SQLite (8, 4
+//! where files have several names, 8 for the tables of an audit). The parts are never all at their
+//! most; what the process takes is measured by `benches/memory.sh`.
 //!
 //! `claim` is the only decision that threads share: of two that bring the same new chunk, one
 //! stores it.
@@ -80,6 +82,9 @@ impl<'r> Pipeline<'r> {
         if self.repository.seams.interrupt.is_raised() {
             self.interrupt();
         }
+        if self.repository.seams.threads.workers.is_some() {
+            self.packs.wait_for_room();
+        }
         if self.has_stopped() {
             // Otherwise a thread in the middle of a large file would read it to its end first.
             return Err(OpsError::Stopped);
@@ -89,7 +94,6 @@ impl<'r> Pipeline<'r> {
             Class::Metadata => writer.metadata_id(plain),
             Class::Files | Class::Dump => writer.content_id(plain),
         };
-        self.uploads.wait_while_full();
         if !self.claims.claim(&id)? {
             return Ok(id);
         }
@@ -156,6 +160,7 @@ impl<'r> Pipeline<'r> {
     /// Makes every thread stop that stores or, unless the run was interrupted, uploads.
     pub fn stop(&self) {
         self.stopped.store(true, Ordering::Relaxed);
+        self.packs.stop_waiting();
         if self.interrupted.load(Ordering::Relaxed) {
             self.uploads.close();
         } else {

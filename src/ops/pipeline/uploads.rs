@@ -12,9 +12,9 @@ use crate::ops::queue::Queue;
 use crate::ops::{OpsError, Result};
 use crate::repository::{FinishedPack, Repository, SegmentWriter};
 
-/// So many halves of a pack wait for the network or are on their way, in bytes: two whole packs,
-/// which are up to a quarter larger than their target. Part of the memory bound.
-const QUEUED_HALF_PACKS_MAX: usize = 5;
+/// So many packs wait for the network or are on their way before whoever finished another one waits
+/// too. The memory bound is kept elsewhere: by those who would begin a pack.
+const QUEUED_PACKS_MAX: usize = 4;
 
 /// When acknowledged packs are published before the end (format.md §9).
 #[derive(Debug, Clone, Copy)]
@@ -62,8 +62,7 @@ impl<'r> Uploads<'r> {
         let mut segments = SegmentWriter::new(session);
         segments.adopt_unpublished(index)?;
         let last = repository.seams.clock.since_boot();
-        let queued_bytes_max =
-            repository.parameters.pack_bytes as usize / 2 * QUEUED_HALF_PACKS_MAX;
+        let queued_bytes_max = repository.parameters.pack_bytes as usize * QUEUED_PACKS_MAX;
         Ok(Self {
             repository,
             index,
@@ -96,12 +95,6 @@ impl<'r> Uploads<'r> {
             }
             None => self.put(&pack),
         }
-    }
-
-    /// Waits while finished packs wait for room: every thread would finish another one meanwhile,
-    /// and hold it.
-    pub fn wait_while_full(&self) {
-        self.queue.iter().for_each(Queue::wait_while_full);
     }
 
     /// The work of one upload thread: until the queue is closed and empty, or an upload fails.

@@ -6,6 +6,7 @@ use super::super::Result;
 use super::catalog::is_there;
 use super::fetch::damage_apart;
 use super::findings::Findings;
+use super::part::Contents;
 use crate::format::entry::Entry;
 use crate::format::pack::Class;
 use crate::format::{Kind, name};
@@ -17,8 +18,7 @@ use crate::repository::{ChunkReader, ObjectProblem, RepositoryError, read_ids};
 pub struct Blame<'b> {
     /// Where chunks are said to lie.
     pub claims: &'b Index,
-    /// Where a content chunk must be found.
-    pub contents: &'b Index,
+    pub contents: Contents<'b>,
     /// What the host remembers: it may know what lay in a pack that is gone with its segment.
     pub local: &'b Index,
     pub chunks: &'b ChunkReader<'b>,

@@ -14,6 +14,7 @@ use super::catalog::Catalog;
 use super::fetch::{each_object, fetch, oversized};
 use super::findings::Findings;
 use super::packs::PackCheck;
+use super::part::Selection;
 use crate::format::header::Header;
 use crate::format::housekeeping::{Finding, Forget, Plan, Proof};
 use crate::format::parameters::Parameters;
@@ -32,20 +33,26 @@ const REPOSITORY_BYTES_MAX: u64 = 1024;
 /// What waits weighs at least so much, so that the queue is short.
 const WEIGHT_MIN: u64 = 64 * 1024;
 
-/// Checks every object of a known form.
+/// Checks every object of a known form that the selection has.
 ///
 /// # Errors
 /// `Store`, `Index`; `Object` for what is of a later version.
 pub fn check_all(
     repository: &Repository,
     catalog: &Catalog,
+    selection: &Selection,
     findings: &Findings,
     progress: &dyn Progress,
 ) -> Result<Index> {
     let proven = Index::temporary()?;
-    progress.stage("Checking every object", Some(catalog.pack_bytes));
+    if selection.is_all() {
+        progress.stage("Checking every object", Some(catalog.pack_bytes));
+    } else {
+        progress.stage("Checking a part of the objects", Some(selection.pack_bytes));
+    }
     let check = Check {
         repository,
+        selection,
         findings,
         progress,
         packs: PackCheck {
@@ -62,6 +69,7 @@ pub fn check_all(
 
 struct Check<'c> {
     repository: &'c Repository,
+    selection: &'c Selection,
     findings: &'c Findings,
     progress: &'c dyn Progress,
     packs: PackCheck<'c>,
@@ -114,7 +122,10 @@ impl Check<'_> {
         let Some((kind, id)) = name::parse(&info.name) else {
             return Ok(());
         };
-        if !is_pack(kind) {
+        if !self.selection.has(kind, id.as_ref()) {
+            return Ok(());
+        }
+        if !is_pack(kind) || kind == Kind::ListingPack && !self.selection.is_all() {
             self.progress.expect(info.bytes);
         }
         self.progress.item(info.name.as_bytes());

@@ -12,6 +12,13 @@ pub struct VerifyOptions {
 #[derive(Debug, Default)]
 pub struct VerifyReport {
     pub snapshots_checked: u64,
+    /// Snapshots that the store shows.
+    pub snapshots_total: u64,
+    /// Packs of contents that were fetched whole, of how many, and their bytes.
+    pub packs_read: u64,
+    pub packs_total: u64,
+    pub pack_bytes_read: u64,
+    pub pack_bytes_total: u64,
     /// Packs that the store holds.
     pub packs_checked: u64,
     /// Objects that were fetched whole and held against their names.

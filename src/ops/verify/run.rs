@@ -6,6 +6,7 @@ use super::super::Result;
 use super::fetch::fetch;
 use super::findings::Findings;
 use super::meter::Meter;
+use super::part::{Contents, Selection, VerifyPart};
 use super::report::{VerifyOptions, VerifyReport};
 use super::walk::Walk;
 use super::{catalog, objects};
@@ -25,6 +26,20 @@ pub fn verify(
     options: &VerifyOptions,
     progress: &dyn Progress,
 ) -> Result<VerifyReport> {
+    verify_part(repository, index, options, &VerifyPart::default(), progress)
+}
+
+/// Checks a part of the repository, as [`verify`] checks all.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_part(
+    repository: &Repository,
+    index: &Index,
+    options: &VerifyOptions,
+    part: &VerifyPart,
+    progress: &dyn Progress,
+) -> Result<VerifyReport> {
     let meter = Arc::new(Meter::new(Arc::clone(&repository.store)));
     let repository = &Repository {
         store: Arc::clone(&meter) as _,
@@ -33,19 +48,25 @@ pub fn verify(
     let findings = Findings::default();
     progress.stage("Looking at the repository", None);
     // Snapshots before segments before packs, so that what a backup adds meanwhile is no damage.
-    let snapshots = load_snapshots(repository, &findings)?;
+    let (snapshots, snapshots_total) = load_snapshots(repository, part, &findings)?;
     let catalog = catalog::load(repository, &findings)?;
+    let selection = Selection::choose(repository, &catalog.claims, &snapshots, part)?;
     progress.finish();
     let proven = if options.data {
         Some(objects::check_all(
-            repository, &catalog, &findings, progress,
+            repository, &catalog, &selection, &findings, progress,
         )?)
     } else {
         findings.add_objects(snapshots.len() as u64 + catalog.segments);
         None
     };
     progress.stage("Checking the snapshots", None);
-    let mut walk = Walk::new(repository, &catalog.claims, proven.as_ref(), &findings);
+    let contents = Contents {
+        claims: &catalog.claims,
+        proven: proven.as_ref(),
+        selection: &selection,
+    };
+    let mut walk = Walk::new(repository, contents, &findings);
     for snapshot in &snapshots {
         walk.survey(snapshot)?;
     }
@@ -57,7 +78,16 @@ pub fn verify(
     progress.finish();
     let files_checked = walk.files_checked();
     Ok(VerifyReport {
+        snapshots_total,
         packs_checked: catalog.packs,
+        packs_read: if options.data { selection.packs } else { 0 },
+        packs_total: selection.packs_total,
+        pack_bytes_read: if options.data {
+            selection.pack_bytes
+        } else {
+            0
+        },
+        pack_bytes_total: selection.pack_bytes_total,
         files_checked,
         bytes_read: meter.bytes(),
         decrypted: options.data && repository.reader.is_some(),
@@ -65,8 +95,13 @@ pub fn verify(
     })
 }
 
-/// All snapshot records, fetched and opened anew; damaged ones become findings.
-fn load_snapshots(repository: &Repository, findings: &Findings) -> Result<Vec<StoredSnapshot>> {
+/// The snapshot records to be checked, fetched and opened anew, and how many there are in all;
+/// damaged ones become findings.
+fn load_snapshots(
+    repository: &Repository,
+    part: &VerifyPart,
+    findings: &Findings,
+) -> Result<(Vec<StoredSnapshot>, u64)> {
     let mut ids = Vec::new();
     repository
         .store
@@ -76,6 +111,8 @@ fn load_snapshots(repository: &Repository, findings: &Findings) -> Result<Vec<St
             }
             Ok(())
         })?;
+    let total = ids.len() as u64;
+    ids.retain(|id| part.has_snapshot(id));
     let mut snapshots = Vec::with_capacity(ids.len());
     for id in ids {
         findings.add_snapshot();
@@ -97,5 +134,5 @@ fn load_snapshots(repository: &Repository, findings: &Findings) -> Result<Vec<St
         }
     }
     snapshots.sort_by_key(|snapshot| (snapshot.record.time, snapshot.id));
-    Ok(snapshots)
+    Ok((snapshots, total))
 }

@@ -10,6 +10,7 @@ use super::super::Result;
 use super::blame::Blame;
 use super::fetch::damage_apart;
 use super::findings::Findings;
+use super::part::Contents;
 use crate::format::FormatError;
 use crate::format::entry::Entry;
 use crate::format::finding::decode_finding_list;
@@ -22,8 +23,7 @@ use crate::repository::{
 
 pub struct Walk<'w> {
     claims: &'w Index,
-    /// Where a content chunk must be found: what was proven, or else what is claimed.
-    contents: &'w Index,
+    contents: Contents<'w>,
     findings: &'w Findings,
     /// Metadata proves itself by being read, from wherever a restore would read it.
     chunks: ChunkReader<'w>,
@@ -36,15 +36,11 @@ pub struct Walk<'w> {
 }
 
 impl<'w> Walk<'w> {
-    pub fn new(
-        repository: &'w Repository,
-        claims: &'w Index,
-        proven: Option<&'w Index>,
-        findings: &'w Findings,
-    ) -> Self {
+    pub fn new(repository: &'w Repository, contents: Contents<'w>, findings: &'w Findings) -> Self {
+        let claims = contents.claims;
         Self {
             claims,
-            contents: proven.unwrap_or(claims),
+            contents,
             findings,
             chunks: ChunkReader::new(repository, claims, Fetch::Packs),
             seen: HashSet::new(),
@@ -197,7 +193,7 @@ fn problem_lists(snapshot: &StoredSnapshot) -> Vec<ChunkId> {
 }
 
 /// Whether every chunk of a file lies somewhere.
-fn is_whole(chunks: &ChunkReader<'_>, contents: &Index, entry: &Entry) -> Result<bool> {
+fn is_whole(chunks: &ChunkReader<'_>, contents: &Contents<'_>, entry: &Entry) -> Result<bool> {
     let mut whole = true;
     let read = read_ids::<RepositoryError>(chunks, entry, &mut |id| {
         whole = whole && contents.is_stored(id)?;

@@ -2,8 +2,10 @@
 //! outlives its [`DatabaseCommand`].
 
 use std::collections::VecDeque;
+use std::ffi::OsString;
 use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
+use std::path::Path;
 use std::process::{Child, ChildStderr, ChildStdout, Command, ExitStatus, Stdio};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -13,6 +15,7 @@ use std::time::Duration;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::recognise::printable;
+use super::watch::Watch;
 use crate::seams::{Clock, SystemClock};
 use crate::source::error::CommandStatus;
 use crate::source::{CommandOutput, SourceError};
@@ -43,10 +46,31 @@ impl DatabaseCommand {
     /// Runs a command through the shell; gives its standard output. It has no business with the
     /// passphrase of the repository, and what it says may end up in a log: it does not inherit it.
     pub(super) fn start(command: &str) -> Result<(Self, ChildStdout), SourceError> {
-        let failed = |source| SourceError::CommandStart { source };
-        let mut child = Command::new("sh")
+        let mut shell = Command::new("sh");
+        shell.arg("-c").arg(format!("{NO_TERMINAL}\n{command}"));
+        Self::spawn(shell)
+    }
+
+    /// Runs a program of PostgreSQL, which the shell finds where only its name is given; a password
+    /// reaches it in its environment, where only its own user can see it.
+    pub(super) fn start_program(
+        program: &Path,
+        arguments: &[OsString],
+        password: Option<&str>,
+    ) -> Result<(Self, ChildStdout), SourceError> {
+        let mut shell = Command::new("sh");
+        shell
             .arg("-c")
-            .arg(format!("{NO_TERMINAL}\n{command}"))
+            .arg(format!("{NO_TERMINAL}\nexec \"$0\" \"$@\""))
+            .arg(program)
+            .args(arguments)
+            .envs(password.map(|password| ("PGPASSWORD", password)));
+        Self::spawn(shell)
+    }
+
+    fn spawn(mut shell: Command) -> Result<(Self, ChildStdout), SourceError> {
+        let failed = |source| SourceError::CommandStart { source };
+        let mut child = shell
             .env_remove("OFFSITE_PASSPHRASE")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -75,7 +99,14 @@ impl DatabaseCommand {
     }
 
     /// Waits for the command, whose standard output came to its end.
-    pub(super) fn wait(&mut self) -> Result<(), SourceError> {
+    pub(super) fn wait(&mut self, watch: &Watch) -> Result<(), SourceError> {
+        if let Err(overdue) = watch.wait(|| self.has_ended()) {
+            self.stop();
+            return Err(SourceError::DumpOverdue {
+                overdue,
+                output: self.output(),
+            });
+        }
         let status = self
             .child
             .wait()

@@ -234,7 +234,7 @@ fn what_is_no_readable_file_is_refused() {
     let folder = DatabaseSource::File(dir.path().into());
     assert!(matches!(
         read(&folder),
-        Err(SourceError::DumpIsFolder { .. })
+        Err(SourceError::NoDumpInFolder { .. })
     ));
     let missing = DatabaseSource::File(dir.path().join("dump.sql"));
     assert!(matches!(read(&missing), Err(SourceError::DumpFile { .. })));
@@ -245,6 +245,52 @@ fn what_is_no_readable_file_is_refused() {
             ..
         })
     ));
+}
+
+#[test]
+fn a_file_that_is_written_to_while_it_is_read_is_refused() {
+    let (front, back) = SAMPLE.split_at(SAMPLE.len() / 2);
+    for (before, meanwhile) in [(SAMPLE, &b"-- more\n"[..]), (front, b"-- "), (front, back)] {
+        let mut file = written(before);
+        let mut dump = Dump::open(&DatabaseSource::File(file.path().into())).unwrap();
+        dump.read_exact(&mut [0; 100]).unwrap();
+        file.write_all(meanwhile).unwrap();
+        let _ = io::copy(&mut dump, &mut io::sink());
+        let error = dump.finish().unwrap_err();
+        assert!(matches!(error, SourceError::DumpChanged { .. }), "{error}");
+    }
+    // Rotation may take it away, or put another in its place, which does this one no harm.
+    for another in [None, Some("another")] {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("dump.sql");
+        std::fs::write(&path, SAMPLE).unwrap();
+        let mut dump = Dump::open(&DatabaseSource::File(path.clone())).unwrap();
+        std::fs::remove_file(&path).unwrap();
+        if let Some(another) = another {
+            std::fs::write(&path, another).unwrap();
+        }
+        io::copy(&mut dump, &mut io::sink()).unwrap();
+        assert!(dump.finish().is_ok());
+    }
+}
+
+#[test]
+fn a_named_pipe_is_read_like_a_file_and_has_no_age() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("pipe");
+    let mode = rustix::fs::Mode::from_raw_mode(0o600);
+    rustix::fs::mknodat(rustix::fs::CWD, &path, rustix::fs::FileType::Fifo, mode, 0).unwrap();
+    let place = path.clone();
+    let writer = std::thread::spawn(move || {
+        std::thread::sleep(Duration::from_millis(300));
+        std::fs::write(place, gzip(SAMPLE)).unwrap();
+    });
+    let mut dump = Dump::open(&DatabaseSource::File(path)).unwrap();
+    let mut bytes = Vec::new();
+    dump.read_to_end(&mut bytes).unwrap();
+    writer.join().unwrap();
+    assert_eq!((bytes.as_slice(), dump.origin().made), (SAMPLE, None));
+    assert!(dump.finish().is_ok());
 }
 
 #[test]

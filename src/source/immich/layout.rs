@@ -1,9 +1,15 @@
 //! `--immich DIR`: the folders of an Immich upload location that hold what cannot be made again.
 
+use std::ffi::OsStr;
 use std::fs;
 use std::io;
-use std::path::{Path, PathBuf};
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
 
+use rustix::fs::CWD;
+
+use super::{MARKER, location};
+use crate::source::folder::{names_in, open_folder};
 use crate::source::{Result, Root, SourceError, postgres};
 
 /// The folders that hold originals, with the numbers of their roots. Fixed, so that a folder keeps
@@ -13,9 +19,6 @@ const TAKEN: [(u32, &str); 3] = [(1, "library"), (2, "profile"), (3, "upload")];
 /// The folders that Immich makes again by itself (thumbnails, transcoded videos) or that hold old
 /// dumps, which would only repeat the database.
 const LEFT_OUT: [&str; 3] = ["thumbs", "encoded-video", "backups"];
-
-/// Immich keeps this file in each of its folders and refuses to start without it.
-const MARKER: &str = ".immich";
 
 /// What is taken of an upload location, and what is not.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -48,6 +51,7 @@ impl Layout {
             });
         }
         refuse_postgres(location)?;
+        refuse_parent(location)?;
         let mut layout = Self {
             roots: Vec::new(),
             left_out: Vec::new(),
@@ -86,7 +90,7 @@ impl Layout {
         let mut notices = Vec::new();
         if !self.left_out.is_empty() {
             notices.push(format!(
-                "left out: {} (Immich makes thumbnails and videos again, and the database is \
+                "note: left out: {} (Immich makes thumbnails and videos again, and the database is \
                  backed up by its own dump)",
                 self.left_out.join(", ")
             ));
@@ -129,6 +133,18 @@ fn refuse_postgres(folder: &Path) -> Result<()> {
     Ok(())
 }
 
+/// The folder of a compose file often holds the upload location as `library`: taken for Immich's
+/// own folder of that name, it would bring the thumbnails and leave the rest in a wrong place.
+fn refuse_parent(folder: &Path) -> Result<()> {
+    match location::directly_in(folder) {
+        Some(found) if !location::looks_like_one(folder) => Err(SourceError::ImmichBelow {
+            path: folder.into(),
+            found,
+        }),
+        _ => Ok(()),
+    }
+}
+
 /// Looks at a folder and at those directly in it: deep enough for a database folder that was put
 /// beside the photos, cheap enough for any library.
 fn refuse_postgres_within(folder: &Path) -> Result<()> {
@@ -137,11 +153,15 @@ fn refuse_postgres_within(folder: &Path) -> Result<()> {
         path: folder.into(),
         source,
     };
-    for entry in fs::read_dir(folder).map_err(failed)? {
-        let inner: PathBuf = entry.map_err(failed)?.path();
-        refuse_postgres(&inner)?;
+    let real = fs::canonicalize(folder).map_err(failed)?;
+    let opened = open_folder(CWD, real.as_os_str().as_bytes());
+    let (names, error) = names_in(&opened.map_err(|errno| failed(errno.into()))?);
+    if let Some(errno) = error {
+        return Err(failed(errno.into()));
     }
-    Ok(())
+    names
+        .iter()
+        .try_for_each(|name| refuse_postgres(&folder.join(OsStr::from_bytes(name))))
 }
 
 #[cfg(test)]
@@ -205,6 +225,18 @@ mod tests {
             "{error}"
         );
         assert!(Layout::read(&dir.path().join("absent")).is_err());
+    }
+
+    #[test]
+    fn the_folder_of_the_compose_file_is_refused_with_the_one_that_is_meant() {
+        let dir = location(&["library/upload", "library/thumbs"]);
+        let error = Layout::read(dir.path()).unwrap_err();
+        assert!(matches!(error, SourceError::ImmichBelow { .. }), "{error}");
+        let meant = dir.path().join("library");
+        assert!(error.to_string().contains(&meant.display().to_string()));
+        assert!(Layout::read(&meant).is_ok());
+        let dir = location(&["upload", "library"]);
+        assert!(Layout::read(dir.path()).is_ok());
     }
 
     #[test]

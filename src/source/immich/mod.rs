@@ -2,13 +2,14 @@
 //! tables say of them.
 //!
 //! [`layout`] finds the folders. [`reader`] finds the [`rows`] in a dump while it streams by;
-//! `columns`, `unescape`, `interpret` and `databases` are parts of it. [`paths`] tells where in a snapshot a path
-//! of a row lies, with the help of [`mounts`].
+//! `columns`, `unescape`, `interpret` and `databases` are parts of it. [`paths`] tells where in a
+//! snapshot a path of a row lies, with the help of [`mounts`].
 
 mod columns;
 mod databases;
 mod interpret;
 pub mod layout;
+pub mod location;
 pub mod mounts;
 pub mod paths;
 pub mod reader;
@@ -25,3 +26,6 @@ pub const FOLDERS: [&str; 6] = [
     "thumbs",
     "upload",
 ];
+
+/// Immich keeps this file in each of its folders and refuses to start without it.
+const MARKER: &str = ".immich";

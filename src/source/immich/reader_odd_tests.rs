@@ -188,7 +188,9 @@ fn a_dump_that_is_read_for_a_backup_gives_its_rows() {
     let file = "tests/samples/v3.0-pg_dump.sql";
     let source = DatabaseSource::Command(format!("gzip -c {}/{file}", env!("CARGO_MANIFEST_DIR")));
     let mut reader = Reader::new(Kept::default());
-    let mut dump = Dump::open_observed(&source, Some(Box::new(&mut reader))).unwrap();
+    let mut dump = Dump::open(&source)
+        .unwrap()
+        .observed(Some(Box::new(&mut reader)));
     let mut bytes = Vec::new();
     dump.read_to_end(&mut bytes).unwrap();
     assert_eq!(bytes, NEW.as_bytes());
@@ -197,7 +199,9 @@ fn a_dump_that_is_read_for_a_backup_gives_its_rows() {
     assert_eq!(reader.into_sink().rows, read(NEW).0);
 
     let mut reader = Reader::new(Full(3));
-    let mut dump = Dump::open_observed(&source, Some(Box::new(&mut reader))).unwrap();
+    let mut dump = Dump::open(&source)
+        .unwrap()
+        .observed(Some(Box::new(&mut reader)));
     assert!(dump.read_to_end(&mut bytes).is_err());
     let error = dump.finish().unwrap_err();
     assert!(matches!(error, SourceError::DumpRows { .. }), "{error}");

@@ -295,8 +295,12 @@ fn generations_between_the_samples() {
         ]
     );
     assert_eq!(summary.others_unreadable + summary.assets_unreadable, 0);
+}
 
-    // Before there was a status and before there were external assets.
+/// Before there was a status and before there were external assets.
+#[test]
+fn generations_before_the_samples() {
+    let id = |n: u32| format!("{n:032x}");
     let early = block(
         "assets",
         r#"id, "ownerId", "originalPath", checksum, "deletedAt""#,
@@ -316,8 +320,11 @@ fn generations_between_the_samples() {
             "asset 03 of 04 in None at upload/b checksum unknown  Active",
         ]
     );
+}
 
-    // The algorithm, where it is told, says more than the flag.
+#[test]
+fn the_algorithm_where_it_is_told_says_more_than_the_flag() {
+    let id = |n: u32| format!("{n:032x}");
     let columns =
         r#"id, "ownerId", "originalPath", checksum, "isExternal", "checksumAlgorithm", status"#;
     let late = |external: &str, algorithm: &str, status: &str| {

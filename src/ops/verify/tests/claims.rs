@@ -193,7 +193,7 @@ fn restore_all(repository: &Repository) -> Vec<(Vec<u8>, String)> {
         target: folder.path().join("restored"),
         files: true,
         database: true,
-        path: Vec::new(),
+        ..RestoreOptions::default()
     };
     let snapshot = opened.snapshot("latest", &Default::default()).unwrap();
     let Opened {

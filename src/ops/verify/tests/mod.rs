@@ -4,6 +4,7 @@ mod claims;
 mod harm;
 mod listings;
 mod outside;
+mod part;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

@@ -8,7 +8,7 @@ use std::path::{Component, Path, PathBuf};
 
 use yaml_rust2::{Yaml, YamlLoader};
 
-use super::{Mount, MountError, server};
+use super::mount::{Mount, MountError, NAMES, server};
 
 /// Variables within the defaults of variables, so deep.
 const NESTED_MAX: usize = 8;
@@ -58,13 +58,11 @@ pub fn mounts(text: &str, variables: &Variables, folder: &Path) -> Result<Vec<Mo
         .and_then(Yaml::as_hash)
         .ok_or(MountError::NoServices)?;
     let service = |(name, service)| {
-        let name: &Yaml = name;
-        let image = field(service, "image")
-            .and_then(Yaml::as_str)
-            .unwrap_or_default();
+        let image = field(service, "image").and_then(Yaml::as_str);
         let container = field(service, "container_name").and_then(Yaml::as_str);
-        let name = name.as_str().or(container).unwrap_or_default();
-        (name, image, service)
+        let container = container.filter(|name| NAMES.contains(name));
+        let name = container.or(Yaml::as_str(name)).unwrap_or_default();
+        (name, image.unwrap_or_default(), service)
     };
     let services: Vec<(&str, &str, &Yaml)> = services.iter().map(service).collect();
     let (_, _, service) = server(&services, |(_, image, _)| image, |(name, _, _)| name)?;

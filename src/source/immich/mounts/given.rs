@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::{Mount, MountError};
+use super::mount::{Mount, MountError};
 
 /// Both are absolute; the first `=` parts them.
 ///

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::Deserialize;
 
-use super::{Mount, MountError, server};
+use super::mount::{Mount, MountError, server};
 
 /// What matters of a container; Docker says much more.
 #[derive(Debug, Deserialize)]

@@ -1,0 +1,136 @@
+//! Files: those that stand there already, and those in the making.
+
+use std::ffi::OsString;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
+use std::os::fd::OwnedFd;
+
+use rustix::fs::{AtFlags, Mode, OFlags};
+use rustix::io::Errno;
+
+use super::beneath::{Target, split};
+use super::dress::{FILE_MODE, is_modified_at};
+use crate::format::entry::{Entry, check_path};
+use crate::seams::DiskOperation;
+
+/// Runs of zeros of so many bytes, from a multiple of it in a chunk on, are left out as holes.
+const HOLE_BYTES: usize = 64 * 1024;
+
+impl Target {
+    /// A regular file that stands at `path` already and is `size` bytes long.
+    pub fn existing_file(&self, path: &[u8], size: u64) -> Option<File> {
+        let (parent, name) = self.existing_parent(path).ok()?;
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
+        let file = File::from(rustix::fs::openat(&parent, name, flags, Mode::empty()).ok()?);
+        let metadata = file.metadata().ok()?;
+        (metadata.is_file() && metadata.len() == size).then_some(file)
+    }
+
+    /// Whether a file from [`Target::existing_file`] has the time that the entry says.
+    pub fn is_of_that_time(&self, file: &File, entry: &Entry) -> bool {
+        entry.modified.is_some()
+            && file
+                .metadata()
+                .is_ok_and(|found| is_modified_at(entry, &found))
+    }
+
+    /// Begins a file that will stand at `path` when it is whole.
+    ///
+    /// # Errors
+    /// Of the file system; an impossible path.
+    pub fn begin_file(&self, path: &[u8]) -> io::Result<NewFile<'_>> {
+        check_path(path).map_err(io::Error::other)?;
+        let (above, name) = split(path);
+        let parent = self.folder(above)?;
+        self.before(DiskOperation::Create, path)?;
+        let (temporary, file) = self.create_unfinished(&parent)?;
+        Ok(NewFile {
+            target: self,
+            parent,
+            temporary,
+            name: name.to_os_string(),
+            path: path.to_vec(),
+            file,
+            length: 0,
+            ends_in_hole: false,
+            done: false,
+        })
+    }
+}
+
+/// A file in the making. Dropped before `commit`, it leaves nothing behind.
+pub struct NewFile<'t> {
+    target: &'t Target,
+    parent: OwnedFd,
+    temporary: String,
+    name: OsString,
+    path: Vec<u8>,
+    /// Locked, so that nobody takes it for left over.
+    file: File,
+    length: u64,
+    ends_in_hole: bool,
+    done: bool,
+}
+
+impl NewFile<'_> {
+    /// Appends; long runs of zeros take no room on the disk.
+    ///
+    /// # Errors
+    /// Of the file system.
+    pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.target.before(DiskOperation::Write, &self.path)?;
+        let is_hole = |block: &[u8]| block.len() == HOLE_BYTES && is_zero(block);
+        let blocks = bytes.chunks(HOLE_BYTES);
+        if !blocks.clone().any(is_hole) {
+            self.file.write_all(bytes)?;
+            self.ends_in_hole &= bytes.is_empty();
+        } else {
+            for block in blocks {
+                self.ends_in_hole = is_hole(block);
+                if self.ends_in_hole {
+                    self.file.seek(SeekFrom::Current(block.len() as i64))?;
+                } else {
+                    self.file.write_all(block)?;
+                }
+            }
+        }
+        self.length += bytes.len() as u64;
+        Ok(())
+    }
+
+    /// The file is whole: it gets owner, permissions, attributes, time and its name.
+    ///
+    /// # Errors
+    /// Of the file system; then the old file, if there was one, still stands.
+    pub fn commit(mut self, entry: &Entry) -> io::Result<()> {
+        if self.ends_in_hole {
+            self.file.set_len(self.length)?;
+        }
+        self.target
+            .dress(&self.file, &self.path, entry, FILE_MODE)?;
+        self.target.before(DiskOperation::Rename, &self.path)?;
+        let (from, to) = (self.temporary.as_str(), &self.name);
+        match rustix::fs::renameat(&self.parent, from, &self.parent, to) {
+            Err(Errno::ISDIR) => {
+                rustix::fs::unlinkat(&self.parent, to, AtFlags::REMOVEDIR)?;
+                rustix::fs::renameat(&self.parent, from, &self.parent, to)?;
+            }
+            other => other?,
+        }
+        self.done = true;
+        Ok(())
+    }
+}
+
+impl Drop for NewFile<'_> {
+    fn drop(&mut self) {
+        if !self.done {
+            let _ = rustix::fs::unlinkat(&self.parent, self.temporary.as_str(), AtFlags::empty());
+        }
+    }
+}
+
+fn is_zero(block: &[u8]) -> bool {
+    // The first byte decides for nearly all.
+    block.first() == Some(&0) && block.iter().all(|byte| *byte == 0)
+}

@@ -1,0 +1,23 @@
+//! Writing a restored tree, beneath one folder and never outside of it.
+//!
+//! Every folder on the way is opened by its name in the one before, and never through a link, so
+//! that neither a hostile path nor a link planted in the target leads out. A file is written under
+//! a temporary name beside its own and renamed when it is whole.
+//!
+//! `beneath` finds the way; `file`, `link` and `names` make things there, `unfinished` knows the
+//! temporary names, `remove` takes away; `dress` sets owners, permissions, attributes and times.
+
+mod attributes;
+mod beneath;
+mod dress;
+mod file;
+mod folder;
+mod link;
+mod names;
+mod owners;
+mod remove;
+#[cfg(test)]
+mod tests;
+mod unfinished;
+
+pub use beneath::{Standing, Target, TargetOptions};

@@ -1,0 +1,88 @@
+//! The target against hostile paths, planted links, killed restores.
+
+use std::fs;
+use std::io;
+use std::os::unix::fs::MetadataExt;
+use std::path::Path;
+
+use super::{Target, TargetOptions};
+use crate::format::entry::{Entry, EntryType};
+use crate::seams::{Seams, Timestamp};
+
+fn target(path: &Path) -> Target {
+    Target::open(path, &Seams::real(), TargetOptions::default()).unwrap()
+}
+
+fn entry() -> Entry {
+    let mut entry = Entry::new(1, b"x".to_vec(), EntryType::File);
+    entry.mode = Some(0o4751);
+    entry.modified = Some(Timestamp::from_nanoseconds(-1_500_000_000));
+    entry
+}
+
+fn write(target: &Target, path: &[u8]) -> io::Result<()> {
+    let mut file = target.begin_file(path)?;
+    file.write(b"photo")?;
+    file.commit(&entry())
+}
+
+#[test]
+fn planted_links_are_replaced_and_never_followed() {
+    let outside = tempfile::tempdir().unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    std::os::unix::fs::symlink(outside.path(), folder.path().join("upload")).unwrap();
+    fs::create_dir(folder.path().join("library")).unwrap();
+    let victim = outside.path().join("victim");
+    fs::write(&victim, b"mine").unwrap();
+    std::os::unix::fs::symlink(&victim, folder.path().join("library/a.jpg")).unwrap();
+    let target = target(folder.path());
+    assert!(target.existing_file(b"library/a.jpg", 4).is_none());
+    write(&target, b"upload/b.jpg").unwrap();
+    write(&target, b"library/a.jpg").unwrap();
+    assert_eq!(fs::read(&victim).unwrap(), b"mine");
+    assert_eq!(fs::read_dir(outside.path()).unwrap().count(), 1);
+    assert_eq!(
+        fs::read(folder.path().join("upload/b.jpg")).unwrap(),
+        b"photo"
+    );
+    assert_eq!(
+        fs::read(folder.path().join("library/a.jpg")).unwrap(),
+        b"photo"
+    );
+}
+
+#[test]
+fn impossible_paths_write_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let inner = folder.path().join("inner");
+    let target = target(&inner);
+    for path in [
+        b"../x".as_slice(),
+        b"/etc/x",
+        b"",
+        b"a/../../x",
+        b"a\0b",
+        b"..",
+    ] {
+        assert!(write(&target, path).is_err());
+        assert!(target.make_folder(path).is_err() || path.is_empty());
+        assert!(target.make_link(path, b"y", &entry()).is_err());
+    }
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(&inner).unwrap().count(), 0);
+}
+
+#[test]
+fn a_file_that_is_not_whole_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = target(folder.path());
+    let mut file = target.begin_file(b"a/b.jpg").unwrap();
+    file.write(b"half").unwrap();
+    assert!(!folder.path().join("a/b.jpg").exists());
+    drop(file);
+    assert_eq!(fs::read_dir(folder.path().join("a")).unwrap().count(), 0);
+    write(&target, b"a/b.jpg").unwrap();
+    let metadata = fs::metadata(folder.path().join("a/b.jpg")).unwrap();
+    assert_eq!(metadata.mode() & 0o7777, 0o751, "without set-ID bits");
+    assert_eq!((metadata.mtime(), metadata.mtime_nsec()), (-2, 500_000_000));
+}
