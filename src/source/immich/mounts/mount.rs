@@ -52,11 +52,11 @@ pub enum MountError {
 }
 
 /// What may be Immich's server, by its image or else by its name: the only one of `all`.
-pub(super) fn server<'a, T>(
-    all: &'a [T],
+pub(super) fn server<T>(
+    all: &[T],
     image: impl Fn(&T) -> &str,
     name: impl Fn(&T) -> &str,
-) -> Result<&'a T, MountError> {
+) -> Result<&T, MountError> {
     let said = |items: &[&T]| {
         let names = items
             .iter()
