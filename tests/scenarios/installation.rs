@@ -123,7 +123,7 @@ impl Installation {
     /// Where a photo of that number would be, in the folders of its owner.
     pub fn place(&self, number: usize) -> String {
         let owner = ["alice", "bob", "carol"][number % 3];
-        if number % 2 == 0 {
+        if number.is_multiple_of(2) {
             format!(
                 "library/{owner}/2024/2024-0{}/IMG_{number}.jpg",
                 number % 9 + 1

@@ -90,11 +90,11 @@ fn look_back(
 ) -> Result<HashMap<u64, History>> {
     let (mut questions, mut places, mut place) = (Vec::new(), Vec::new(), 0);
     each_finding(chunks, &snapshot.record, &mut |finding| {
-        if questions.len() < QUESTIONS_MAX {
-            if let Some(question) = question_of(finding) {
-                questions.push(question);
-                places.push(place);
-            }
+        if questions.len() < QUESTIONS_MAX
+            && let Some(question) = question_of(finding)
+        {
+            questions.push(question);
+            places.push(place);
         }
         place += 1;
         Ok(())
