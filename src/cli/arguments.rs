@@ -8,7 +8,7 @@ use super::context::Context;
 use super::exit::Failure;
 use super::global::Global;
 use super::{
-    backup, cat, database, demo, index, init, key, ls, output, restore, snapshots, verify,
+    backup, cat, database, demo, drill, index, init, key, ls, output, restore, snapshots, verify,
 };
 
 /// Encrypted, deduplicated offsite backups of an Immich photo library that can prove they restore.
@@ -38,6 +38,7 @@ enum Command {
     Database(database::Args),
     Restore(restore::Args),
     Verify(verify::Args),
+    Drill(drill::Args),
     #[command(subcommand)]
     Index(index::Command),
     #[command(subcommand)]
@@ -62,6 +63,7 @@ pub fn main() -> ExitCode {
         Command::Database(args) => database::run(&context, &args),
         Command::Restore(args) => restore::run(&context, &args),
         Command::Verify(args) => verify::run(&context, &args),
+        Command::Drill(args) => drill::run(&context, &args),
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Demo(args) => demo::run(&context, &args),

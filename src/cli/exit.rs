@@ -44,6 +44,7 @@ const USAGE: u8 = 2;
 const DAMAGE: u8 = 4;
 const NO_REPOSITORY: u8 = 10;
 const KEY: u8 = 12;
+const INTERRUPTED: u8 = 130;
 
 /// An error with the code it ends in and what to do next.
 #[derive(Debug)]
@@ -94,6 +95,19 @@ impl From<OpsError> for Failure {
                 let hint =
                     "give the passphrase, or --words-file with the 24 words of the recovery kit";
                 return Self::of(error, (KEY, hint));
+            }
+            OpsError::Interrupted => {
+                return Self::of(error, (INTERRUPTED, "run it again: nothing is half done"));
+            }
+            OpsError::Drill(error) => super::drill::hint(error),
+            OpsError::CommandFailed { .. } | OpsError::CommandComplained { .. } => {
+                "load it into a database that the server has never touched; without \
+                 --single-transaction, empty it first, for a part of the dump may be in it"
+            }
+            OpsError::CommandStart(_) => "it is run by sh -c: check that there is a shell",
+            OpsError::NotForImmich { .. } => {
+                "pipe it into psql with offsite database --into, or name another version with \
+                 --immich-version"
             }
             OpsError::Busy => "wait for it to end; if it was killed, just run again",
             OpsError::NoSuchFile { .. } | OpsError::NotAFile { .. } => {

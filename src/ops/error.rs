@@ -3,6 +3,8 @@
 use std::error::Error;
 use std::path::Path;
 
+use super::child::Said;
+use super::drill::DrillError;
 use crate::index::IndexError;
 use crate::repository::{ObjectProblem, RepositoryError};
 use crate::source::SourceError;
@@ -40,6 +42,30 @@ pub enum OpsError {
     NotAFile { path: String },
     #[error("the archive holds a file called {name}, where the database dump should go")]
     DatabaseNameTaken { name: String },
+    #[error(transparent)]
+    Drill(#[from] DrillError),
+    #[error("the command that the dump was piped into failed: {ending}")]
+    CommandFailed {
+        ending: String,
+        #[source]
+        said: Option<Said>,
+    },
+    #[error("the command that the dump was piped into could not be started")]
+    CommandStart(#[source] std::io::Error),
+    #[error(
+        "the command that the dump was piped into ended well but reported {errors}, so the database \
+         may not be whole"
+    )]
+    CommandComplained {
+        /// Such as "3 errors".
+        errors: String,
+        #[source]
+        said: Option<Said>,
+    },
+    #[error("Immich's restore page would misread this dump: {reason}")]
+    NotForImmich { reason: String },
+    #[error("interrupted")]
+    Interrupted,
     #[error("could not write the output")]
     Output(#[source] std::io::Error),
     /// A thread stopped because another one failed: never the error that a person sees.

@@ -6,8 +6,12 @@
 //! `ls`, `cat` and `database`, `state` what this host keeps, `look` what most verbs begin with.
 
 mod backup;
+mod child;
+mod database;
+mod drill;
 mod error;
 mod init;
+mod interrupt;
 mod look;
 mod pipeline;
 mod queue;
@@ -21,8 +25,17 @@ mod verify;
 pub use backup::{
     BackupOptions, BackupReport, DatabaseReport, SourceChoice, SourceProblem, backup, source_name,
 };
+pub use child::Said;
+pub use database::{
+    DumpTarget, IntoReport, NamedDump, database_for_immich, database_for_psql, database_into,
+};
+pub use drill::{
+    AssetProblem, DrillError, DrillOptions, DrillReport, RowsDiffer, SAMPLE_MAX, ServerChoice,
+    drill,
+};
 pub use error::{OpsError, Result};
 pub use init::{InitOptions, InitReport, init};
+pub use interrupt::Interrupt;
 pub use pipeline::CheckpointRule;
 pub use read::{Opened, cat, database, list_entries};
 pub use rebuild::{RebuildReport, rebuild_index};

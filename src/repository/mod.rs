@@ -3,7 +3,7 @@
 //! Writing: `pack_builder` (one pack) < `pack_writer` (the open packs of a run) and
 //! `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader` (footers),
 //! `chunk_reader` (chunks from wherever they lie), `listing_reader`. `record` seals and opens the
-//! small objects, `objects` lists and fetches them, `slots` is the key slots; `catalog` brings the
+//! small objects, `objects` lists and fetches them, `proofs` keeps what was proven, `slots` is the key slots; `catalog` brings the
 //! index level with the store.
 
 mod catalog;
@@ -18,6 +18,7 @@ mod open;
 mod pack_builder;
 mod pack_reader;
 mod pack_writer;
+mod proofs;
 mod record;
 mod segment_writer;
 mod slots;
@@ -39,6 +40,7 @@ pub use pack_reader::{
     session_of,
 };
 pub use pack_writer::{PackWriter, Plaintext};
+pub use proofs::{PROOFS_MAX, Signature, StoredProof, load_proofs, store_proof};
 pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;
 pub use slots::{add_slot, unlock};

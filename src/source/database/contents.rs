@@ -76,7 +76,10 @@ impl DumpContents {
     }
 
     pub fn rows(&self) -> u64 {
-        self.databases.iter().flat_map(|it| it.tables.values()).sum()
+        self.databases
+            .iter()
+            .flat_map(|it| it.tables.values())
+            .sum()
     }
 
     /// A line of SQL or of psql's own commands, without its line end; not `COPY`.
@@ -198,7 +201,10 @@ mod tests {
         for (text, name) in [
             ("immich", "immich"),
             ("\"my db\"", "my db"),
-            ("-reuse-previous=on \"dbname='it\\'s \"\"x\"\"'\"", "it's \"x\""),
+            (
+                "-reuse-previous=on \"dbname='it\\'s \"\"x\"\"'\"",
+                "it's \"x\"",
+            ),
             ("-reuse-previous=on \"dbname='a\\\\b'\"", "a\\b"),
         ] {
             assert_eq!(database_name(text), name);

@@ -17,7 +17,8 @@ use super::quotes::Quotes;
 /// (immich-app/immich#5630) …
 const EMPTY_PATH: &[u8] = b"SELECT pg_catalog.set_config('search_path', '', false);";
 /// … and this is what Immich's documentation puts in its place.
-const USUAL_PATH: &[u8] = b"SELECT pg_catalog.set_config('search_path', 'public, pg_catalog', true);";
+const USUAL_PATH: &[u8] =
+    b"SELECT pg_catalog.set_config('search_path', 'public, pg_catalog', true);";
 
 /// More than any line that is looked at; longer ones pass as they are.
 const LINE_BYTES_MAX: usize = 256 * 1024;
@@ -119,7 +120,11 @@ impl Replay {
     /// What to send so that psql gives up the transaction, wherever the dump broke off: an end of
     /// the rows, if rows are under way, and a statement that fails.
     pub fn stop_mark(&self) -> Vec<u8> {
-        let end = if self.block.is_some() { "\n\\.\n" } else { "\n" };
+        let end = if self.block.is_some() {
+            "\n\\.\n"
+        } else {
+            "\n"
+        };
         format!(
             "{end}DO $$BEGIN RAISE EXCEPTION 'the dump broke off here, nothing of it may stay'; \
              END$$;\n"
@@ -236,9 +241,9 @@ impl Replay {
             }
         }
         (line.starts_with(b"CREATE INDEX ") || line.starts_with(b"CREATE UNIQUE INDEX "))
-            && VECTOR_INDEXES.iter().any(|method| {
-                memmem::find(line, format!(" USING {method} ").as_bytes()).is_some()
-            })
+            && VECTOR_INDEXES
+                .iter()
+                .any(|method| memmem::find(line, format!(" USING {method} ").as_bytes()).is_some())
     }
 
     /// A column's line in `CREATE TABLE`, such as `    embedding public.vector(512) NOT NULL`, where

@@ -88,7 +88,10 @@ fn embeddings_become_text_where_the_server_has_no_vectors() {
     for piece in [1, 5, 64, 10_000] {
         let (loaded, _) = replay(DUMP, &changes, piece);
         assert!(loaded.contains("    embedding text NOT NULL\n"), "{loaded}");
-        assert!(loaded.contains("    embedding public.vector(512),\n$_$"), "a function's text");
+        assert!(
+            loaded.contains("    embedding public.vector(512),\n$_$"),
+            "a function's text"
+        );
         assert!(!loaded.contains("EXTENSION IF NOT EXISTS vector"));
         assert!(!loaded.contains("COMMENT ON EXTENSION vector"));
         assert!(!loaded.contains("vchordrq"));
