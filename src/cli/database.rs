@@ -104,7 +104,7 @@ fn told_into(context: &Context, snapshot: &StoredSnapshot, report: &ops::IntoRep
         let said = show::harmless_sentence(&said.0);
         context
             .progress
-            .notice(&format!("the command said: {said}"));
+            .notice(&format!("note: the command said: {said}"));
     }
     if context.global.json {
         output::json(&json!({
@@ -115,7 +115,7 @@ fn told_into(context: &Context, snapshot: &StoredSnapshot, report: &ops::IntoRep
         }))?;
     } else if !context.global.quiet {
         context.progress.notice(&format!(
-            "the command took the whole dump: {}, {} in {}",
+            "note: the command took the whole dump: {}, {} in {}",
             show::bytes(report.bytes),
             show::counted(report.rows, "row", "rows"),
             show::counted(report.tables, "table", "tables"),

@@ -21,6 +21,8 @@
 mod as_of_a_time;
 mod damaged_pack_names_its_files;
 mod decoder_without_offsite;
+mod drill_proves_a_restore;
+mod dump_into_a_real_postgres;
 mod dump_of_a_running_postgres;
 mod dump_that_is_no_good;
 mod exit_codes_and_hints;
@@ -28,6 +30,7 @@ mod fifty_photos_with_new_headers;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod host_without_delete;
+mod immich_database;
 mod immich_folder;
 mod killed_mid_upload;
 mod little_changes_little_is_sent;
