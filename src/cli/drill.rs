@@ -9,7 +9,7 @@ use super::context::{Access, Context, host_name};
 use super::exit::{Failure, Result, Status};
 use super::restore::Choice;
 use super::{output, show, signals};
-use crate::ops::{self, DrillError, DrillOptions, DrillReport, ServerChoice};
+use crate::ops::{self, DrillOptions, DrillReport, ServerChoice};
 use crate::repository::StoredSnapshot;
 
 /// Of each kind, so many findings are shown to a person; all are in the document.
@@ -223,41 +223,4 @@ fn findings(report: &DrillReport) -> Vec<String> {
         format!("{path}: {}", show::harmless_sentence(&it.problem))
     }));
     findings
-}
-
-/// What to do when a drill could not be held.
-pub fn hint(error: &DrillError) -> &'static str {
-    match error {
-        DrillError::NoPrograms | DrillError::NotPrograms { .. } => {
-            "install postgresql (the version of the dump or newer), name its folder with \
-             --postgres-bin, or use --docker IMAGE"
-        }
-        DrillError::NoUser { .. } => {
-            "name an ordinary user with --postgres-user, or run the drill as one"
-        }
-        DrillError::MissingExtensions {
-            can_be_left_out: true,
-            ..
-        } => {
-            "install what is named, use --docker with Immich's own database image, or go on without \
-             with --skip-missing-extensions: embeddings are then loaded as text"
-        }
-        DrillError::MissingExtensions { .. } => {
-            "install what is named, or use --docker with Immich's own database image"
-        }
-        DrillError::MissingRoles { .. } => {
-            "make them there with CREATE ROLE, or leave out --postgres-url"
-        }
-        DrillError::WouldReplace => {
-            "leave out --postgres-url: a server that is started for the drill may be replaced"
-        }
-        DrillError::Address { .. } => {
-            "write postgresql://user@host/database; give the password in PGPASSWORD or ~/.pgpass"
-        }
-        DrillError::Folder(_) => "check that TMPDIR can be written and has room for the database",
-        DrillError::Program { .. } | DrillError::Server { .. } => {
-            "check that the server can be started and has room; --docker IMAGE and --postgres-url \
-             are the other ways"
-        }
-    }
 }

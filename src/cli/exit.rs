@@ -99,7 +99,7 @@ impl From<OpsError> for Failure {
             OpsError::Interrupted => {
                 return Self::of(error, (INTERRUPTED, "run it again: nothing is half done"));
             }
-            OpsError::Drill(error) => super::drill::hint(error),
+            OpsError::Drill(error) => super::drill_hints::hint(error),
             OpsError::CommandFailed { .. } | OpsError::CommandComplained { .. } => {
                 "load it into a database that the server has never touched; without \
                  --single-transaction, empty it first, for a part of the dump may be in it"

@@ -11,6 +11,7 @@ mod context;
 mod database;
 pub mod demo;
 mod drill;
+mod drill_hints;
 mod exit;
 mod global;
 mod index;

@@ -2,7 +2,6 @@
 //! its [`Feed`], and whose input is never closed as if whole unless it was.
 
 use std::collections::VecDeque;
-use std::fmt;
 use std::io::{self, Read};
 use std::os::unix::process::{CommandExt, ExitStatusExt};
 use std::process::{Child, ChildStderr, ChildStdin, Command, ExitStatus, Stdio};
@@ -17,33 +16,22 @@ use rustix::io::Errno;
 use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
 
 use super::interrupt::{Interrupt, Watched};
+use super::said::{SAID_BYTES_MAX, Said, plain, said_in};
 use super::{OpsError, Result};
 use crate::seams::Clock;
 
-/// So much of what a program says on standard error is kept: the end.
-const SAID_BYTES_MAX: usize = 4096;
 /// So many errors of psql are kept, each a line.
 const ERRORS_MAX: usize = 20;
 const ERROR_BYTES_MAX: usize = 400;
 /// How long to wait for the rest of standard error once the program ended.
 const SAID_PATIENCE: Duration = Duration::from_secs(1);
-/// How long a program may take to give up by itself, and then to end when asked to.
+/// How long a program may take to give up by itself when the dump breaks off.
+const FAREWELL_PATIENCE: Duration = Duration::from_secs(15);
+/// How long it may take to end when it is asked to.
 const STOP_PATIENCE: Duration = Duration::from_secs(5);
 const STOP_STEP: Duration = Duration::from_millis(10);
 /// How often a wait looks up to see whether it is to stop, in nanoseconds.
 const WAIT_STEP_NANOSECONDS: i64 = 200_000_000;
-
-/// The end of what a program wrote to standard error; stands in an error's chain of causes.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Said(pub String);
-
-impl fmt::Display for Said {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "it said: {}", self.0)
-    }
-}
-
-impl std::error::Error for Said {}
 
 /// What a program said while it ran.
 #[derive(Debug, Default)]
@@ -175,10 +163,10 @@ impl Feed {
         // Nothing is ever sent: the end of the listener is the message.
         let _ = self.heard_all.recv_timeout(SAID_PATIENCE);
         let mut heard = self.heard.lock().unwrap_or_else(PoisonError::into_inner);
-        let heard = std::mem::take(&mut *heard);
+        let mut heard = std::mem::take(&mut *heard);
         Ok(Ended {
             status,
-            said: said(heard.tail),
+            said: said_in(heard.tail.make_contiguous()),
             errors: heard.errors,
             errors_total: heard.errors_total,
         })
@@ -188,7 +176,7 @@ impl Feed {
     /// error, so that it rolls back even where it runs elsewhere and would see no more than the end
     /// of its input; then it is ended.
     pub fn break_off(mut self, mark: &[u8]) {
-        let deadline = self.clock.since_boot() + STOP_PATIENCE;
+        let deadline = self.clock.since_boot() + FAREWELL_PATIENCE;
         let clock = Arc::clone(&self.clock);
         let in_time = || match clock.since_boot() < deadline {
             true => Ok(()),
@@ -240,26 +228,6 @@ pub(super) fn ending(status: ExitStatus) -> String {
         (Some(code), _) => format!("it ended with exit status {code}"),
         (None, signal) => format!("it was ended by signal {}", signal.unwrap_or_default()),
     }
-}
-
-fn said(tail: VecDeque<u8>) -> Option<Said> {
-    let bytes: Vec<u8> = tail.into();
-    said_in(&bytes)
-}
-
-/// The lines of a program's output, fit for a message; `None` for none.
-pub(super) fn said_in(bytes: &[u8]) -> Option<Said> {
-    let from = bytes.len().saturating_sub(SAID_BYTES_MAX);
-    let text = String::from_utf8_lossy(bytes.get(from..).unwrap_or_default());
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let text = lines.map(plain).collect::<Vec<_>>().join("; ");
-    (!text.is_empty()).then_some(Said(text))
-}
-
-fn plain(line: &str) -> String {
-    line.chars()
-        .map(|c| if c.is_control() { '\u{fffd}' } else { c })
-        .collect()
 }
 
 /// Keeps the end of what comes, and the errors of psql. Dropping the sender tells that there is no

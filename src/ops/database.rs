@@ -8,9 +8,10 @@ use std::process::{Command, Stdio};
 use flate2::Compression;
 use flate2::write::GzEncoder;
 
-use super::child::{Feed, Said, ending};
+use super::child::{Ended, Feed, ending};
 use super::interrupt::Interrupt;
 use super::read::find_dump;
+use super::said::Said;
 use super::target::{NewFile, Target};
 use super::{OpsError, Result};
 use crate::format::entry::{Entry, EntryType};
@@ -18,7 +19,7 @@ use crate::format::snapshot::{Database, Snapshot};
 use crate::index::Index;
 use crate::progress::Progress;
 use crate::repository::{ChunkReader, Fetch, Repository, read_content, read_ids};
-use crate::source::database::{Changes, Replay};
+use crate::source::database::{Changes, DumpContents, Replay};
 
 /// Goes before the command: it does not own the terminal, so a program that asks for a password
 /// there would be halted for ever; ignoring these signals, it meets an error instead.
@@ -104,39 +105,9 @@ pub fn database_into(
         .arg("-c")
         .arg(format!("{NO_TERMINAL}\n{}", target.command))
         .stdout(target.stdout);
-    let mut feed = Feed::start(&mut command, &repository.seams.clock, interrupt)
+    let feed = Feed::start(&mut command, &repository.seams.clock, interrupt)
         .map_err(OpsError::CommandStart)?;
-    let mut replay = Replay::new(changes);
-    let mut reads_on = true;
-    let fed = dump.read(&mut |chunk| {
-        progress.advance(chunk.len() as u64);
-        replay.feed(chunk, &mut |bytes| {
-            hand_over(&mut feed, &mut reads_on, bytes)
-        })
-    });
-    let mark = replay.stop_mark();
-    let fed =
-        fed.and_then(|()| replay.finish(&mut |bytes| hand_over(&mut feed, &mut reads_on, bytes)));
-    let contents = match fed {
-        Ok(contents) => contents,
-        // It does not read any more: why, its end tells.
-        Err(OpsError::Stopped) if !reads_on => {
-            let ended = feed.finish()?;
-            let ending = match ended.status.success() {
-                true => "it ended before it had read the whole dump".to_owned(),
-                false => ending(ended.status),
-            };
-            return Err(OpsError::CommandFailed {
-                ending,
-                said: ended.said,
-            });
-        }
-        Err(error) => {
-            feed.break_off(&mark);
-            return Err(error);
-        }
-    };
-    let ended = feed.finish()?;
+    let (contents, ended) = feed_all(&dump, changes, feed, progress)?;
     progress.finish();
     let said = ended.said;
     if !ended.status.success() {
@@ -157,6 +128,45 @@ pub fn database_into(
         rows: contents.rows(),
         said,
     })
+}
+
+/// Hands the dump over, whole or not as if whole, and waits for the command's end.
+fn feed_all(
+    dump: &StoredDump<'_>,
+    changes: Changes,
+    mut feed: Feed,
+    progress: &dyn Progress,
+) -> Result<(DumpContents, Ended)> {
+    let mut replay = Replay::new(changes);
+    let mut reads_on = true;
+    let fed = dump.read(&mut |chunk| {
+        progress.advance(chunk.len() as u64);
+        replay.feed(chunk, &mut |bytes| {
+            hand_over(&mut feed, &mut reads_on, bytes)
+        })
+    });
+    let mark = replay.stop_mark();
+    let fed =
+        fed.and_then(|()| replay.finish(&mut |bytes| hand_over(&mut feed, &mut reads_on, bytes)));
+    match fed {
+        Ok(contents) => Ok((contents, feed.finish()?)),
+        // It does not read any more: why, its end tells.
+        Err(OpsError::Stopped) if !reads_on => {
+            let ended = feed.finish()?;
+            let ending = match ended.status.success() {
+                true => "it ended before it had read the whole dump".to_owned(),
+                false => ending(ended.status),
+            };
+            Err(OpsError::CommandFailed {
+                ending,
+                said: ended.said,
+            })
+        }
+        Err(error) => {
+            feed.break_off(&mark);
+            Err(error)
+        }
+    }
 }
 
 fn hand_over(feed: &mut Feed, reads_on: &mut bool, bytes: &[u8]) -> Result<()> {

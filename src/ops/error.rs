@@ -3,8 +3,8 @@
 use std::error::Error;
 use std::path::Path;
 
-use super::child::Said;
 use super::drill::DrillError;
+use super::said::Said;
 use crate::index::IndexError;
 use crate::repository::{ObjectProblem, RepositoryError};
 use crate::source::SourceError;

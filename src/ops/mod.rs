@@ -18,6 +18,7 @@ mod queue;
 mod read;
 mod rebuild;
 mod restore;
+mod said;
 mod state;
 mod target;
 mod verify;
@@ -25,7 +26,6 @@ mod verify;
 pub use backup::{
     BackupOptions, BackupReport, DatabaseReport, SourceChoice, SourceProblem, backup, source_name,
 };
-pub use child::Said;
 pub use database::{
     DumpTarget, IntoReport, NamedDump, database_for_immich, database_for_psql, database_into,
 };
@@ -40,5 +40,6 @@ pub use pipeline::CheckpointRule;
 pub use read::{Opened, cat, database, list_entries};
 pub use rebuild::{RebuildReport, rebuild_index};
 pub use restore::{RestoreOptions, RestoreReport, restore};
+pub use said::Said;
 pub use state::{SourceLock, StateFolder};
 pub use verify::{Damage, VerifyOptions, VerifyReport, verify};

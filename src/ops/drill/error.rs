@@ -1,6 +1,6 @@
 //! Why a drill could not be held. What it finds is no error but its report.
 
-use crate::ops::child::Said;
+use crate::ops::said::Said;
 
 #[derive(Debug, thiserror::Error)]
 pub enum DrillError {

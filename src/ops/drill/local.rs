@@ -17,8 +17,8 @@ use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 use super::DrillError;
 use super::server::{Server, VARIABLES, query, run, tell_plainly};
 use crate::ops::Result;
-use crate::ops::child::said_in;
 use crate::ops::interrupt::Interrupt;
+use crate::ops::said::said_in;
 use crate::seams::Clock;
 
 /// How long a server may take to answer; it takes a second on an idle machine.

@@ -7,8 +7,8 @@ use rustix::process::Pid;
 use std::os::unix::process::CommandExt;
 
 use super::DrillError;
-use crate::ops::child::said_in;
 use crate::ops::interrupt::Interrupt;
+use crate::ops::said::said_in;
 use crate::ops::{OpsError, Result};
 
 /// A server that goes, with all that was made for the drill, when it is dropped.
