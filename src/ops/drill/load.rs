@@ -48,7 +48,8 @@ pub(super) fn prepare(
         .cloned()
         .collect();
     let can_be_left_out = missing.iter().all(|name| Changes::can_leave_out(name));
-    if !missing.is_empty() && !(options.skip_missing_extensions && can_be_left_out) {
+    let goes_without = options.skip_missing_extensions && can_be_left_out;
+    if !(missing.is_empty() || goes_without) {
         let major = version.split('.').next().unwrap_or_default();
         let missing = missing.iter().map(|name| with_package(name, major));
         return Err(DrillError::MissingExtensions {
