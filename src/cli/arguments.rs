@@ -9,8 +9,8 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, completions, database, demo, diff, find, index, init, key, ls, man, output,
-    restore, snapshots, stats, verify,
+    audit, backup, cat, completions, database, demo, diff, drill, find, index, init, key, ls, man,
+    output, restore, snapshots, stats, verify,
 };
 
 /// Encrypted, deduplicated offsite backups of an Immich photo library that can prove they restore.
@@ -44,6 +44,7 @@ enum Command {
     Restore(restore::Args),
     Verify(verify::Args),
     Audit(audit::Args),
+    Drill(drill::Args),
     #[command(subcommand)]
     Index(index::Command),
     #[command(subcommand)]
@@ -75,6 +76,7 @@ pub fn main() -> ExitCode {
         Command::Restore(args) => restore::run(&context, &args),
         Command::Verify(args) => verify::run(&context, &args),
         Command::Audit(args) => audit::run(&context, &args),
+        Command::Drill(args) => drill::run(&context, &args),
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Demo(args) => demo::run(&context, &args),

@@ -3,6 +3,7 @@
 use std::error::Error;
 use std::process::ExitCode;
 
+use super::interrupt::INTERRUPTED;
 use super::secret::SecretError;
 use super::when::WhenError;
 use crate::ops::OpsError;
@@ -110,6 +111,16 @@ impl From<OpsError> for Failure {
                     "give the passphrase, or --words-file with the 24 words of the recovery kit";
                 return Self::of(error, (KEY, hint));
             }
+            OpsError::Drill(error) => super::drill_hints::hint(error),
+            OpsError::CommandFailed { .. } | OpsError::CommandComplained { .. } => {
+                "load it into a database that the server has never touched; without \
+                 --single-transaction, empty it first, for a part of the dump may be in it"
+            }
+            OpsError::CommandStart(_) => "it is run by sh -c: check that there is a shell",
+            OpsError::NotForImmich { .. } => {
+                "pipe it into psql with offsite database --into, or name another version with \
+                 --immich-version"
+            }
             OpsError::Busy => "wait for it to end; if it was killed, just run again",
             OpsError::NoSuchFile { .. } | OpsError::NotAFile { .. } => {
                 "offsite ls SNAPSHOT shows what is in a snapshot"
@@ -159,7 +170,8 @@ impl From<OpsError> for Failure {
                 return Self::of(error, (KEY, hint));
             }
             OpsError::Interrupted => {
-                "what was sent so far is kept; run it again, and it goes on from there"
+                let hint = "what was done so far is kept; run it again, and it goes on from there";
+                return Self::of(error, (INTERRUPTED, hint));
             }
             OpsError::Output(_) => "check where standard output leads: its disk may be full",
             _ => "run it again: what was committed is kept",

@@ -30,7 +30,7 @@ pub fn listen(interrupt: Interrupt, progress: Arc<TerminalProgress>) -> io::Resu
                 std::process::exit(i32::from(INTERRUPTED));
             }
             progress.notice(
-                "interrupted: finishing what is on its way to the store; once more ends at once",
+                "interrupted: ending in order, which takes a moment; once more ends at once",
             );
         }
     })?;

@@ -15,6 +15,8 @@ mod context;
 mod database;
 pub mod demo;
 mod diff;
+mod drill;
+mod drill_hints;
 mod dump_source;
 mod entry_json;
 mod exit;

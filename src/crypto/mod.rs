@@ -2,10 +2,11 @@
 //! gets header bytes and additional data as byte strings and knows only how to use them.
 //!
 //! keys (what a host holds) > object (one key an object, with commitment) > session (HPKE) >
-//! slot (passphrase). No type here has `Debug` or `PartialEq`; all erase themselves.
+//! slot (passphrase); owner signs what was proven. No type here has `Debug` or `PartialEq`; all erase themselves.
 
 mod keys;
 mod object;
+mod owner;
 mod secret;
 mod session;
 mod slot;
@@ -14,6 +15,7 @@ pub use keys::{ReadKey, WriterKey};
 pub use object::{
     COMMITMENT_BYTES, Commitment, ObjectKey, Position, Positions, Purpose, TAG_BYTES, draw_salt,
 };
+pub use owner::SIGNATURE_BYTES;
 pub use secret::Secret;
 pub use session::{SEALED_SESSION_BYTES, SealedSession, session_id};
 pub use slot::{KdfCost, stretch};

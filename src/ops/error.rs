@@ -3,8 +3,11 @@
 use std::error::Error;
 use std::path::Path;
 
+use super::drill::DrillError;
+use super::said::Said;
 use crate::index::IndexError;
 use crate::repository::{ObjectProblem, RepositoryError};
+use crate::seams::Interrupted;
 use crate::source::SourceError;
 use crate::store::StoreError;
 
@@ -56,6 +59,28 @@ pub enum OpsError {
     OriginalsAbsent { folder: String, what: &'static str },
     #[error("the snapshot holds no audit")]
     NoAudit,
+    #[error(transparent)]
+    Drill(#[from] DrillError),
+    #[error("the command that the dump was piped into failed: {ending}")]
+    CommandFailed {
+        ending: String,
+        #[source]
+        said: Option<Said>,
+    },
+    #[error("the command that the dump was piped into could not be started")]
+    CommandStart(#[source] std::io::Error),
+    #[error(
+        "the command that the dump was piped into ended well but reported {errors}, so the database \
+         may not be whole"
+    )]
+    CommandComplained {
+        /// Such as "3 errors".
+        errors: String,
+        #[source]
+        said: Option<Said>,
+    },
+    #[error("Immich's restore page would misread this dump: {reason}")]
+    NotForImmich { reason: String },
     #[error("could not write the output")]
     Output(#[source] std::io::Error),
     #[error("there are {count} passphrases already, and no more are ever tried")]
@@ -88,6 +113,12 @@ impl OpsError {
 impl From<StoreError> for OpsError {
     fn from(error: StoreError) -> Self {
         Self::Repository(error.into())
+    }
+}
+
+impl From<Interrupted> for OpsError {
+    fn from(_: Interrupted) -> Self {
+        Self::Interrupted
     }
 }
 

@@ -8,7 +8,10 @@
 
 mod audit;
 mod backup;
+mod child;
+mod database;
 mod diff;
+mod drill;
 mod error;
 mod find;
 mod init;
@@ -19,6 +22,7 @@ mod queue;
 mod read;
 mod rebuild;
 mod restore;
+mod said;
 mod state;
 mod stats;
 mod target;
@@ -29,7 +33,14 @@ pub use backup::{
     BackupOptions, BackupReport, DatabaseReport, DryRunReport, SourceChoice, SourceProblem, backup,
     dry_run, source_name,
 };
+pub use database::{
+    DumpTarget, IntoReport, NamedDump, database_for_immich, database_for_psql, database_into,
+};
 pub use diff::{Change, Changed, DiffReport, Tally, diff};
+pub use drill::{
+    AssetProblem, DrillError, DrillOptions, DrillReport, RowsDiffer, SAMPLE_MAX, ServerChoice,
+    drill,
+};
 pub use error::{OpsError, Result};
 pub use find::{FindOptions, FindReport, FoundPath, Version, find};
 pub use init::{InitOptions, InitReport, init};
@@ -38,6 +49,7 @@ pub use pipeline::CheckpointRule;
 pub use read::{Opened, cat, database, has_path, list_entries};
 pub use rebuild::{RebuildReport, rebuild_index, rebuild_index_from_footers};
 pub use restore::{Overwrite, RestoreOptions, RestoreReport, restore};
+pub use said::Said;
 pub use state::{SourceLock, StateFolder, load_writer_key, save_writer_key};
 pub use stats::{RepositoryStats, SnapshotStats, repository_stats, snapshot_stats};
 pub use verify::{Damage, VerifyOptions, VerifyPart, VerifyReport, verify, verify_part};

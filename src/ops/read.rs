@@ -122,10 +122,19 @@ pub fn database(
         return Err(OpsError::NoDatabase);
     }
     let chunks = ChunkReader::new(repository, index, Fetch::Packs);
-    for entry in ListingReader::new(&chunks, snapshot.listing).beneath(DATABASE_PATH) {
+    let entry = find_dump(&chunks, snapshot)?;
+    write_content(&chunks, &entry, out)
+}
+
+/// The entry of the dump.
+///
+/// # Errors
+/// `NoDatabase`; of reading the listing.
+pub(super) fn find_dump(chunks: &ChunkReader<'_>, snapshot: &Snapshot) -> Result<Entry> {
+    for entry in ListingReader::new(chunks, snapshot.listing).beneath(DATABASE_PATH) {
         let entry = entry?;
         if entry.is_database() {
-            return write_content(&chunks, &entry, out);
+            return Ok(entry);
         }
     }
     Err(OpsError::NoDatabase)

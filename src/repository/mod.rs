@@ -4,8 +4,8 @@
 //! run) and `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader`
 //! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`),
 //! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
-//! small objects, `objects` lists and fetches them, `slots` and `slot_list` are the key slots;
-//! `catalog` brings the index level with the store.
+//! small objects, `objects` lists and fetches them, `proofs` keeps what was proven, `slots` and
+//! `slot_list` are the key slots; `catalog` brings the index level with the store.
 
 mod blocks;
 mod catalog;
@@ -22,6 +22,7 @@ mod pack_builder;
 mod pack_reader;
 mod pack_room;
 mod pack_writer;
+mod proofs;
 mod record;
 mod segment_writer;
 mod slot_list;
@@ -49,6 +50,7 @@ pub use pack_reader::{
 };
 pub use pack_room::{Held, PackBuffer};
 pub use pack_writer::{PackWriter, Plaintext};
+pub use proofs::{PROOFS_MAX, Signature, StoredProof, load_proofs, store_proof};
 pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;
 pub use slot_list::{SlotFacts, list_slots};

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
-use super::{dump, library, month};
+use super::{dump, library, month, rehearsal};
 use crate::cli::context::{Context, host_name};
 use crate::cli::exit::{Failure, Result, Status};
 use crate::cli::output;
@@ -131,7 +131,15 @@ impl Story<'_> {
         self.say(5, "Restoring the first snapshot, as of its time")?;
         let opened = Opened::look(repository, index, &Silent)?;
         let restored = self.restore(&opened, &first)?;
-        self.compare(&before, &restored)
+        let is_same = self.compare(&before, &restored)?;
+
+        self.say(
+            6,
+            "Rehearsing a restore of the second into a throw-away Postgres",
+        )?;
+        let (line, is_well) = rehearsal::rehearse(&opened)?;
+        self.tell_line(&line)?;
+        Ok(is_same && is_well)
     }
 
     fn say(&self, number: u8, sentence: &str) -> std::result::Result<(), Failure> {

@@ -9,6 +9,7 @@ pub mod month;
 mod originals;
 mod photo;
 mod plan;
+mod rehearsal;
 mod surroundings;
 mod tables;
 

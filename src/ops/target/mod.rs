@@ -21,3 +21,4 @@ mod tests;
 mod unfinished;
 
 pub use beneath::{Standing, Target, TargetOptions};
+pub use file::NewFile;

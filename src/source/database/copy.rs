@@ -64,7 +64,7 @@ fn columns(text: &str) -> Option<Vec<String>> {
 }
 
 /// A name, with or without quotes, and what follows it.
-fn identifier(text: &str) -> Option<(String, &str)> {
+pub(super) fn identifier(text: &str) -> Option<(String, &str)> {
     let Some(mut rest) = text.strip_prefix('"') else {
         let end = text.find(|c: char| !(c.is_alphanumeric() || c == '_' || c == '$'));
         let (name, after) = text.split_at(end.unwrap_or(text.len()));

@@ -7,11 +7,13 @@
 //! the last good one.
 //!
 //! `server` runs `pg_dump` itself, which `programs` finds; `newest` chooses among files; `watch`
-//! ends the waiting for a dump that does not come.
+//! ends the waiting for a dump that does not come. [`Replay`] is the way back: what psql is given of
+//! a stored dump, and (`contents`) what must be in the database afterwards.
 
 mod address;
 mod block;
 mod child;
+mod contents;
 mod copy;
 mod decompress;
 pub mod demand;
@@ -26,6 +28,7 @@ mod origin;
 mod programs;
 mod quotes;
 mod recognise;
+mod replay;
 mod server;
 pub mod shrinkage;
 mod tally;
@@ -34,6 +37,7 @@ mod watch;
 use std::path::PathBuf;
 
 pub use address::{AddressFault, DatabaseServer};
+pub use contents::{DumpContents, DumpTable, DumpedDatabase};
 pub use copy::CopyTable;
 pub use decompress::Compression;
 pub use dump::Dump;
@@ -42,6 +46,7 @@ pub use fault::DumpFault;
 pub use gate::{Gate, GateError};
 pub use observer::{OBSERVED_ROW_BYTES_MAX, RowObserver};
 pub use origin::{DumpRules, Origin};
+pub use replay::{Changes, Replay};
 pub use watch::Overdue;
 
 /// Where a dump comes from. Each may be plain, gzip or zstd.

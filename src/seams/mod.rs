@@ -3,13 +3,16 @@
 //! Everything above takes a [`Seams`], so that a whole backup can be replayed from a seed with a
 //! fake clock, on one thread, with the n-th write to disk failing.
 
+mod interrupt;
+
 use std::fmt;
 use std::io;
 use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
+
+pub use interrupt::{GroupEnds, Heeding, Interrupt, Interrupted};
 
 /// A moment: nanoseconds since 1970-01-01T00:00:00Z; reaches from the year 1677 to 2262.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]
@@ -127,47 +130,6 @@ pub struct Seams {
     pub disk: Arc<dyn Disk>,
     pub threads: Threads,
     pub interrupt: Interrupt,
-}
-
-/// The wish of a person, or of a system that shuts down, that the work end. Clones are one.
-#[derive(Clone, Default)]
-pub struct Interrupt(Arc<Wish>);
-
-#[derive(Default)]
-struct Wish {
-    is_raised: AtomicBool,
-    heeded_by: AtomicUsize,
-}
-
-/// While it is held, an interrupt is a request that will be answered soon. While nobody holds one,
-/// whoever raises an interrupt may end the process instead: nothing needs to be put in order.
-#[must_use]
-pub struct Heeding(Interrupt);
-
-impl Interrupt {
-    pub fn raise(&self) {
-        self.0.is_raised.store(true, Ordering::Relaxed);
-    }
-
-    pub fn is_raised(&self) -> bool {
-        self.0.is_raised.load(Ordering::Relaxed)
-    }
-
-    /// Promises to look at [`Interrupt::is_raised`] often, and to end in order when it says so.
-    pub fn heed(&self) -> Heeding {
-        self.0.heeded_by.fetch_add(1, Ordering::Relaxed);
-        Heeding(self.clone())
-    }
-
-    pub fn is_heeded(&self) -> bool {
-        self.0.heeded_by.load(Ordering::Relaxed) > 0
-    }
-}
-
-impl Drop for Heeding {
-    fn drop(&mut self) {
-        self.0.0.heeded_by.fetch_sub(1, Ordering::Relaxed);
-    }
 }
 
 /// How long an interrupt may go unnoticed by those who wait.
