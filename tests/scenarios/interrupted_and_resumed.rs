@@ -122,3 +122,23 @@ fn a_host_that_lost_its_state_reads_nothing_again() {
         assert_same(&user.path("photos"), &user.restored("back", "photos"));
     }
 }
+
+#[test]
+fn ctrl_c_while_the_dump_hangs_ends_the_command_as_well() {
+    let user = User::with_folder();
+    user.init();
+    let command = "echo $$ > hanging; sleep 600";
+    let running = user.start(&["backup", "--database-command", command]);
+    let has_begun =
+        || std::fs::read_to_string(user.path("hanging")).is_ok_and(|text| text.ends_with('\n'));
+    while !has_begun() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    running.signal("INT");
+    let outcome = running.outcome().ended(130);
+    assert!(outcome.stderr.contains("interrupted"), "{outcome}");
+    let number = std::fs::read_to_string(user.path("hanging")).expect("its number");
+    let process = std::path::Path::new("/proc").join(number.trim());
+    assert!(!process.exists(), "the command lives on");
+    assert_eq!(user.objects.list("snapshots/").len(), 0);
+}
