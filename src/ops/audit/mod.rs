@@ -119,6 +119,14 @@ impl Audit {
                 .place(ClaimKind::Avatar, row, flags, path, None)
                 .map(drop)
         })?;
+        tables.each_move(&mut |old, new| {
+            if let (Place::Archived { key: old, .. }, Place::Archived { key: new, .. }) =
+                (places.find(old, false), places.find(new, false))
+            {
+                tables.add_moved_between(&old, &new)?;
+            }
+            Ok(())
+        })?;
         tables.sort_claims()?;
         join.ready = true;
         for path in imported {
