@@ -114,7 +114,10 @@ mod tests {
             let opened = ExistingServer::open(address, "x".to_owned(), &Interrupt::default());
             let error = opened.err().expect(address);
             assert!(
-                matches!(&error, crate::ops::OpsError::Drill(DrillError::Address { .. })),
+                matches!(
+                    &error,
+                    crate::ops::OpsError::Drill(DrillError::Address { .. })
+                ),
                 "{address}: {error:?}"
             );
             assert!(!format!("{error:?}").contains("secret"));
