@@ -25,7 +25,10 @@ fn the_demo_finds_the_photo_it_damaged_and_leaves_nothing() {
     assert_eq!(document["restore"]["same"], true);
     assert_eq!(document["audit"]["found"], true);
     assert_eq!(document["audit"]["counts"]["checksum_mismatch"], 1);
-    assert!(document["audit"]["counts"]["missing"].is_null(), "{outcome}");
+    assert!(
+        document["audit"]["counts"]["missing"].is_null(),
+        "{outcome}"
+    );
     assert_eq!(document["drill"]["held"], true, "Postgres is at hand here");
     assert_eq!(document["snapshots"].as_array().unwrap().len(), 2);
     assert_eq!(left(&user), 0);

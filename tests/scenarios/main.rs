@@ -19,6 +19,7 @@
 //! costs a second of Argon2.
 
 mod as_of_a_time;
+mod configuration_comes_along;
 mod damaged_pack_names_its_files;
 mod database_by_url;
 mod decoder_without_offsite;
@@ -30,6 +31,7 @@ mod dump_that_is_no_good;
 mod every_row_has_its_file;
 mod everything_a_file_system_holds;
 mod exit_codes_and_hints;
+mod external_library_is_named;
 mod fifty_photos_with_new_headers;
 mod find_the_photo_i_deleted;
 mod five_thousand_assets;
