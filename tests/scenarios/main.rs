@@ -35,6 +35,7 @@ mod external_library_is_named;
 mod fifty_photos_with_new_headers;
 mod find_the_photo_i_deleted;
 mod five_thousand_assets;
+mod fuller_database_wins;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod host_without_delete;
@@ -46,6 +47,7 @@ mod installation;
 mod interrupted_and_resumed;
 mod killed_mid_upload;
 mod little_changes_little_is_sent;
+mod move_that_was_not_finished;
 mod newest_dump_of_a_folder;
 mod nothing_readable_in_the_store;
 mod objects;
