@@ -29,6 +29,13 @@ pub struct Args {
     /// Immich's upload location: takes library, upload and profile, leaves generated folders out
     #[arg(long, value_name = "DIR")]
     immich: Option<PathBuf>,
+    /// Take along .env and the compose files of the folder above DIR, which hold passwords: sealed
+    /// like everything else, restored into the folder config
+    #[arg(long, requires = "immich")]
+    include_config: bool,
+    /// The same, of the folder where they are
+    #[arg(long, value_name = "FOLDER")]
+    compose_folder: Option<PathBuf>,
     /// A command that writes the dump to standard output (runs through sh -c)
     #[arg(long, value_name = "CMD", group = "dump")]
     database_command: Option<String>,
@@ -85,6 +92,13 @@ pub struct Args {
 }
 
 impl Args {
+    /// The folder whose configuration is taken along.
+    fn config(&self) -> Option<PathBuf> {
+        let above = || Some(self.immich.as_ref()?.join(".."));
+        let wanted = || self.include_config.then(above).flatten();
+        self.compose_folder.clone().or_else(wanted)
+    }
+
     fn database(&self) -> std::result::Result<Option<DatabaseSource>, Failure> {
         if let Some(command) = &self.database_command {
             return Ok(Some(DatabaseSource::Command(command.clone())));
@@ -132,6 +146,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let source = SourceChoice {
         immich: args.immich.clone(),
         paths: args.paths.clone(),
+        config: args.config(),
         database: args.database()?,
         database_rules: args.dump.rules(),
         exclude: args.patterns()?,

@@ -19,6 +19,7 @@
 //! costs a second of Argon2.
 
 mod as_of_a_time;
+mod configuration_comes_along;
 mod damaged_pack_names_its_files;
 mod database_by_url;
 mod decoder_without_offsite;
@@ -30,9 +31,11 @@ mod dump_that_is_no_good;
 mod every_row_has_its_file;
 mod everything_a_file_system_holds;
 mod exit_codes_and_hints;
+mod external_library_is_named;
 mod fifty_photos_with_new_headers;
 mod find_the_photo_i_deleted;
 mod five_thousand_assets;
+mod fuller_database_wins;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod host_without_delete;
@@ -44,6 +47,7 @@ mod installation;
 mod interrupted_and_resumed;
 mod killed_mid_upload;
 mod little_changes_little_is_sent;
+mod move_that_was_not_finished;
 mod newest_dump_of_a_folder;
 mod nothing_readable_in_the_store;
 mod objects;
