@@ -51,7 +51,7 @@ fn blocks<'p>(page: &'p str, mark: &str, language: &str) -> Vec<(&'p str, &'p st
 struct Reader {
     user: User,
     /// The database that `docker exec` reaches.
-    _server: Postgres,
+    server: Postgres,
 }
 
 impl Reader {
@@ -87,10 +87,7 @@ impl Reader {
             fs::set_permissions(user.path("bin").join(program), mode).unwrap();
         }
         user.repository = user.path("mnt/backup/photos").display().to_string();
-        Self {
-            user,
-            _server: server,
-        }
+        Self { user, server }
     }
 
     /// Runs a script in the reader's folder; the places that guides name are in there.
@@ -189,6 +186,23 @@ fn all_comes_back_with_the_words_alone() {
 }
 
 #[test]
+fn immich_has_its_files_and_its_rows_again() {
+    let reader = Reader::new();
+    reader.shell(FIRST_NIGHT).done();
+    fs::remove_dir_all(reader.user.path("srv/immich")).unwrap();
+    let rows = "SELECT count(*) FROM asset WHERE \"originalPath\" LIKE '%IMG_00%'";
+    reader.server.psql("immich", "DELETE FROM asset");
+    reader.follow("restore-immich.md");
+    assert_eq!(reader.server.psql("immich", rows), "6");
+    let back = fs::read(reader.user.path(PHOTO)).unwrap();
+    assert_eq!(back, b"photo 42".repeat(1000));
+    let dumps = fs::read_dir(reader.user.path("srv/immich/backups")).unwrap();
+    let names: Vec<_> = dumps.map(|one| one.unwrap().file_name()).collect();
+    let is_dump = |name: &std::ffi::OsString| name.to_string_lossy().ends_with(".sql.gz");
+    assert!(names.iter().any(is_dump), "{names:?}");
+}
+
+#[test]
 fn keys_come_and_go() {
     let reader = Reader::new();
     reader.shell(FIRST_NIGHT).done();
@@ -199,6 +213,27 @@ fn keys_come_and_go() {
         .done()
         .json();
     assert_eq!(listed.as_array().unwrap().len(), 1, "{listed:#}");
+}
+
+#[test]
+fn what_ends_well_is_quiet_when_asked_to_be() {
+    let user = User::with_folder();
+    user.write("photos/a.jpg", "a photo");
+    user.init();
+    for line in [
+        &["backup", "photos"][..],
+        &["verify"],
+        &["restore", "--target", "back"],
+    ] {
+        let outcome = user.offsite(&[line, &["--quiet"]].concat()).done();
+        assert_eq!(
+            (outcome.text(), outcome.stderr.as_str()),
+            (String::new(), "")
+        );
+    }
+    user.objects.remove("packs/");
+    let outcome = user.offsite(&["verify", "--quiet"]).ended(4);
+    assert!(outcome.text().contains("damaged"), "{outcome}");
 }
 
 #[test]
