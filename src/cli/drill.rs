@@ -142,7 +142,7 @@ fn lines(snapshot: &StoredSnapshot, report: &DrillReport) -> Vec<String> {
         format!("Server      {}", plain(&report.server)),
         format!(
             "Database    {} ({}), {} in {}",
-            report.kind,
+            plain(&report.kind),
             extensions(report),
             show::counted(report.rows, "row", "rows"),
             show::counted(report.tables, "table", "tables"),
