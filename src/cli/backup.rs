@@ -12,10 +12,14 @@ use super::exit::{Failure, Result, Status};
 use super::mounts::Mounts;
 use super::when::time_span;
 use super::{audit_text, backup_dry_run, output, show};
-use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
+use crate::format::snapshot::Statistics;
+use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice, SourceProblem};
 use crate::source::database::DatabaseSource;
 use crate::source::{Limits, exclude_file};
 use crate::store::open::StoreUrl;
+
+/// A summary is read at a glance.
+const LINES_MAX: usize = 10;
 
 /// Make a snapshot of the database dump and the photos, bound together
 ///
@@ -188,27 +192,30 @@ pub fn run(context: &Context, args: &Args) -> Result {
     if context.global.quiet && !context.global.json {
         tell_problems(&report);
     }
+    Ok(verdict(&report))
+}
+
+/// How it ended; a suspect snapshot is told on standard error, also when quiet.
+fn verdict(report: &BackupReport) -> Status {
     if let Some(reason) = &report.suspect {
         let reason = show::harmless_sentence(reason);
         eprintln!(
             "the snapshot is suspect: {reason}; if that is right, such as after moving the library, \
              run it once with --accept-changes"
         );
-        return Ok(Status::Suspect);
+        return Status::Suspect;
     }
-    Ok(if report.problems_total > 0 {
+    if report.problems_total > 0 {
         Status::SomeUnreadable
     } else {
         Status::Done
-    })
+    }
 }
 
 /// Quiet is for cron, which mails what is said on standard error: this must be.
 fn tell_problems(report: &BackupReport) {
     for problem in &report.problems {
-        let path = show::harmless(&problem.path);
-        let error = show::harmless_sentence(&problem.error);
-        eprintln!("not read: {path}: {error}");
+        eprintln!("not read: {}", problem_line(problem));
     }
 }
 
@@ -270,7 +277,7 @@ fn as_json(report: &BackupReport) -> Value {
     })
 }
 
-/// At most ten lines that a person who takes photos understands.
+/// What was saved, in at most ten lines that a person who takes photos understands.
 fn summary(report: &BackupReport, url: &str) -> Vec<String> {
     let ink = show::ink_for_stdout();
     let figures = &report.statistics;
@@ -305,31 +312,64 @@ fn summary(report: &BackupReport, url: &str) -> Vec<String> {
         show::bytes(figures.bytes),
         show::bytes(figures.bytes_added)
     ));
+    lines.extend(savings(figures));
     lines.push(format!(
-        "  sent      {} in {} to {url}",
+        "  sent      {} in {}, in {}, to {}",
         show::bytes(report.bytes_uploaded),
-        show::counted(report.objects_uploaded, "object", "objects")
+        show::counted(report.objects_uploaded, "object", "objects"),
+        show::duration(report.duration),
+        show::harmless_sentence(url)
     ));
-    lines.push(format!("  took      {}", show::duration(report.duration)));
-    if report.problems_total > 0 {
-        lines.push(ink.warn(&format!(
-            "  {} could not be read as it should be{}:",
-            show::counted(report.problems_total, "file or folder", "files or folders"),
-            if report.problems_total > 2 {
-                ", such as (--json names more)"
-            } else {
-                ""
-            }
-        )));
-        for problem in report.problems.iter().take(2) {
-            lines.push(format!(
-                "    {}: {}",
-                show::harmless(&problem.path),
-                show::harmless_sentence(&problem.error)
-            ));
-        }
-    }
+    lines.extend(problem_lines(report, LINES_MAX - lines.len()));
     lines
+}
+
+/// What had not to be stored, and why; nothing where that is nothing.
+fn savings(figures: &Statistics) -> Option<String> {
+    let known = figures.bytes.saturating_sub(figures.bytes_added);
+    let squeezed = figures.bytes_added.saturating_sub(figures.bytes_stored);
+    let mut parts = Vec::new();
+    if known > 0 {
+        parts.push(format!("{} that are stored already", show::bytes(known)));
+    }
+    if squeezed > 0 {
+        parts.push(format!("{} by compression", show::bytes(squeezed)));
+    }
+    (!parts.is_empty()).then(|| format!("  saved     {}", parts.join(", ")))
+}
+
+/// What could not be read, in at most so many lines; two at least.
+fn problem_lines(report: &BackupReport, lines_max: usize) -> Vec<String> {
+    if report.problems_total == 0 {
+        return Vec::new();
+    }
+    let ink = show::ink_for_stdout();
+    let shown_max = lines_max.saturating_sub(1).max(1);
+    let is_more = report.problems_total > shown_max as u64;
+    let mut lines = vec![ink.warn(&format!(
+        "  {} could not be read as it should be{}:",
+        show::counted(report.problems_total, "file or folder", "files or folders"),
+        if is_more {
+            ", such as (--json names more)"
+        } else {
+            ""
+        }
+    ))];
+    let problems = report.problems.iter().take(shown_max);
+    lines.extend(problems.map(|problem| format!("    {}", problem_line(problem))));
+    lines
+}
+
+/// The path and what is the matter with it, the path once.
+fn problem_line(problem: &SourceProblem) -> String {
+    let path = show::harmless(&problem.path);
+    let error = show::harmless_sentence(show::without_number(&problem.error));
+    // Errors about the file itself begin with its path, where it lies.
+    let error = match error.split_once(&format!("{path} ")) {
+        Some((slash, words)) if slash.is_empty() || slash == "/" => words,
+        _ => &error,
+    };
+    format!("{path}: {error}")
 }
 
 /// What the audit came to, and the first of what is missing or altered.

@@ -67,6 +67,17 @@ macro_rules! transcripts {
 
 transcripts! {
     backup
+    bad_day
+    bucket
+    damage
+    dumps
+    help
+    hostile
+    immich
+    keys
+    look
+    no_way_in
+    restore
 }
 
 #[test]

@@ -33,6 +33,10 @@ pub fn play(steps: &[Step]) -> String {
             .to_owned(),
         repository: user.repository.clone(),
         samples: samples().display().to_string(),
+        host: rustix::system::uname()
+            .nodename()
+            .to_string_lossy()
+            .into_owned(),
     };
     let mut text = String::new();
     for step in steps {
@@ -61,6 +65,11 @@ fn samples() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/samples")
 }
 
+/// Programs that make what the stories need, such as a dump.
+fn makers() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/transcripts/bin")
+}
+
 fn run(user: &User, line: &str) -> (String, String, i32) {
     let model = user.command();
     // With the rights of the user, the shell in the place of the program.
@@ -84,7 +93,10 @@ fn run(user: &User, line: &str) -> (String, String, i32) {
                 .get_envs()
                 .filter_map(|(name, value)| Some((name, value?))),
         )
-        .env("PATH", format!("{}:{path}", beside.display()))
+        .env(
+            "PATH",
+            format!("{}:{}:{path}", beside.display(), makers().display()),
+        )
         .env("SAMPLES", samples())
         .current_dir(user.path(""))
         .stdin(Stdio::null());

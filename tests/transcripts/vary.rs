@@ -11,6 +11,8 @@ pub struct Variables {
     /// The address of the repository, where it is a bucket.
     pub repository: String,
     pub samples: String,
+    /// The name of this machine.
+    pub host: String,
 }
 
 impl Variables {
@@ -23,6 +25,8 @@ impl Variables {
         text = text.replace(&self.folder, "[FOLDER]");
         // As entries are stored, without the leading slash.
         text = text.replace(self.folder.trim_start_matches('/'), "[FOLDER]");
+        // After "on": the name may be a word that stands elsewhere too.
+        text = text.replace(&format!("  on {}  ", self.host), "  on [HOST]  ");
         let lines: Vec<String> = text.lines().map(line).collect();
         lines.join("\n")
     }

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 
+use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ConnectorError, ProvideErrorMetadata, SdkError};
@@ -194,6 +195,11 @@ fn of_credentials(error: &CredentialsError) -> Failure {
         CredentialsError::CredentialsNotLoaded(_) => {
             Failure::new(ErrorKind::Credentials, "no credentials were found")
         }
+        // Where nobody set any the SDK asks a service of Amazon's machines, and at home what answers
+        // at its address, if anything does, is not that service.
+        _ if is_of_amazons_machines(error) => {
+            Failure::new(ErrorKind::Credentials, "no credentials were found")
+        }
         CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_) => {
             Failure::new(ErrorKind::Transient, "the source of the credentials failed")
         }
@@ -202,6 +208,11 @@ fn of_credentials(error: &CredentialsError) -> Failure {
             Failure::new(ErrorKind::Credentials, reason)
         }
     }
+}
+
+fn is_of_amazons_machines(error: &CredentialsError) -> bool {
+    let chain = std::iter::successors(error.source(), |&error| error.source());
+    chain.into_iter().any(|error| error.is::<ImdsError>())
 }
 
 /// The last error of a chain says it in the fewest words: "Connection refused".
