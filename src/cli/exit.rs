@@ -258,8 +258,8 @@ impl From<RepositoryError> for Failure {
             | RepositoryError::NoSnapshots => (FAILED, "offsite snapshots lists what there is"),
             RepositoryError::Index(_) => (
                 FAILED,
-                "check that the state folder can be written and has room; offsite index rebuild \
-                 makes a new index",
+                "check that the state folder can be written and has room, or name another with \
+                 --state-dir; what was stored is kept, and the index can be made again",
             ),
             error if error.is_damage() => (
                 DAMAGE,
