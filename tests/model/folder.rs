@@ -335,13 +335,7 @@ fn link_line(target: &[u8], modified: Time) -> String {
     format!("link to {} {modified:?}", target.escape_ascii())
 }
 
-fn file_line(
-    size: u64,
-    sha1: [u8; 20],
-    mode: u32,
-    modified: Time,
-    first: Option<&[u8]>,
-) -> String {
+fn file_line(size: u64, sha1: [u8; 20], mode: u32, modified: Time, first: Option<&[u8]>) -> String {
     let sha1: String = sha1.iter().map(|byte| format!("{byte:02x}")).collect();
     let mut line = format!("file of {size} bytes {sha1} {mode:o} {modified:?}");
     if let Some(first) = first {

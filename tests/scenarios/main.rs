@@ -19,6 +19,7 @@
 //! costs a second of Argon2.
 
 mod as_of_a_time;
+mod bad_moments;
 mod damaged_pack_names_its_files;
 mod database_by_url;
 mod decoder_without_offsite;
@@ -28,6 +29,7 @@ mod dump_of_a_running_postgres;
 mod dump_that_is_no_good;
 mod every_row_has_its_file;
 mod everything_a_file_system_holds;
+mod everything_comes_back;
 mod exit_codes_and_hints;
 mod fifty_photos_with_new_headers;
 mod find_the_photo_i_deleted;
@@ -58,6 +60,7 @@ mod second_backup_sends_nothing;
 mod slow_or_absent_store;
 mod tree;
 mod two_backups_at_once;
+mod unchanged_library_asks_little;
 mod user;
 mod what_changed_between_nights;
 mod what_is_in_there;
