@@ -19,6 +19,7 @@
 //! costs a second of Argon2.
 
 mod as_of_a_time;
+mod bad_moments;
 mod configuration_comes_along;
 mod damaged_pack_names_its_files;
 mod database_by_url;
@@ -30,6 +31,7 @@ mod dump_of_a_running_postgres;
 mod dump_that_is_no_good;
 mod every_row_has_its_file;
 mod everything_a_file_system_holds;
+mod everything_comes_back;
 mod exit_codes_and_hints;
 mod external_library_is_named;
 mod fifty_photos_with_new_headers;
@@ -64,6 +66,7 @@ mod slow_or_absent_store;
 mod the_guides_are_true;
 mod tree;
 mod two_backups_at_once;
+mod unchanged_library_asks_little;
 mod user;
 mod what_changed_between_nights;
 mod what_is_in_there;

@@ -134,6 +134,6 @@ impl AuditTables {
 fn failed(source: rusqlite::Error) -> IndexError {
     IndexError::Sqlite {
         path: "in a temporary file".to_owned(),
-        source,
+        source: source.into(),
     }
 }
