@@ -11,6 +11,7 @@ mod remains;
 mod remembered;
 mod rows;
 mod settled;
+mod tables;
 
 use rusqlite::Connection;
 
@@ -119,7 +120,7 @@ impl AuditTables {
             let connection = Connection::open("")?;
             connection.execute_batch(SETUP)?;
             connection.set_prepared_statement_cache_capacity(64);
-            connection.execute_batch(&format!("BEGIN; {} {SCHEMA}", remembered::ROWS))?;
+            connection.execute_batch(&format!("BEGIN; {} {SCHEMA}", tables::ROWS))?;
             Ok(connection)
         };
         let connection = open().map_err(failed)?;
