@@ -11,7 +11,8 @@ cd "$(dirname "${BASH_SOURCE[0]}")/.."
 
 work=$(mktemp -d "${1:-${TMPDIR:-/tmp}}/offsite-memory.XXXXXX")
 trap 'rm -rf "$work"' EXIT
-cargo build --release --quiet
+# Another binary than that of this tree can be given.
+[ -n "${OFFSITE_BINARY:-}" ] || cargo build --release --quiet
 offsite=${OFFSITE_BINARY:-$PWD/target/release/offsite}
 export OFFSITE_PASSPHRASE='only for this measurement'
 
@@ -67,7 +68,7 @@ story() {
     local repository=$work/$name state=$work/$name.state
     local common=(--repo "$repository" --state-dir "$state" --quiet)
     "$offsite" init "${common[@]}" --recovery-kit "$work/$name.txt" >/dev/null
-    grep -oE '^ *[0-9]+\.? +[a-z]+|[0-9]+\. [a-z]+' "$work/$name.txt" >"$work/$name.words"
+    sed -n '/^------------/,$p' "$work/$name.txt" | grep -oE '[0-9]+  [a-z]{3,8}' | head -24 >"$work/$name.words"
     measure "$name: first backup" backup "${common[@]}" "$@" "$source"
     measure "$name: unchanged" backup "${common[@]}" "$source"
     measure "$name: verify --data" verify "${common[@]}" --words-file "$work/$name.words" --data

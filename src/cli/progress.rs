@@ -29,7 +29,7 @@ pub enum Shown {
     BarAndNotices,
     /// Notices only: no terminal, or `--no-progress`.
     Notices,
-    /// `--quiet`
+    /// `--quiet`: warnings, and nothing else.
     Nothing,
 }
 
@@ -177,11 +177,14 @@ impl Progress for TerminalProgress {
     }
 
     fn notice(&self, text: &str) {
-        if self.shown == Shown::Nothing {
+        let is_note = text.starts_with("note: ");
+        // Quiet is for cron, which mails what is said: warnings are worth a mail, notes are not.
+        if self.shown == Shown::Nothing && is_note {
             return;
         }
+        let text = text.strip_prefix("warning: ").unwrap_or(text);
         let text = show::harmless_sentence(text);
-        let line = match text.starts_with("note: ") {
+        let line = match is_note {
             true => text,
             false => format!("{} {text}", self.ink.warn("warning:")),
         };

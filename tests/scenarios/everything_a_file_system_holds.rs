@@ -20,7 +20,7 @@ use crate::tree::{assert_same, name, noise, set_mode, set_modified, tree};
 use crate::user::{User, outcome_of};
 
 /// All that a file system can hold, but what nobody can read back.
-fn make(root: &Path) {
+pub fn make(root: &Path) {
     fs::create_dir_all(root.join("inner/most")).unwrap();
     let names: [&[u8]; 6] = [
         b"latin1 \xe9t\xe9.jpg",

@@ -65,7 +65,7 @@ pub fn audit(
             .findings
             .as_ref()
             .map_or(0, |findings| findings.count),
-        grave: grave.map(|(_, count)| *count).sum(),
+        grave: grave.map(|(_, count)| *count).fold(0, u64::saturating_add),
         looked_up: histories.len() as u64,
     };
     begin(&report)?;
