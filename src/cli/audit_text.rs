@@ -92,7 +92,7 @@ fn in_order(report: &AuditReport) -> Vec<(&str, u64)> {
 /// One line for the summary of a backup: what is well, and what is not.
 pub fn in_one_line(counts: &BTreeMap<String, u64>) -> Option<String> {
     let count = |verdict: Verdict| counts.get(verdict.name()).copied().unwrap_or(0);
-    let good = count(Verdict::Ok) + count(Verdict::OkExternal);
+    let good = count(Verdict::Ok).saturating_add(count(Verdict::OkExternal));
     if counts.is_empty() {
         return None;
     }
@@ -115,7 +115,8 @@ pub fn in_a_word(suspect: Option<&str>, counts: &BTreeMap<String, u64>) -> Strin
     let grave = Verdict::ALL
         .into_iter()
         .filter(|verdict| verdict.is_grave());
-    let grave: u64 = grave.filter_map(|it| counts.get(it.name())).sum();
+    let grave = grave.filter_map(|it| counts.get(it.name()).copied());
+    let grave = grave.fold(0, u64::saturating_add);
     let mut text = match (counts.is_empty(), grave) {
         (true, _) => "-".to_owned(),
         (false, 0) => "complete".to_owned(),

@@ -9,12 +9,11 @@ use serde_json::{Value, json};
 use super::context::{Access, Context, host_name};
 use super::dump_source::DumpSource;
 use super::exit::{Failure, Result, Status};
+use super::mounts::Mounts;
 use super::when::time_span;
 use super::{backed_up, backup_dry_run, output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice, SourceProblem};
 use crate::source::database::DatabaseSource;
-use crate::source::immich::mounts::given::mount;
-use crate::source::immich::mounts::{self, Mount};
 use crate::source::{Limits, exclude_file};
 use crate::store::open::StoreUrl;
 
@@ -30,6 +29,13 @@ pub struct Args {
     /// Immich's upload location: takes library, upload and profile, leaves generated folders out
     #[arg(long, value_name = "DIR")]
     immich: Option<PathBuf>,
+    /// Take along .env and the compose files of the folder above DIR, which hold passwords: sealed
+    /// like everything else, restored into the folder config
+    #[arg(long, requires = "immich")]
+    include_config: bool,
+    /// The same, of the folder where they are
+    #[arg(long, value_name = "FOLDER")]
+    compose_folder: Option<PathBuf>,
     /// A command that writes the dump to standard output (runs through sh -c)
     #[arg(long, value_name = "CMD", group = "dump")]
     database_command: Option<String>,
@@ -50,12 +56,8 @@ pub struct Args {
     /// Take originals that changed or are gone on a large scale, which else is an alarm
     #[arg(long)]
     accept_changes: bool,
-    /// A folder of Immich's container and where it is on this host (may be given several times)
-    #[arg(long, value_name = "CONTAINER=HOST", value_parser = mount)]
-    map: Vec<Mount>,
-    /// What Immich's container sees: the answer of docker inspect, or the compose file
-    #[arg(long, value_name = "FILE")]
-    mounts_from: Option<PathBuf>,
+    #[command(flatten)]
+    mounts: Mounts,
     /// Leave out what matches; without a slash it is a name at any depth
     ///
     /// Nothing is left out unasked, noise included. To be rid of what NAS systems and computers
@@ -90,17 +92,11 @@ pub struct Args {
 }
 
 impl Args {
-    /// What a person said goes before what a file says.
-    fn mounts(&self) -> std::result::Result<Vec<Mount>, Failure> {
-        let mut mounts = self.map.clone();
-        if let Some(file) = &self.mounts_from {
-            let hint = "give the answer of docker inspect immich_server, or say \
-                        --map CONTAINER=HOST for each folder";
-            let told = mounts::from_file(file).map_err(|error| Failure::failed(error, hint))?;
-            let is_new = |one: &Mount| self.map.iter().all(|map| map.container != one.container);
-            mounts.extend(told.into_iter().filter(is_new));
-        }
-        Ok(mounts)
+    /// The folder whose configuration is taken along.
+    fn config(&self) -> Option<PathBuf> {
+        let above = || Some(self.immich.as_ref()?.join(".."));
+        let wanted = || self.include_config.then(above).flatten();
+        self.compose_folder.clone().or_else(wanted)
     }
 
     fn database(&self) -> std::result::Result<Option<DatabaseSource>, Failure> {
@@ -150,6 +146,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let source = SourceChoice {
         immich: args.immich.clone(),
         paths: args.paths.clone(),
+        config: args.config(),
         database: args.database()?,
         database_rules: args.dump.rules(),
         exclude: args.patterns()?,
@@ -157,7 +154,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
             one_file_system: args.one_file_system,
             exclude_caches: args.exclude_caches,
         },
-        mounts: args.mounts()?,
+        mounts: args.mounts.read()?,
         accept_changes: args.accept_changes,
     };
     let current = std::env::current_dir()

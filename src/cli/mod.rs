@@ -29,6 +29,7 @@ mod interrupt;
 mod key;
 mod ls;
 mod man;
+mod mounts;
 mod output;
 pub mod progress;
 pub mod recovery_kit;

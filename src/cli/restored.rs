@@ -26,6 +26,10 @@ pub fn tell(
     if context.global.json {
         return output::json(&document(dry_run, snapshot, report));
     }
+    let is_complete = report.problems_total == 0 && report.delete_refused.is_none();
+    if context.global.quiet && is_complete && !dry_run {
+        return Ok(());
+    }
     let mut lines = summary(target, dry_run, snapshot, report);
     if report.deleted > 0 {
         let what = show::counted(report.deleted, "file or folder", "files and folders");

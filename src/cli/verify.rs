@@ -60,7 +60,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let report = report?;
     if context.global.json {
         output::json(&as_json(&report))?;
-    } else {
+    } else if !(context.global.quiet && report.is_sound()) {
         output::lines(&summary(&report, data))?;
     }
     Ok(if report.is_sound() {

@@ -28,6 +28,8 @@ pub const CHUNK_PLAIN_BYTES_MAX: u32 = 8 * 1024 * 1024;
 pub const METADATA_PLAIN_BYTES_MAX: u32 = 1024 * 1024;
 /// Largest plain length of a snapshot's payload in bytes: all snapshots are in memory at once.
 pub const SNAPSHOT_PLAIN_BYTES_MAX: u32 = 1024 * 1024;
+/// Largest plain length of a proof's payload in bytes: thousands of them are in memory at once.
+pub const PROOF_PLAIN_BYTES_MAX: u32 = 16 * 1024;
 /// Largest plain length of another record's payload in bytes.
 pub const RECORD_PLAIN_BYTES_MAX: u32 = 32 * 1024 * 1024;
 /// Largest stored length of a pack in bytes.
@@ -88,6 +90,7 @@ impl Kind {
             Self::DataPack => CHUNK_PLAIN_BYTES_MAX,
             Self::ListingPack => METADATA_PLAIN_BYTES_MAX,
             Self::Snapshot => SNAPSHOT_PLAIN_BYTES_MAX,
+            Self::Proof => PROOF_PLAIN_BYTES_MAX,
             _ => RECORD_PLAIN_BYTES_MAX,
         }
     }

@@ -41,7 +41,7 @@ pub struct Version<'s> {
     pub since: &'s StoredSnapshot,
     /// The last snapshot that has it.
     pub until: &'s StoredSnapshot,
-    /// Without chunk ids. `None`: there was nothing of that name.
+    /// Without chunk ids and attributes. `None`: there was nothing of that name.
     pub entry: Option<Entry>,
 }
 
@@ -233,7 +233,8 @@ impl Search<'_> {
                 .clone()
                 .filter(|new| self.wanted.matches(new))
                 .map(|mut new| {
-                    (new.chunks, new.lists) = (None, None);
+                    // All versions of a path are held at once, and nobody is shown these.
+                    (new.chunks, new.lists, new.attributes) = (None, None, None);
                     cbor::encode(&new)
                 });
             self.table.add(&VersionRow {

@@ -5,12 +5,14 @@ use minicbor::bytes::ByteArray;
 use super::objects::{fetch_record, list_objects};
 use super::{ObjectProblem, Repository, RepositoryError, Result, seal_record};
 use crate::format::housekeeping::{Finding, Proof, signed_bytes};
-use crate::format::{Kind, cbor, name};
+use crate::format::{FormatError, Kind, cbor, name};
 use crate::id::ObjectId;
 
 /// So many are read, the newest by the store's clock: five years of one a day. Bounds what a flood
 /// of false ones can cost.
 pub const PROOFS_MAX: usize = 2_000;
+/// Figures of a proof; an honest one has a dozen. In memory each takes many times its encoded bytes.
+const FIGURES_MAX: usize = 64;
 
 /// Whose word a proof is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -102,7 +104,11 @@ fn load(repository: &Repository, id: ObjectId) -> Result<StoredProof> {
     let name = name::of(Kind::Proof, &id);
     let unusable = |error| RepositoryError::object(&name, error);
     let proof: Proof = cbor::decode(&payload).map_err(unusable)?;
-    let finding = cbor::decode(&proof.finding).map_err(unusable)?;
+    let finding: Finding = cbor::decode(&proof.finding).map_err(unusable)?;
+    if finding.figures.0.len() > FIGURES_MAX {
+        let what = "it has more figures than any proof";
+        return Err(unusable(FormatError::Contradiction { what }));
+    }
     let signature = match &proof.signature {
         None => Signature::Unsigned,
         Some(signature) => {

@@ -6,5 +6,6 @@ mod claims;
 mod contents;
 mod floods;
 mod names;
+mod readers;
 mod records;
 mod world;

@@ -47,8 +47,8 @@ pub fn meaning(error: &RepositoryError) -> (u8, &'static str) {
         RepositoryError::NoSnapshots => (FAILED, "offsite backup makes one"),
         RepositoryError::Index(_) => (
             FAILED,
-            "check that the state folder can be written and has room; offsite index rebuild \
-                 makes a new index",
+            "check that the state folder can be written and has room, or name another with \
+             --state-dir; what was stored is kept, and the index can be made again",
         ),
         RepositoryError::Store(error) => super::store::meaning(error),
         error if error.is_damage() => (

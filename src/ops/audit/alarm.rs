@@ -188,7 +188,8 @@ fn originals_of(record: &Snapshot) -> u64 {
         Verdict::Untracked,
     ];
     let counts = held.map(|verdict| record.audit.0.get(verdict.name()).copied());
-    let counted: u64 = counts.into_iter().flatten().sum();
+    let counted = counts.into_iter().flatten();
+    let counted = counted.fold(0, u64::saturating_add);
     // Without an audit all files count, those of other folders too.
     if counted == 0 {
         record.statistics.files

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use super::Audit;
 use super::keys::place_of;
 use super::verdict::{Tally, Verdict};
+use crate::format::FormatError;
 use crate::format::cbor::Joined;
 use crate::format::finding::{
     Finding, Findings, append_finding, begin_finding_list, decode_finding_list,
@@ -17,6 +18,9 @@ use crate::ops::error::shown;
 use crate::ops::{OpsError, Result};
 use crate::repository::{ChunkReader, RepositoryError};
 
+/// Findings that are read again: many times what is ever kept, and an end for a forged record, which
+/// may name one list as often as it likes.
+const READ_MAX: usize = 1_000_000;
 /// Findings that a report of a backup shows in words.
 const SHOWN_MAX: usize = 3;
 
@@ -119,16 +123,21 @@ fn finding_of(settled: SettledFinding) -> Finding {
 /// Visits the findings that a snapshot keeps in words, the gravest first.
 ///
 /// # Errors
-/// Of reading metadata chunks; of `visit`.
+/// Of reading metadata chunks, also where there is no end to them; of `visit`.
 pub fn each_finding(
     chunks: &ChunkReader<'_>,
     snapshot: &Snapshot,
     visit: &mut dyn FnMut(Finding) -> Result<()>,
 ) -> Result<()> {
-    let lists = snapshot.findings.iter();
+    let (lists, mut read) = (snapshot.findings.iter(), 0);
     for id in lists.flat_map(|findings| &findings.chunks.0) {
         let list = chunks.metadata(id)?;
         let findings = decode_finding_list(&list).map_err(RepositoryError::from)?;
+        read += findings.len().max(1);
+        if read > READ_MAX {
+            let what = "it has more findings than any audit keeps";
+            return Err(RepositoryError::from(FormatError::Contradiction { what }).into());
+        }
         findings.into_iter().try_for_each(&mut *visit)?;
     }
     Ok(())

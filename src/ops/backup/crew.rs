@@ -11,7 +11,7 @@ use crate::format::pack::Class;
 use crate::ops::pipeline::{Chunkers, ContentError, FileTask, Pipeline, Work, Worker};
 use crate::ops::queue::Queue;
 use crate::ops::{OpsError, Result};
-use crate::source::database::{DatabaseSource, Dump};
+use crate::source::database::{DatabaseSource, Dump, DumpRules};
 use crate::source::{Event, Kind};
 
 /// Files that wait for a worker are weighed as so many bytes …
@@ -247,11 +247,14 @@ impl<'c, 'r> Crew<'c, 'r> {
 
     fn take_dump(self, worker: &mut Worker<'_, '_>, source: &DatabaseSource) -> Result<DumpTaken> {
         let clock = &self.run.repository.seams.clock;
-        let rules = &self.run.options.source.database_rules;
+        let rules = DumpRules {
+            interrupt: self.run.repository.seams.interrupt.clone(),
+            ..self.run.options.source.database_rules.clone()
+        };
         let asked = clock.now();
         let mut reader = self.run.auditing.reader();
         let observer = reader.as_mut().map(|reader| Box::new(reader) as Box<_>);
-        let mut dump = Dump::open_with(source, rules, clock)?.observed(observer);
+        let mut dump = Dump::open_with(source, &rules, clock)?.observed(observer);
         self.pass_on(dump.notices());
         let content = match worker.take_in(&mut dump, Class::Dump, u64::MAX) {
             Ok(content) => Some(content),

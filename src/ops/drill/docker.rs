@@ -5,7 +5,7 @@ use std::process::Command;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::server::{Server, query, run, tell_plainly};
+use super::server::{Server, named, query, run, tell_plainly};
 use crate::ops::Result;
 use crate::seams::Clock;
 use crate::seams::Interrupt;
@@ -67,7 +67,7 @@ impl Server for Container {
             .arg("psql");
         tell_plainly(&mut docker);
         docker.args(["--host=127.0.0.1", "--username=postgres"]);
-        docker.args(["--dbname", database]);
+        docker.args(["--dbname", &named(database)]);
         docker
     }
 

@@ -10,6 +10,7 @@ use super::DrillError;
 use super::server::{Server, query, run, tell_plainly};
 use crate::ops::Result;
 use crate::seams::Interrupt;
+use crate::source::database::DatabaseServer;
 
 pub(super) struct ExistingServer {
     url: Url,
@@ -24,13 +25,11 @@ impl ExistingServer {
     pub fn open(address: &str, name: String, interrupt: &Interrupt) -> Result<Self> {
         let wrong = |reason: String| DrillError::Address { reason };
         let url = Url::parse(address).map_err(|error| wrong(error.to_string()))?;
-        if !matches!(url.scheme(), "postgres" | "postgresql") {
-            return Err(wrong("it does not begin with postgresql://".to_owned()).into());
+        if let Err(fault) = DatabaseServer::parse(address) {
+            return Err(wrong(fault.to_string()).into());
         }
-        let has_password =
-            url.password().is_some() || url.query_pairs().any(|(key, _)| key.contains("password"));
-        if has_password {
-            let reason = "a password in it could be read by everybody on this machine";
+        if names_another(address) {
+            let reason = "the database stands in its path, not after dbname= or beside a #";
             return Err(wrong(reason.to_owned()).into());
         }
         let first = url.path().trim_start_matches('/');
@@ -50,6 +49,15 @@ impl ExistingServer {
         server.made = true;
         Ok(server)
     }
+}
+
+/// A parameter `dbname` outranks the name in the path, by which each psql here is led to its database:
+/// all of them would go to that one, and the dump would be loaded over what is there. libpq knows no
+/// fragments: what stands behind a `#` counts for it, and for nobody else.
+fn names_another(address: &str) -> bool {
+    let parameters = address.split_once('?').map_or("", |(_, after)| after);
+    address.contains('#')
+        || url::form_urlencoded::parse(parameters.as_bytes()).any(|(key, _)| key == "dbname")
 }
 
 impl Server for ExistingServer {
@@ -83,6 +91,36 @@ impl Drop for ExistingServer {
             psql.args(["--command", &drop]);
             // Interrupted or not. Where the server went away, nothing more can be done.
             let _ = run(&mut psql, "dropping the database", &Interrupt::default());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// `postgresql://h/postgres?dbname=immich`: every psql, the one that loads the dump too, would
+    /// have gone to the living database, whose tables a dump drops first.
+    #[test]
+    fn an_address_that_leads_past_the_name_in_its_path_is_refused() {
+        for address in [
+            "postgresql://nobody@127.0.0.1:1/postgres?dbname=immich",
+            "postgresql://nobody@127.0.0.1:1/postgres?sslmode=disable&db%6Eame=immich",
+            "postgresql://nobody@127.0.0.1:1/postgres?connect_timeout=1#&dbname=immich",
+            "postgresql://nobody:secret@127.0.0.1:1/postgres",
+            "postgresql://127.0.0.1:1/postgres?password=secret",
+            "http://127.0.0.1:1/",
+        ] {
+            let opened = ExistingServer::open(address, "x".to_owned(), &Interrupt::default());
+            let error = opened.err().expect(address);
+            assert!(
+                matches!(
+                    &error,
+                    crate::ops::OpsError::Drill(DrillError::Address { .. })
+                ),
+                "{address}: {error:?}"
+            );
+            assert!(!format!("{error:?}").contains("secret"));
         }
     }
 }

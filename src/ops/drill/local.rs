@@ -15,7 +15,7 @@ use nix::unistd::User;
 use rustix::process::{Pid, Signal, kill_process, kill_process_group};
 
 use super::DrillError;
-use super::server::{Server, VARIABLES, query, run, tell_plainly};
+use super::server::{Server, VARIABLES, named, query, run, tell_plainly};
 use crate::ops::Result;
 use crate::ops::said::said_in;
 use crate::seams::Clock;
@@ -150,7 +150,7 @@ impl Server for LocalServer {
             "--port=5432",
             "--username=postgres",
             "--dbname",
-            database,
+            &named(database),
         ]);
         psql
     }

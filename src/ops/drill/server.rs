@@ -55,6 +55,13 @@ pub(super) fn tell_plainly(psql: &mut Command) {
         .args(["--no-psqlrc", "--quiet", "--no-password"]);
 }
 
+/// A database's name for psql's `--dbname`, which takes a name with `=` in it, or one that begins like
+/// an address, for the way to a server (libpq, "Connection Strings"). The name may be that of a dump.
+pub(super) fn named(database: &str) -> String {
+    let quoted = database.replace('\\', "\\\\").replace('\'', "\\'");
+    format!("dbname='{quoted}'")
+}
+
 /// Runs a program to its end; Ctrl-C ends it.
 pub(super) fn run(
     command: &mut Command,

@@ -11,6 +11,10 @@ use crate::repository::ListingReader;
 
 /// Why nothing more is removed.
 pub const UNREADABLE: &str = "the list of what the snapshot holds could not be read whole";
+/// There a file may keep a name of other capitals than the archived one, and two archived folders may
+/// have become one: what was just restored would look like too much.
+pub const IGNORES_CASE: &str = "the target takes capital and small letters in names as the same, so \
+     that it cannot be told for sure what is too much";
 
 /// Finishes a restore whose files are all there.
 pub struct Finish<'w, 'r> {

@@ -1,7 +1,7 @@
 //! A restore from beginning to end.
 
 use super::batch::Batch;
-use super::finish::{Finish, UNREADABLE};
+use super::finish::{Finish, IGNORES_CASE, UNREADABLE};
 use super::immich::refuse_live;
 use super::options::{Overwrite, RestoreOptions, RestoreReport};
 use super::selection::Selection;
@@ -51,7 +51,12 @@ pub fn restore(
         refuse_live(&target, &options.target)?;
     }
     // Who may not write there, only further down, is not kept from that.
-    let ignores_case = !options.dry_run && target.ignores_case().unwrap_or(false);
+    let ignores_case = match options.dry_run {
+        true => target.seems_to_ignore_case(),
+        false => target
+            .ignores_case()
+            .unwrap_or_else(|_| target.seems_to_ignore_case()),
+    };
     let verb = match options.dry_run {
         true => "Comparing",
         false => "Restoring",
@@ -64,9 +69,10 @@ pub fn restore(
     if marks {
         work.mark_immich_folders();
     }
-    let deletes = options.delete && options.files && !selection.has_globs() && is_whole;
+    let is_known = options.files && !selection.has_globs() && is_whole;
+    let deletes = options.delete && is_known && !ignores_case;
     if options.delete && !deletes {
-        work.refuse_delete(UNREADABLE);
+        work.refuse_delete(if is_known { IGNORES_CASE } else { UNREADABLE });
     }
     Finish::new(&work, &listing, &selection, judge(), deletes).run()?;
     if marks {

@@ -392,3 +392,39 @@ fn what_a_killed_restore_left_goes_with_the_next_and_nothing_else() {
     assert_eq!(names, expected);
     assert_eq!(fs::read_dir(world.path("back")).unwrap().count(), 1);
 }
+
+/// Always the same numbers, so that it is known which name a restore tries the target with.
+struct Sevens;
+
+impl crate::seams::Random for Sevens {
+    fn fill(&self, bytes: &mut [u8]) -> std::io::Result<()> {
+        bytes.fill(7);
+        Ok(())
+    }
+}
+
+/// On a disk of a Mac `a.jpg` is restored over `A.jpg`, and keeps that name: `--delete` did not find
+/// it in the snapshot.
+#[test]
+fn nothing_is_deleted_where_capitals_do_not_count() {
+    let mut world = World::new(Threads::SINGLE);
+    let id = world.put_chunk(b"photo");
+    let record = world.snapshot_of(&[
+        Entry::new(11, b"d".to_vec(), EntryType::Folder),
+        file("d/a.jpg", EntryType::File, &[(id, b"photo")]),
+    ]);
+    fs::create_dir_all(world.path("back/d")).unwrap();
+    fs::write(world.path("back/d/A.jpg"), b"photo").unwrap();
+    world.repository.seams.random = Arc::new(Sevens);
+    let probe = format!("back/.OFFSITE-{}.PART", "07".repeat(16));
+    fs::write(world.path(&probe), b"").unwrap();
+    let report = world.restore(&record, |it| it.delete = true).unwrap();
+    assert_eq!((report.deleted, report.problems.len()), (0, 0));
+    assert_eq!(
+        report.delete_refused.as_deref(),
+        Some(super::finish::IGNORES_CASE)
+    );
+    fs::remove_file(world.path(&probe)).unwrap();
+    let report = world.restore(&record, |it| it.delete = true).unwrap();
+    assert_eq!((report.deleted, report.delete_refused), (1, None));
+}

@@ -69,6 +69,25 @@ impl Target {
         Ok(found.is_ok())
     }
 
+    /// The same without writing anything: seen at a name that stands at the top already. `false` also
+    /// where there is none to see it at.
+    pub fn seems_to_ignore_case(&self) -> bool {
+        let Ok(root) = self.root() else { return false };
+        let status = |name: &[u8]| {
+            let flags = AtFlags::SYMLINK_NOFOLLOW;
+            rustix::fs::statat(&root, OsStr::from_bytes(name), flags)
+                .map(|found| (found.st_dev, found.st_ino))
+        };
+        let mut seen = None;
+        let read = names_in(&root, &mut |name| {
+            let other: Vec<u8> = name.iter().map(swapped_case).collect();
+            if seen.is_none() && other != name {
+                seen = status(name).ok().map(|one| status(&other) == Ok(one));
+            }
+        });
+        read.is_ok() && seen == Some(true)
+    }
+
     /// Takes away what restores that were killed left in a folder. `is_archived` says whether a path
     /// is that of an archived file: somebody may have backed such a thing up.
     ///
@@ -96,6 +115,13 @@ impl Target {
             }
         }
         Ok(())
+    }
+}
+
+fn swapped_case(byte: &u8) -> u8 {
+    match byte {
+        b'a'..=b'z' => byte.to_ascii_uppercase(),
+        _ => byte.to_ascii_lowercase(),
     }
 }
 

@@ -8,7 +8,13 @@ use zeroize::Zeroizing;
 const SCHEMES: [&str; 2] = ["postgresql://", "postgres://"];
 
 /// Parameters of an address that are secret (PostgreSQL manual, "Parameter Key Words").
-const SECRET_PARAMETERS: [&str; 2] = ["password", "sslpassword"];
+const SECRET_PARAMETERS: [&str; 5] = [
+    "password",
+    "sslpassword",
+    "oauth_client_secret",
+    "scram_client_key",
+    "scram_server_key",
+];
 
 /// A server and a database on it, as `pg_dump` understands it. What the address leaves out comes
 /// from the environment of the program that is run (`PGHOST`, `PGPASSWORD`, `~/.pgpass` …).
@@ -114,6 +120,7 @@ mod tests {
             "postgresql:///immich?user=anna&password=secret",
             "postgresql:///immich?p%61ssword=secret",
             "postgresql:///immich?sslkey=k&sslpassword=secret",
+            "postgresql:///immich?oauth_client_secret=secret",
         ] {
             let fault = DatabaseServer::parse(url).unwrap_err();
             assert_eq!(fault, AddressFault::HoldsPassword, "{url}");

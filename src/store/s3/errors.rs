@@ -43,7 +43,12 @@ impl Failure {
             } else {
                 (behind.as_secs(), "behind")
             };
-            let clocks = format!("this machine is {seconds} s {side} the store");
+            // People set clocks by the minute, and stores forgive less than fifteen of them.
+            let by = match seconds {
+                0..120 => format!("{seconds} s"),
+                _ => format!("{} minutes", seconds.saturating_add(30) / 60),
+            };
+            let clocks = format!("this machine is {by} {side} the store");
             self.detail = clean(&format!("{clocks}; {}", self.detail));
         }
         self
@@ -294,11 +299,11 @@ mod tests {
         let ahead = failure().with_clocks(late, Some(early)).detail;
         assert_eq!(
             ahead,
-            "this machine is 3600 s ahead of the store; RequestTimeTooSkewed"
+            "this machine is 60 minutes ahead of the store; RequestTimeTooSkewed"
         );
         let behind = failure().with_clocks(early, Some(late)).detail;
         assert!(
-            behind.starts_with("this machine is 3600 s behind the store"),
+            behind.starts_with("this machine is 60 minutes behind the store"),
             "{behind}"
         );
         assert_eq!(failure().with_clocks(late, None), failure());
