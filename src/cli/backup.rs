@@ -12,7 +12,7 @@ use super::exit::{Failure, Result, Status};
 use super::mounts::Mounts;
 use super::when::time_span;
 use super::{backed_up, backup_dry_run, output, show};
-use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice, SourceProblem};
+use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
 use crate::source::database::DatabaseSource;
 use crate::source::{Limits, exclude_file};
 use crate::store::open::StoreUrl;
