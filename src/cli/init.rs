@@ -81,8 +81,8 @@ pub fn run(context: &Context, args: &Args) -> Result {
             show::harmless(path.as_os_str().as_encoded_bytes())
         )),
         None => lines.push(
-            "Without the passphrase nothing can be restored. offsite key kit FILE writes a \
-             recovery kit to print."
+            "Without the passphrase nothing can be restored: offsite key kit FILE writes a page to \
+             print."
                 .to_owned(),
         ),
     }

@@ -7,6 +7,7 @@
 mod arguments;
 mod audit;
 mod audit_text;
+mod backed_up;
 mod backup;
 mod backup_dry_run;
 mod cat;

@@ -33,16 +33,14 @@ impl Variables {
 }
 
 fn line(line: &str) -> String {
-    let is_of_stored_bytes = [
-        "sent", "stored", "saved", "pack", "Checked", "fetched", "object",
-    ]
-    .iter()
-    .any(|word| line.contains(word));
+    let is_of_stored_bytes = ["sent ", "by compression", "Checked", "together"]
+        .iter()
+        .any(|word| line.contains(word));
     let mut out = String::with_capacity(line.len());
     let mut rest = line;
     let mut before = ' ';
     while let Some(first) = rest.chars().next() {
-        let found = match before.is_alphanumeric() || before == '.' {
+        let found = match before.is_alphanumeric() || matches!(before, '.' | '-') {
             true => None,
             false => time(rest)
                 .or_else(|| id(rest))
@@ -70,7 +68,10 @@ fn line(line: &str) -> String {
 }
 
 fn ends_word(rest: &str) -> bool {
-    !rest.chars().next().is_some_and(char::is_alphanumeric)
+    !rest
+        .chars()
+        .next()
+        .is_some_and(|it| it.is_alphanumeric() || it == '-')
 }
 
 /// `2026-11-01 03:00:12`, `2026-11-01T03:00:12.5Z`.
@@ -131,13 +132,15 @@ fn only_what_varies_is_taken_out() {
     );
     assert_eq!(line("2026-11-01T03:00:12.123456789Z"), "[TIME]");
     assert_eq!(
-        line("12 B of packs/3f/3f09aabbccdd: 4 kB"),
-        "[SIZE] of packs/../[ID]: [SIZE]"
+        line("Checked 12 B of packs/3f/3f09aabbccdd: 4 kB"),
+        "Checked [SIZE] of packs/../[ID]: [SIZE]"
     );
     assert_eq!(
         line("12 B in 3 files, defaced 1,234 times"),
         "12 B in 3 files, defaced 1,234 times"
     );
+    let uuid = "d29f2c1a-6a55-4b1e-9c35-3f0f6f1f0a11.jpg";
+    assert_eq!(line(uuid), uuid);
     assert_eq!(
         line("5 snapshots, 2 s3 buckets"),
         "5 snapshots, 2 s3 buckets"

@@ -27,8 +27,8 @@ pub struct Args {
 }
 
 /// What taking the file away again does not do.
-const HOLDER: &str = "Whoever holds it can add to this repository and read all names in it, for \
-                      good: it cannot be called back.";
+const HOLDER: &str = "Whoever holds it can add to this repository and read all names in it: it \
+                      cannot be called back.";
 
 pub fn run(context: &Context, args: &Args) -> Result {
     if let Some(file) = &args.export {
@@ -67,8 +67,8 @@ fn export(context: &Context, file: &Path) -> Result {
         output::json(&json!({ "file": file.display().to_string() }))?;
     } else {
         output::lines(&[format!(
-            "A copy of the writer key is in {}. Take it to the other host, run offsite key writer \
-             --import there, and delete it. {HOLDER}",
+            "A copy of the writer key is in {}.\nTake it to the other host, run offsite key writer \
+             --import there, and delete it.\n{HOLDER}",
             show::harmless(file.as_os_str().as_encoded_bytes())
         )])?;
     }
