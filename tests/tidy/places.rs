@@ -191,7 +191,7 @@ const PLANTED: [(Rule, &str, &str, &str); 14] = [
     (
         time_and_chance_come_through_the_seams,
         "ops/a.rs",
-        "seams.rs",
+        "seams/mod.rs",
         "fn f() { SystemTime::now() }",
     ),
     (
@@ -203,19 +203,19 @@ const PLANTED: [(Rule, &str, &str, &str); 14] = [
     (
         time_and_chance_come_through_the_seams,
         "cli/a.rs",
-        "seams.rs",
+        "seams/mod.rs",
         "use std::thread::sleep;",
     ),
     (
         time_and_chance_come_through_the_seams,
         "crypto/a.rs",
-        "seams.rs",
+        "seams/mod.rs",
         "use getrandom::fill;",
     ),
     (
         time_and_chance_come_through_the_seams,
         "crypto/a.rs",
-        "seams.rs",
+        "seams/mod.rs",
         "use rand::rng;",
     ),
 ];
