@@ -1,4 +1,5 @@
-//! How the rows of one database wait while another, which may be the better one, is read: nothing is journaled that could be rolled back, so the tables change their names.
+//! How the rows of one database wait while another, which may be the better one, is read: nothing is
+//! journaled that could be rolled back, so the tables change their names.
 
 use super::super::Result;
 use super::row_schema::{ROWS, TABLES};
