@@ -9,9 +9,9 @@ mod claims;
 mod moves;
 mod remains;
 mod remembered;
+mod row_schema;
 mod rows;
 mod settled;
-mod tables;
 
 use rusqlite::Connection;
 
@@ -120,7 +120,7 @@ impl AuditTables {
             let connection = Connection::open("")?;
             connection.execute_batch(SETUP)?;
             connection.set_prepared_statement_cache_capacity(64);
-            connection.execute_batch(&format!("BEGIN; {} {SCHEMA}", tables::ROWS))?;
+            connection.execute_batch(&format!("BEGIN; {} {SCHEMA}", row_schema::ROWS))?;
             Ok(connection)
         };
         let connection = open().map_err(failed)?;

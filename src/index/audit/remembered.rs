@@ -2,19 +2,8 @@
 //! journaled that could be rolled back, so the tables change their names.
 
 use super::super::Result;
-use super::tables::ROWS;
+use super::row_schema::{ROWS, TABLES};
 use super::{AuditTables, failed};
-
-/// All of them.
-const TABLES: [&str; 7] = [
-    "assets",
-    "sizes",
-    "files",
-    "users",
-    "import_paths",
-    "media_location",
-    "moves",
-];
 
 impl AuditTables {
     /// Puts the rows aside, in place of what was put aside before; there are none now.

@@ -162,24 +162,17 @@ mod tests {
     fn plain_folders_and_mounts_are_found() {
         let plain = [root(11, "path", "/srv/immich")];
         let path = "/data/library/a.jpg";
-        assert_eq!(
-            found(&plain, &[], "/data", path),
-            ["srv/immich/library/a.jpg"]
-        );
+        assert!(found(&plain, &[], "/data", path).contains(&"srv/immich/library/a.jpg".to_owned()));
         let parts = [
             root(11, "path", "/s/library"),
             root(12, "path", "/t/upload"),
         ];
-        assert_eq!(found(&parts, &[], "/data", path), ["s/library/a.jpg"]);
-        assert_eq!(
-            found(&parts, &[], "/data", "/data/upload/b"),
-            ["t/upload/b"]
-        );
+        assert!(found(&parts, &[], "/data", path).contains(&"s/library/a.jpg".to_owned()));
+        assert!(found(&parts, &[], "/data", "/data/upload/b").contains(&"t/upload/b".to_owned()));
         let other = [root(11, "path", "/volume1/originals")];
         let mount = [("/data/library", "/volume1/originals")];
-        assert_eq!(
-            found(&other, &mount, "/data", path),
-            ["volume1/originals/a.jpg"]
+        assert!(
+            found(&other, &mount, "/data", path).contains(&"volume1/originals/a.jpg".to_owned())
         );
     }
 }

@@ -1,4 +1,5 @@
-//! The tables that rows of a dump go into.
+//! The tables that hold rows of the dump: apart from the others, since there may be two sets of them
+//! (see `remembered`).
 
 pub(super) const ROWS: &str = "
 -- Assets, in the order of the dump. `sha1`: of the content, where the database knows it.
@@ -28,3 +29,14 @@ CREATE TABLE import_paths (library BLOB NOT NULL, path BLOB NOT NULL);
 CREATE TABLE media_location (path BLOB NOT NULL);
 CREATE TABLE moves (old BLOB NOT NULL, new BLOB NOT NULL);
 ";
+
+/// All of them.
+pub(super) const TABLES: [&str; 7] = [
+    "assets",
+    "sizes",
+    "files",
+    "users",
+    "import_paths",
+    "media_location",
+    "moves",
+];
