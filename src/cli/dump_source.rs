@@ -62,6 +62,7 @@ impl DumpSource {
         DumpRules {
             timeout: self.database_timeout,
             zone: TimeZone::system(),
+            ..DumpRules::default()
         }
     }
 }

@@ -84,6 +84,33 @@ fn ctrl_c_and_sigterm_keep_what_is_on_its_way_and_write_a_checkpoint() {
     }
 }
 
+/// `pg_dump` says nothing while it waits for a lock, which may be for half an hour.
+#[test]
+fn ctrl_c_does_not_wait_for_a_dump_that_hangs() {
+    let user = User::with_folder();
+    user.write("photos/a.jpg", b"photo");
+    user.offsite(&["init"]).done();
+    let header = "printf -- '--\\n-- PostgreSQL database dump\\n--\\n';";
+    for begins in ["", header] {
+        let pid = user.path("pid");
+        let _ = std::fs::remove_file(&pid);
+        let pid = pid.display();
+        let command = format!("{begins} echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 600");
+        let mut running = user.start(&["backup", "photos", "--database-command", &command]);
+        while !user.path("pid").exists() {
+            assert!(!running.has_ended(), "{}", running.outcome());
+            std::thread::sleep(Duration::from_millis(10));
+        }
+        running.signal("INT");
+        let outcome = running.outcome().ended(130);
+        assert!(outcome.stderr.contains("interrupted"), "{outcome}");
+        let pid = std::fs::read_to_string(user.path("pid")).expect("it was written");
+        let place = format!("/proc/{}", pid.trim());
+        assert!(!std::path::Path::new(&place).exists(), "it still runs");
+        assert_eq!(user.objects.list("snapshots/").len(), 0);
+    }
+}
+
 #[test]
 fn a_kill_at_any_time_costs_the_open_packs() {
     let user = User::with_folder();

@@ -11,7 +11,7 @@ use crate::format::pack::Class;
 use crate::ops::pipeline::{Chunkers, ContentError, FileTask, Pipeline, Work, Worker};
 use crate::ops::queue::Queue;
 use crate::ops::{OpsError, Result};
-use crate::source::database::{DatabaseSource, Dump};
+use crate::source::database::{DatabaseSource, Dump, DumpRules};
 use crate::source::{Event, Kind};
 
 /// Files that wait for a worker are weighed as so many bytes …
@@ -245,9 +245,23 @@ impl<'c, 'r> Crew<'c, 'r> {
         Ok(number)
     }
 
+    /// What an interrupt did to the dump is not told as if something were wrong with it.
     fn take_dump(self, worker: &mut Worker<'_, '_>, source: &DatabaseSource) -> Result<DumpTaken> {
-        let clock = &self.run.repository.seams.clock;
-        let rules = &self.run.options.source.database_rules;
+        let taken = self.read_dump(worker, source);
+        if taken.is_err() && self.run.repository.seams.interrupt.is_raised() {
+            self.pipeline.interrupt();
+            return Err(OpsError::Stopped);
+        }
+        taken
+    }
+
+    fn read_dump(self, worker: &mut Worker<'_, '_>, source: &DatabaseSource) -> Result<DumpTaken> {
+        let seams = &self.run.repository.seams;
+        let clock = &seams.clock;
+        let rules = &DumpRules {
+            interrupt: seams.interrupt.clone(),
+            ..self.run.options.source.database_rules.clone()
+        };
         let asked = clock.now();
         let mut reader = self.run.auditing.reader();
         let observer = reader.as_mut().map(|reader| Box::new(reader) as Box<_>);

@@ -72,7 +72,7 @@ impl<'o> Dump<'o> {
         rules: &DumpRules,
         clock: &Arc<dyn Clock>,
     ) -> Result<Self, SourceError> {
-        let watch = Watch::start(clock.clone(), rules.timeout);
+        let watch = Watch::start(clock.clone(), rules.timeout).heeding(&rules.interrupt);
         match source {
             DatabaseSource::File(path) => Self::of_path(path, rules, clock, watch),
             DatabaseSource::Server(server) => {

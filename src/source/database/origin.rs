@@ -9,7 +9,7 @@ use std::time::{Duration, SystemTime};
 use jiff::tz::TimeZone;
 
 use super::newest::{Candidate, Candidates};
-use crate::seams::Timestamp;
+use crate::seams::{Interrupt, Timestamp};
 
 /// Nightly dumps are older than this when one night was missed.
 const OLD_AFTER: Duration = Duration::from_secs(48 * 60 * 60);
@@ -25,6 +25,8 @@ pub struct DumpRules {
     pub timeout: Option<Duration>,
     /// In which local time Immich names its dumps.
     pub zone: TimeZone,
+    /// Once raised, no dump is waited for.
+    pub interrupt: Interrupt,
 }
 
 impl Default for DumpRules {
@@ -32,6 +34,7 @@ impl Default for DumpRules {
         Self {
             timeout: None,
             zone: TimeZone::UTC,
+            interrupt: Interrupt::default(),
         }
     }
 }

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::io::Errno;
 
-use crate::seams::Clock;
+use crate::seams::{Clock, Interrupt};
 
 /// How long a dump may be silent where nobody said how long it may take. `pg_dump` is silent while
 /// it waits for a lock that a migration holds; longer than this is no migration.
@@ -29,6 +29,8 @@ pub enum Overdue {
     Silent(Duration),
     /// It had so much time in all.
     Late(Duration),
+    /// Somebody wants the work to end.
+    Interrupted,
 }
 
 impl fmt::Display for Overdue {
@@ -36,6 +38,7 @@ impl fmt::Display for Overdue {
         match self {
             Self::Silent(time) => write!(f, "nothing came for {}", in_words(*time)),
             Self::Late(time) => write!(f, "it was not done after {}", in_words(*time)),
+            Self::Interrupted => write!(f, "it was interrupted"),
         }
     }
 }
@@ -59,6 +62,7 @@ pub(super) struct Watch {
     clock: Arc<dyn Clock>,
     began: Duration,
     limit: Overdue,
+    interrupt: Interrupt,
 }
 
 impl Watch {
@@ -69,16 +73,25 @@ impl Watch {
             began: clock.since_boot(),
             limit: total.map_or(Overdue::Silent(SILENCE_MAX), Overdue::Late),
             clock,
+            interrupt: Interrupt::default(),
+        }
+    }
+
+    /// Nothing is waited for once this is raised: a dump that hangs would hold up Ctrl-C.
+    pub(super) fn heeding(self, interrupt: &Interrupt) -> Self {
+        Self {
+            interrupt: interrupt.clone(),
+            ..self
         }
     }
 
     /// Begins anew, with at most `total` from now.
     pub(super) fn for_at_most(&self, total: Duration) -> Self {
         let total = match self.limit {
-            Overdue::Silent(_) => total,
             Overdue::Late(limit) => limit.min(total),
+            _ => total,
         };
-        Self::start(self.clock.clone(), Some(total))
+        Self::start(self.clock.clone(), Some(total)).heeding(&self.interrupt)
     }
 
     /// Waits until `is_over`, looking ever less often.
@@ -94,9 +107,13 @@ impl Watch {
     }
 
     fn check(&self, quiet_since: Duration) -> Result<(), Overdue> {
+        if self.interrupt.is_raised() {
+            return Err(Overdue::Interrupted);
+        }
         let (since, time) = match self.limit {
             Overdue::Silent(time) => (quiet_since, time),
             Overdue::Late(time) => (self.began, time),
+            Overdue::Interrupted => return Ok(()),
         };
         if self.clock.since_boot().saturating_sub(since) > time {
             return Err(self.limit);
