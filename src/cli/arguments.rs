@@ -13,15 +13,29 @@ use super::{
     output, restore, snapshots, stats, verify,
 };
 
+/// One a line: they are looked up, not read.
+const EXIT_CODES: &str = "\
+Exit codes:
+    0  done
+    1  failed; the message says why, and nothing that was saved is lost
+    2  the command line makes no sense
+    3  the snapshot is saved, but some files could not be read
+    4  damage was found, or a restore is not complete
+    5  the audit found originals that are missing or altered
+    8  the snapshot is saved, but suspect: too much of the library changed or is gone
+   10  there is no repository at that address
+   12  a wrong passphrase or key, or none where one is needed
+  130  interrupted";
+
 /// Encrypted, deduplicated offsite backups of an Immich photo library that can prove they restore.
 #[derive(Parser)]
 #[command(
     name = "offsite",
     version,
     max_term_width = 100,
-    after_help = "Exit codes: 0 done, 1 failed, 2 usage, 3 snapshot saved but some files could not \
-                  be read, 4 damage found or restore incomplete, 5 audit found originals missing or altered, 8 snapshot saved but suspect, 10 no repository there, 12 wrong \
-                  passphrase or read key needed, 130 interrupted."
+    subcommand_value_name = "COMMAND",
+    arg_required_else_help = true,
+    after_help = EXIT_CODES
 )]
 struct Arguments {
     #[command(flatten)]

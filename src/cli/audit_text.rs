@@ -111,22 +111,17 @@ pub fn in_one_line(counts: &BTreeMap<String, u64>) -> Option<String> {
 }
 
 /// What a list of snapshots says: whether one can be relied on.
-pub fn in_a_word(suspect: Option<&str>, counts: &BTreeMap<String, u64>) -> String {
+pub fn in_a_word(counts: &BTreeMap<String, u64>) -> String {
     let grave = Verdict::ALL
         .into_iter()
         .filter(|verdict| verdict.is_grave());
     let grave = grave.filter_map(|it| counts.get(it.name()).copied());
     let grave = grave.fold(0, u64::saturating_add);
-    let mut text = match (counts.is_empty(), grave) {
+    match (counts.is_empty(), grave) {
         (true, _) => "-".to_owned(),
         (false, 0) => "complete".to_owned(),
         (false, grave) => format!("{} missing or altered", show::count(grave)),
-    };
-    if let Some(reason) = suspect {
-        let reason = show::harmless_sentence(reason);
-        let _ = write!(text, "; suspect: {reason}");
     }
-    text
 }
 
 /// The list of findings, under a heading for each verdict.

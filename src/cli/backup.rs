@@ -9,12 +9,11 @@ use serde_json::{Value, json};
 use super::context::{Access, Context, host_name};
 use super::dump_source::DumpSource;
 use super::exit::{Failure, Result, Status};
+use super::mounts::Mounts;
 use super::when::time_span;
-use super::{audit_text, backup_dry_run, output, show};
+use super::{backed_up, backup_dry_run, output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
 use crate::source::database::DatabaseSource;
-use crate::source::immich::mounts::given::mount;
-use crate::source::immich::mounts::{self, Mount};
 use crate::source::{Limits, exclude_file};
 use crate::store::open::StoreUrl;
 
@@ -30,6 +29,13 @@ pub struct Args {
     /// Immich's upload location: takes library, upload and profile, leaves generated folders out
     #[arg(long, value_name = "DIR")]
     immich: Option<PathBuf>,
+    /// Take along .env and the compose files of the folder above DIR, which hold passwords: sealed
+    /// like everything else, restored into the folder config
+    #[arg(long, requires = "immich")]
+    include_config: bool,
+    /// The same, of the folder where they are
+    #[arg(long, value_name = "FOLDER")]
+    compose_folder: Option<PathBuf>,
     /// A command that writes the dump to standard output (runs through sh -c)
     #[arg(long, value_name = "CMD", group = "dump")]
     database_command: Option<String>,
@@ -50,12 +56,8 @@ pub struct Args {
     /// Take originals that changed or are gone on a large scale, which else is an alarm
     #[arg(long)]
     accept_changes: bool,
-    /// A folder of Immich's container and where it is on this host (may be given several times)
-    #[arg(long, value_name = "CONTAINER=HOST", value_parser = mount)]
-    map: Vec<Mount>,
-    /// What Immich's container sees: the answer of docker inspect, or the compose file
-    #[arg(long, value_name = "FILE")]
-    mounts_from: Option<PathBuf>,
+    #[command(flatten)]
+    mounts: Mounts,
     /// Leave out what matches; without a slash it is a name at any depth
     ///
     /// Nothing is left out unasked, noise included. To be rid of what NAS systems and computers
@@ -90,17 +92,11 @@ pub struct Args {
 }
 
 impl Args {
-    /// What a person said goes before what a file says.
-    fn mounts(&self) -> std::result::Result<Vec<Mount>, Failure> {
-        let mut mounts = self.map.clone();
-        if let Some(file) = &self.mounts_from {
-            let hint = "give the answer of docker inspect immich_server, or say \
-                        --map CONTAINER=HOST for each folder";
-            let told = mounts::from_file(file).map_err(|error| Failure::failed(error, hint))?;
-            let is_new = |one: &Mount| self.map.iter().all(|map| map.container != one.container);
-            mounts.extend(told.into_iter().filter(is_new));
-        }
-        Ok(mounts)
+    /// The folder whose configuration is taken along.
+    fn config(&self) -> Option<PathBuf> {
+        let above = || Some(self.immich.as_ref()?.join(".."));
+        let wanted = || self.include_config.then(above).flatten();
+        self.compose_folder.clone().or_else(wanted)
     }
 
     fn database(&self) -> std::result::Result<Option<DatabaseSource>, Failure> {
@@ -150,6 +146,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let source = SourceChoice {
         immich: args.immich.clone(),
         paths: args.paths.clone(),
+        config: args.config(),
         database: args.database()?,
         database_rules: args.dump.rules(),
         exclude: args.patterns()?,
@@ -157,7 +154,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
             one_file_system: args.one_file_system,
             exclude_caches: args.exclude_caches,
         },
-        mounts: args.mounts()?,
+        mounts: args.mounts.read()?,
         accept_changes: args.accept_changes,
     };
     let current = std::env::current_dir()
@@ -186,32 +183,30 @@ pub fn run(context: &Context, args: &Args) -> Result {
     if context.global.json {
         output::json(&as_json(&report))?;
     } else if !context.global.quiet {
-        output::lines(&summary(&report, &repository.store.url()))?;
+        output::lines(&backed_up::summary(&report, &repository.store.url()))?;
     }
     if context.global.quiet && !context.global.json {
-        tell_problems(&report);
+        backed_up::problems(&report)
+            .iter()
+            .for_each(|line| eprintln!("{line}"));
     }
+    Ok(verdict(&report))
+}
+
+/// How it ended; a suspect snapshot is told on standard error, also when quiet.
+fn verdict(report: &BackupReport) -> Status {
     if let Some(reason) = &report.suspect {
         let reason = show::harmless_sentence(reason);
         eprintln!(
             "the snapshot is suspect: {reason}; if that is right, such as after moving the library, \
              run it once with --accept-changes"
         );
-        return Ok(Status::Suspect);
+        return Status::Suspect;
     }
-    Ok(if report.problems_total > 0 {
+    if report.problems_total > 0 {
         Status::SomeUnreadable
     } else {
         Status::Done
-    })
-}
-
-/// Quiet is for cron, which mails what is said on standard error: this must be.
-fn tell_problems(report: &BackupReport) {
-    for problem in &report.problems {
-        let path = show::harmless(&problem.path);
-        let error = show::harmless_sentence(&problem.error);
-        eprintln!("not read: {path}: {error}");
     }
 }
 
@@ -271,84 +266,4 @@ fn as_json(report: &BackupReport) -> Value {
         "problems_total": report.problems_total,
         "duration_seconds": report.duration.as_secs_f64(),
     })
-}
-
-/// At most ten lines that a person who takes photos understands.
-fn summary(report: &BackupReport, url: &str) -> Vec<String> {
-    let ink = show::ink_for_stdout();
-    let figures = &report.statistics;
-    let id = report.snapshot.to_string();
-    let short = id.get(..12).unwrap_or(&id);
-    let mut lines = vec![
-        format!(
-            "{} {short} of {}",
-            ink.good("Saved snapshot"),
-            show::time(report.time)
-        ),
-        format!(
-            "  files     {}: {} new, {} changed, {} unchanged",
-            show::count(figures.files),
-            show::count(figures.files_new),
-            show::count(figures.files_changed),
-            show::count(figures.files_unmodified)
-        ),
-    ];
-    if let Some(database) = &report.database {
-        lines.push(format!(
-            "  database  {} rows, {} ({}), complete, from {}",
-            show::count(database.rows),
-            show::bytes(database.bytes),
-            database.kind,
-            show::harmless_sentence(&database.source)
-        ));
-    }
-    lines.extend(audit_lines(report));
-    lines.push(format!(
-        "  contents  {}, of which {} were new",
-        show::bytes(figures.bytes),
-        show::bytes(figures.bytes_added)
-    ));
-    lines.push(format!(
-        "  sent      {} in {} to {url}",
-        show::bytes(report.bytes_uploaded),
-        show::counted(report.objects_uploaded, "object", "objects")
-    ));
-    lines.push(format!("  took      {}", show::duration(report.duration)));
-    if report.problems_total > 0 {
-        lines.push(ink.warn(&format!(
-            "  {} could not be read as it should be{}:",
-            show::counted(report.problems_total, "file or folder", "files or folders"),
-            if report.problems_total > 2 {
-                ", such as (--json names more)"
-            } else {
-                ""
-            }
-        )));
-        for problem in report.problems.iter().take(2) {
-            lines.push(format!(
-                "    {}: {}",
-                show::harmless(&problem.path),
-                show::harmless_sentence(&problem.error)
-            ));
-        }
-    }
-    lines
-}
-
-/// What the audit came to, and the first of what is missing or altered.
-fn audit_lines(report: &BackupReport) -> Vec<String> {
-    let Some(line) = audit_text::in_one_line(&report.audit) else {
-        return Vec::new();
-    };
-    let ink = show::ink_for_stdout();
-    let line = format!("  audit     {line}");
-    let Some((verdict, path)) = report.gravest.first() else {
-        return vec![line];
-    };
-    let name = verdict.name().replace('_', " ");
-    let path = show::harmless(path);
-    let more = ink.warn(&format!(
-        "            {name}: {path} (offsite audit shows all)"
-    ));
-    vec![ink.warn(&line), more]
 }

@@ -8,7 +8,7 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt;
 use super::progress::{Shown, TerminalProgress};
-use super::secret::{self, Purpose, Surroundings, Ways};
+use super::secret::{self, Purpose, SecretError, Surroundings, Ways};
 use crate::crypto::ReadKey;
 use crate::id::RepositoryId;
 use crate::ops::{Opened, OpsError, StateFolder};
@@ -117,7 +117,14 @@ impl Context {
             Access::Reader => Some(self.read_key(store.as_ref(), id)?),
             Access::Writer if kept.is_some() => None,
             Access::ReaderIfGiven if kept.is_some() && !self.is_secret_given() => None,
-            Access::Writer | Access::ReaderIfGiven => Some(self.read_key(store.as_ref(), id)?),
+            Access::Writer | Access::ReaderIfGiven => {
+                let key = self.read_key(store.as_ref(), id);
+                Some(key.map_err(|failure| match failure.error.downcast_ref() {
+                    // It is the key that is missed: no backup asks for a passphrase where it is.
+                    Some(SecretError::NoWay) => no_writer_key(&state),
+                    _ => failure,
+                })?)
+            }
         };
         let writer = match (kept, &reader) {
             (Some(writer), _) => writer,
@@ -129,7 +136,7 @@ impl Context {
                     .notice(&format!("note: kept the writer key in {place}"));
                 reader.writer().clone()
             }
-            (None, None) => return Err(OpsError::NoWriterKey.into()),
+            (None, None) => return Err(no_writer_key(&state)),
         };
         Ok((open(store, self.seams.clone(), writer, reader)?, state))
     }
@@ -161,8 +168,8 @@ impl Context {
         let progress = self.progress.as_ref();
         if let Some(file) = &self.global.words_file {
             let words = secret::words(Some(file), &Surroundings, progress)?;
-            let key =
-                ReadKey::from_words(&words).map_err(crate::repository::RepositoryError::from)?;
+            let key = ReadKey::from_words(&words)
+                .map_err(|error| Failure::key(error, "check the 24 words, one by one"))?;
             if key.writer().repository() != id {
                 let url = store.url();
                 return Err(crate::repository::RepositoryError::OtherRepository { url }.into());
@@ -182,6 +189,11 @@ impl Context {
             command: self.global.passphrase_command.clone(),
         }
     }
+}
+
+fn no_writer_key(state: &StateFolder) -> Failure {
+    let folder = state.path().display().to_string();
+    OpsError::NoWriterKey { folder }.into()
 }
 
 /// The name of this machine.

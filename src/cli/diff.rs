@@ -173,6 +173,20 @@ fn summary(old: &StoredSnapshot, new: &StoredSnapshot, report: &DiffReport) -> V
         changed_after,
         ..
     } = report;
+    let tallies = [
+        &report.added,
+        &report.removed,
+        changed_before,
+        changed_after,
+    ];
+    let is_same = tallies.iter().all(|it| it.files + it.folders == 0);
+    if is_same && report.metadata_changed + report.type_changed == 0 {
+        return vec![format!(
+            "Nothing differs between {} and {}.",
+            name(old),
+            name(new)
+        )];
+    }
     let other = |number| show::counted(number, "entry", "entries");
     vec![
         String::new(),

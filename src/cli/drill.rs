@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::context::{Access, Context, host_name};
 use super::exit::{Failure, Result, Status};
+use super::mounts::Mounts;
 use super::restore::Choice;
 use super::{output, show};
 use crate::ops::{self, DrillOptions, DrillReport, ServerChoice};
@@ -46,6 +47,8 @@ pub struct Args {
     /// embeddings become text, which the proof says
     #[arg(long)]
     skip_missing_extensions: bool,
+    #[command(flatten)]
+    mounts: Mounts,
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
@@ -55,6 +58,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let options = DrillOptions {
         server,
         sample: args.sample,
+        mounts: args.mounts.read()?,
         skip_missing_extensions: args.skip_missing_extensions,
         host: host_name(),
         interrupt: context.seams.interrupt.clone(),

@@ -10,17 +10,35 @@ use clap::Args;
 #[command(next_help_heading = "Everywhere")]
 pub struct Global {
     /// Where the repository is: a folder, file:///folder or s3://bucket/prefix
-    #[arg(long, global = true, value_name = "URL", env = "OFFSITE_REPOSITORY")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "OFFSITE_REPOSITORY",
+        hide_env_values = true
+    )]
     pub repo: Option<String>,
     /// The S3 server, where it is not Amazon's
-    #[arg(long, global = true, value_name = "URL", env = "AWS_ENDPOINT_URL")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "URL",
+        env = "AWS_ENDPOINT_URL",
+        hide_env_values = true
+    )]
     pub endpoint: Option<String>,
     /// The region of the bucket, at Amazon's
     #[arg(long, global = true)]
     pub region: Option<String>,
     /// Where this host keeps its writer key and index (without it: ~/.local/state/offsite of the
     /// user)
-    #[arg(long, global = true, value_name = "DIR", env = "OFFSITE_STATE_DIR")]
+    #[arg(
+        long,
+        global = true,
+        value_name = "DIR",
+        env = "OFFSITE_STATE_DIR",
+        hide_env_values = true
+    )]
     pub state_dir: Option<PathBuf>,
     /// Read the passphrase from a file
     #[arg(long, global = true, value_name = "FILE")]
@@ -35,13 +53,13 @@ pub struct Global {
     /// One JSON document on standard output, nothing else there
     #[arg(long, global = true)]
     pub json: bool,
-    /// Say nothing but errors, and which files could not be read
+    /// Say nothing but errors and warnings, such as which files could not be read
     #[arg(long, short, global = true)]
     pub quiet: bool,
     /// Name every file that is read or written
     #[arg(long, short, global = true)]
     pub verbose: bool,
-    /// No bars
+    /// No progress bars
     #[arg(long, global = true)]
     pub no_progress: bool,
     /// Send at most so many bytes a second (such as 500k or 2M)

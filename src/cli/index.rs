@@ -8,7 +8,7 @@ use super::exit::{Result, Status};
 use super::{output, show};
 use crate::ops;
 
-/// The local index
+/// The local index: what this host remembers of the repository, and can always learn anew
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Build the local index anew from what the repository holds

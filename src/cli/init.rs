@@ -25,7 +25,7 @@ pub struct Args {
     /// Write the recovery kit here: a page to print (FILE.html, or FILE.txt for plain text)
     #[arg(long, value_name = "FILE")]
     recovery_kit: Option<PathBuf>,
-    /// When a pack is full, in MiB
+    /// How large the objects are that photos are packed into, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=64))]
     pack_size: u32,
 }
@@ -66,24 +66,30 @@ pub fn run(context: &Context, args: &Args) -> Result {
         return Ok(Status::Done);
     }
     let mut lines = vec![
-        format!("Made the repository {id} at {url}."),
+        format!(
+            "Made the repository {id} at {}.",
+            show::harmless_sentence(&url.to_string())
+        ),
         format!(
             "This host's writer key is in {}: it can back up, but not read.",
-            state.path().display()
+            show::harmless(state.path().as_os_str().as_encoded_bytes())
         ),
     ];
     match &args.recovery_kit {
         Some(path) => lines.push(format!(
             "The recovery kit is in {}: print it, keep it away from this machine, delete the file.",
-            path.display()
+            show::harmless(path.as_os_str().as_encoded_bytes())
         )),
         None => lines.push(
-            "Without the passphrase nothing can be restored. offsite key kit FILE writes a \
-             recovery kit to print."
+            "Without the passphrase nothing can be restored: offsite key kit FILE writes a page to \
+             print."
                 .to_owned(),
         ),
     }
-    lines.push("Next: offsite backup --immich DIR --database-command CMD".to_owned());
+    lines.push(
+        "Next: offsite backup --immich DIR --database-url URL (or --database-command CMD)"
+            .to_owned(),
+    );
     output::lines(&lines)?;
     Ok(Status::Done)
 }

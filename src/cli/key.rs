@@ -12,7 +12,7 @@ use super::exit::Result;
 
 pub use kit::write_kit;
 
-/// Keys of the repository
+/// Passphrases, the recovery kit, and what a host needs to back up
 #[derive(Subcommand, Debug)]
 pub enum Command {
     /// Show the passphrases that open the repository

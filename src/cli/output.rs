@@ -57,7 +57,7 @@ pub fn report(failure: &Failure, as_json: bool) -> ExitCode {
     let mut causes = Vec::new();
     let mut source = failure.error.source();
     while let Some(cause) = source {
-        causes.push(cause.to_string());
+        causes.push(show::without_number(&cause.to_string()).to_owned());
         source = cause.source();
     }
     let message = failure.error.to_string();

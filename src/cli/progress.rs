@@ -29,7 +29,7 @@ pub enum Shown {
     BarAndNotices,
     /// Notices only: no terminal, or `--no-progress`.
     Notices,
-    /// `--quiet`
+    /// `--quiet`: warnings, and nothing else.
     Nothing,
 }
 
@@ -177,11 +177,14 @@ impl Progress for TerminalProgress {
     }
 
     fn notice(&self, text: &str) {
-        if self.shown == Shown::Nothing {
+        let is_note = text.starts_with("note: ");
+        // Quiet is for cron, which mails what is said: warnings are worth a mail, notes are not.
+        if self.shown == Shown::Nothing && is_note {
             return;
         }
+        let text = text.strip_prefix("warning: ").unwrap_or(text);
         let text = show::harmless_sentence(text);
-        let line = match text.starts_with("note: ") {
+        let line = match is_note {
             true => text,
             false => format!("{} {text}", self.ink.warn("warning:")),
         };
@@ -281,7 +284,7 @@ mod tests {
     }
 
     #[test]
-    fn notices_appear_with_and_without_a_bar_but_not_when_quiet() {
+    fn notices_appear_with_and_without_a_bar_and_only_warnings_when_quiet() {
         let tell = |progress: &dyn Progress| {
             progress.notice("before any stage\x1b[2J");
             progress.stage("Reading", None);
@@ -296,7 +299,8 @@ mod tests {
         let expected = "warning: before any stage\\x1b[2J\nnote: in a stage\n";
         assert_eq!(written(Shown::Notices, tell), expected);
         assert_eq!(written(Shown::BarAndNotices, tell), expected);
-        assert_eq!(written(Shown::Nothing, tell), "");
+        let warning = "warning: before any stage\\x1b[2J\n";
+        assert_eq!(written(Shown::Nothing, tell), warning);
     }
 
     #[test]

@@ -26,7 +26,11 @@ pub fn tell(
     if context.global.json {
         return output::json(&document(dry_run, snapshot, report));
     }
-    let mut lines = vec![summary(target, dry_run, snapshot, report)];
+    let is_complete = report.problems_total == 0 && report.delete_refused.is_none();
+    if context.global.quiet && is_complete && !dry_run {
+        return Ok(());
+    }
+    let mut lines = summary(target, dry_run, snapshot, report);
     if report.deleted > 0 {
         let what = show::counted(report.deleted, "file or folder", "files and folders");
         lines.push(match dry_run {
@@ -44,6 +48,7 @@ pub fn tell(
         lines.push(ink.bad(&format!("The restore is not complete: {number}.")));
     }
     for (path, error) in report.problems.iter().take(SHOWN_MAX) {
+        let error = show::harmless_sentence(show::without_number(error));
         lines.push(format!("  {}: {error}", show::harmless(path)));
     }
     let more = report.problems_total.saturating_sub(SHOWN_MAX as u64);
@@ -82,37 +87,33 @@ fn summary(
     dry_run: bool,
     snapshot: &StoredSnapshot,
     report: &RestoreReport,
-) -> String {
+) -> Vec<String> {
     let files = show::counted(report.files_restored, "file", "files");
     let bytes = show::bytes(report.bytes_restored);
-    let (time, target) = (show::time(snapshot.record.time), target.display());
-    let (verb, were, was) = match dry_run {
-        true => ("Would restore", "are", "is"),
-        false => ("Restored", "were", "was"),
+    let time = show::time(snapshot.record.time);
+    let target = show::harmless(target.as_os_str().as_encoded_bytes());
+    let (verb, stands, tense) = match dry_run {
+        true => ("Would restore", "stands", ["is", "are"]),
+        false => ("Restored", "stood", ["was", "were"]),
     };
-    let were = match report.files_skipped {
-        1 => was,
-        _ => were,
-    };
-    let mut text = format!("{verb} {files} ({bytes}) of the snapshot of {time} to {target}");
+    let mut lines = vec![
+        format!("{verb} {files} ({bytes}) to {target}"),
+        format!("  from the snapshot of {time}"),
+    ];
     if report.files_replaced > 0 {
         let replaced = show::count(report.files_replaced);
-        text.push_str(&match dry_run {
-            true => format!(", {replaced} in the place of what stands there"),
-            false => format!(", {replaced} in the place of what stood there"),
-        });
+        lines.push(format!("  {replaced} in the place of what {stands} there"));
     }
-    text.push_str(&format!(
-        "; {} {were} there already.",
-        show::count(report.files_skipped)
-    ));
+    if report.files_skipped > 0 {
+        let was = tense[usize::from(report.files_skipped != 1)];
+        let skipped = show::count(report.files_skipped);
+        lines.push(format!("  {skipped} {was} there already"));
+    }
     if dry_run {
         let fetched = show::bytes(report.bytes_to_fetch);
-        text.push_str(&format!(
-            " {fetched} would be fetched. Nothing was changed."
-        ));
+        lines.push(format!("  {fetched} would be fetched; nothing was changed"));
     }
-    text
+    lines
 }
 
 fn document(dry_run: bool, snapshot: &StoredSnapshot, report: &RestoreReport) -> serde_json::Value {

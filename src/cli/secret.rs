@@ -48,7 +48,8 @@ impl SecretError {
     pub fn hint(&self) -> &'static str {
         match self {
             Self::NoWay => {
-                "give --passphrase-file FILE or --passphrase-command CMD, or set OFFSITE_PASSPHRASE or OFFSITE_PASSPHRASE_FILE; backups need none where this user has the writer key (same user and --state-dir as at init?)"
+                "give --passphrase-file FILE or --passphrase-command CMD, or set OFFSITE_PASSPHRASE \
+                 or OFFSITE_PASSPHRASE_FILE"
             }
             Self::NoWayForWords => {
                 "give --words-file FILE, or --words-file - to read them from standard input"

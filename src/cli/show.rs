@@ -129,6 +129,16 @@ pub fn harmless_sentence(sentence: &str) -> String {
     text
 }
 
+/// The words of a system error without its number, which follows in parentheses: `Permission denied`
+/// of `Permission denied (os error 13)`.
+pub fn without_number(sentence: &str) -> &str {
+    let number = sentence.rsplit_once(" (os error ");
+    match number.and_then(|(words, rest)| Some((words, rest.strip_suffix(')')?))) {
+        Some((words, digits)) if digits.bytes().all(|it| it.is_ascii_digit()) => words,
+        _ => sentence,
+    }
+}
+
 fn push_tamed(text: &mut String, character: char) {
     match character {
         '\n' => text.push_str("\\n"),

@@ -144,3 +144,12 @@ fn plain_ink_leaves_no_escapes() {
     assert_eq!(Ink::PLAIN.bad("no"), "no");
     assert_eq!(Ink::COLOURED.bad("no"), "\x1b[31mno\x1b[0m");
 }
+
+#[test]
+fn system_errors_lose_their_numbers_and_names_keep_theirs() {
+    let error = std::io::Error::from_raw_os_error(13).to_string();
+    assert_eq!(without_number(&error), "Permission denied");
+    for other in ["it is missing", "x (os error 2).jpg", "x (os error two)"] {
+        assert_eq!(without_number(other), other);
+    }
+}

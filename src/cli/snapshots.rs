@@ -74,7 +74,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
             database.map_or("-".to_owned(), |database| show::bytes(database.bytes)),
             show::bytes(record.statistics.bytes_stored),
             show::harmless(record.tags.join(", ").as_bytes()),
-            audit_text::in_a_word(record.suspect.as_deref(), &record.audit.0),
+            audit_text::in_a_word(&record.audit.0),
             remarks(record),
         ]);
     }

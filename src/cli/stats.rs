@@ -55,6 +55,8 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let stats = ops::repository_stats(&opened.index, snapshots)?;
     if json {
         output::json(&repository_json(&stats))?;
+    } else if snapshots.is_empty() {
+        output::lines(&["There is no snapshot yet. offsite backup makes one."])?;
     } else {
         output::lines(&of_repository(&stats))?;
     }

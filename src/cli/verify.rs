@@ -60,7 +60,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let report = report?;
     if context.global.json {
         output::json(&as_json(&report))?;
-    } else {
+    } else if !(context.global.quiet && report.is_sound()) {
         output::lines(&summary(&report, data))?;
     }
     Ok(if report.is_sound() {
@@ -112,6 +112,12 @@ fn as_json(report: &VerifyReport) -> Value {
 
 fn summary(report: &VerifyReport, data: bool) -> Vec<String> {
     let ink = show::ink_for_stdout();
+    let is_new = report.snapshots_total == 0 && report.packs_checked == 0;
+    if is_new && report.is_sound() && report.unknown_objects_total == 0 {
+        let sentence =
+            "There is no snapshot yet, and so nothing to check. offsite backup makes one.";
+        return vec![sentence.to_owned()];
+    }
     let is_sample = data && report.packs_read < report.packs_total;
     let how = match (data, report.decrypted) {
         _ if is_sample => "present and of the right size",
@@ -190,9 +196,11 @@ fn left_out(report: &VerifyReport, data: bool) -> Vec<String> {
 }
 
 fn describe(damage: &Damage, lines: &mut Vec<String>) {
-    lines.push(format!("  {}: {}", damage.object, damage.problem));
+    let object = show::harmless_sentence(&damage.object);
+    let problem = show::harmless_sentence(show::without_number(&damage.problem));
+    lines.push(format!("  {object}: {problem}"));
     if damage.snapshots.is_empty() {
-        lines.push("    no snapshot needs it".to_owned());
+        lines.push("    no snapshot loses anything by it".to_owned());
         return;
     }
     let ids = damage

@@ -57,6 +57,21 @@ pub struct Snapshot {
     /// What the audit found, in words.
     #[n(18)]
     pub findings: Option<Findings>,
+    /// Folders of Immich's container and of the host, as somebody told them.
+    #[cbor(n(19), default, skip_if = "Vec::is_empty")]
+    pub mounts: Vec<Mount>,
+}
+
+/// A folder of the host in Immich's container.
+#[derive(Debug, Clone, PartialEq, Eq, Encode, Decode)]
+#[cbor(map)]
+pub struct Mount {
+    /// In the container; absolute.
+    #[cbor(n(0), with = "minicbor::bytes")]
+    pub container: Vec<u8>,
+    /// On the host; absolute.
+    #[cbor(n(1), with = "minicbor::bytes")]
+    pub host: Vec<u8>,
 }
 
 /// One of the things that were backed up.

@@ -74,7 +74,7 @@ impl LinkTable {
         };
         done.map_err(|source| IndexError::Sqlite {
             path: Path::new("in a temporary file").display().to_string(),
-            source,
+            source: source.into(),
         })
     }
 

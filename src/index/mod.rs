@@ -35,6 +35,17 @@ pub struct Index {
     path: Option<PathBuf>,
 }
 
+/// Why SQLite failed, in its words, which are then said once: its own chain repeats them.
+#[derive(Debug, thiserror::Error)]
+#[error("{0}")]
+pub struct Reason(rusqlite::Error);
+
+impl From<rusqlite::Error> for Reason {
+    fn from(error: rusqlite::Error) -> Self {
+        Self(error)
+    }
+}
+
 /// A failure of the local database: its disk is full, read-only or damaged.
 #[derive(Debug, thiserror::Error)]
 pub enum IndexError {
@@ -42,7 +53,7 @@ pub enum IndexError {
     Sqlite {
         path: String,
         #[source]
-        source: rusqlite::Error,
+        source: Reason,
     },
     #[error("the local index holds a value that it cannot have written")]
     Damaged,
@@ -73,7 +84,7 @@ impl Index {
             }),
             Err(source) => Err(IndexError::Sqlite {
                 path: path.display().to_string(),
-                source,
+                source: source.into(),
             }),
         }
     }
@@ -86,7 +97,7 @@ impl Index {
         let connection = Connection::open_in_memory().and_then(schema::prepare);
         let connection = connection.map_err(|source| IndexError::Sqlite {
             path: "in memory".to_owned(),
-            source,
+            source: source.into(),
         })?;
         Ok(Self {
             connection: Mutex::new(connection),
@@ -103,7 +114,7 @@ impl Index {
         let connection = Connection::open("").and_then(schema::prepare);
         let connection = connection.map_err(|source| IndexError::Sqlite {
             path: "in a temporary file".to_owned(),
-            source,
+            source: source.into(),
         })?;
         Ok(Self {
             connection: Mutex::new(connection),
@@ -145,7 +156,7 @@ impl Index {
         let path = self.path.as_deref().unwrap_or(Path::new("in memory"));
         IndexError::Sqlite {
             path: path.display().to_string(),
-            source,
+            source: source.into(),
         }
     }
 }

@@ -96,7 +96,7 @@ impl VersionTable {
 fn error(source: rusqlite::Error) -> IndexError {
     IndexError::Sqlite {
         path: "in a temporary file".to_owned(),
-        source,
+        source: source.into(),
     }
 }
 

@@ -29,15 +29,15 @@ pub enum OpsError {
     },
     #[error("could not seal a chunk")]
     Seal(#[source] ObjectProblem),
-    #[error("there is no writer key for this repository on this host")]
-    NoWriterKey,
+    #[error("there is no writer key for this repository in {folder}, and no passphrase was given")]
+    NoWriterKey { folder: String },
     #[error("another backup of the same source is under way on this host")]
     Busy,
     #[error("{first} and {second} would be stored under the same path")]
     RootsOverlap { first: String, second: String },
     #[error("the snapshot holds no database dump")]
     NoDatabase,
-    #[error("the snapshot holds no file {path}")]
+    #[error("the snapshot holds no file or folder {path}")]
     NoSuchFile { path: String },
     #[error("{path} is a folder or a link, not a file")]
     NotAFile { path: String },

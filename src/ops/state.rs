@@ -117,7 +117,7 @@ pub fn load_writer_key(path: &Path) -> Result<Option<WriterKey>> {
         Err(error) => return Err(OpsError::file("could not read", path, error)),
     };
     let damaged = || {
-        let source = io::Error::other("the writer key is damaged");
+        let source = io::Error::other("it is no writer key of offsite, or it is damaged");
         OpsError::file("could not use", path, source)
     };
     let bytes = text

@@ -101,7 +101,7 @@ pub enum RepositoryError {
     },
     #[error("the chunk {id} is nowhere in the repository")]
     ChunkMissing { id: ChunkId },
-    #[error("the chunk {id} is damaged wherever it lies")]
+    #[error("a piece of it, the chunk {id}, is damaged wherever it lies")]
     ChunkDamaged {
         id: ChunkId,
         /// The pack that was tried last.

@@ -64,6 +64,13 @@ pub enum SourceError {
     )]
     ImmichBelow { path: PathBuf, found: PathBuf },
 
+    #[error(
+        "there is no .env and no docker-compose.yml in {}: name the folder where they are with \
+         --compose-folder",
+        .path.display()
+    )]
+    NoConfig { path: PathBuf },
+
     #[error("the database dump {} could not be read", .path.display())]
     DumpFile { path: PathBuf, source: io::Error },
     #[error(

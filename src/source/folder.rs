@@ -1,8 +1,11 @@
 //! One folder of the host, as the walk reads it.
 
+use std::ffi::{OsStr, OsString};
 use std::os::fd::{BorrowedFd, OwnedFd};
+use std::os::unix::ffi::{OsStrExt, OsStringExt};
+use std::path::Path;
 
-use rustix::fs::{Dir, Mode, OFlags};
+use rustix::fs::{CWD, Dir, DirEntry, FileType, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::metadata::unsigned;
@@ -42,6 +45,33 @@ pub(super) fn names_in(folder: &OwnedFd) -> (Vec<Box<[u8]>>, Option<Errno>) {
     }
     names.sort_unstable();
     (names, error)
+}
+
+/// The folders directly in a folder, as far as they can be read, links not followed; leaves its
+/// access time alone.
+pub(super) fn folders_in(folder: &Path) -> Vec<OsString> {
+    let real = std::fs::canonicalize(folder);
+    let real = real.as_deref().unwrap_or(folder);
+    let Ok(handle) = open_folder(CWD, real.as_os_str().as_bytes()) else {
+        return Vec::new();
+    };
+    let entries = Dir::read_from(&handle).into_iter().flatten().flatten();
+    let is_folder = |entry: &DirEntry| match entry.file_type() {
+        FileType::Directory => true,
+        // Some file systems do not say.
+        FileType::Unknown => {
+            let name = OsStr::from_bytes(entry.file_name().to_bytes());
+            std::fs::symlink_metadata(real.join(name)).is_ok_and(|metadata| metadata.is_dir())
+        }
+        _ => false,
+    };
+    let names = entries
+        .filter(is_folder)
+        .map(|entry| entry.file_name().to_bytes().to_vec());
+    names
+        .filter(|name| !matches!(name.as_slice(), b"." | b".."))
+        .map(OsString::from_vec)
+        .collect()
 }
 
 /// Whether a folder is a window into the kernel, such as `/proc`, rather than one of files.

@@ -1,10 +1,10 @@
 //! Knows the data folder of a Postgres server when it sees one.
 
-use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
 use super::filter::Filter;
+use super::folder::folders_in;
 use super::{Result, Root, SourceError};
 
 /// So many levels below a root are looked at: deep enough for a compose project whose folder was
@@ -34,21 +34,17 @@ fn look(folder: &Path, stored_as: &[u8], filter: &Filter, levels: u32) -> Result
         });
     }
     // What cannot be read is told by the walk.
-    let Some(entries) = fs::read_dir(folder).ok().filter(|_| levels > 0) else {
+    if levels == 0 {
         return Ok(());
-    };
-    for entry in entries.flatten() {
-        if !entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            continue;
-        }
-        let name = entry.file_name();
+    }
+    for name in folders_in(folder) {
         let mut inner = stored_as.to_vec();
         if !inner.is_empty() {
             inner.push(b'/');
         }
         inner.extend_from_slice(name.as_bytes());
         if !filter.excludes(&inner) && !filter.excludes_folder(&inner) {
-            look(&entry.path(), &inner, filter, levels - 1)?;
+            look(&folder.join(&name), &inner, filter, levels - 1)?;
         }
     }
     Ok(())
@@ -57,6 +53,7 @@ fn look(folder: &Path, stored_as: &[u8], filter: &Filter, levels: u32) -> Result
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     fn refused(data: &str, exclude: &[&str]) -> bool {
         let dir = tempfile::tempdir().unwrap();

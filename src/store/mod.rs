@@ -203,7 +203,7 @@ impl fmt::Display for StoreError {
             ErrorKind::NotFound => "it is not there",
             ErrorKind::AlreadyExists => "it exists already",
             ErrorKind::Denied => "the store denies access",
-            ErrorKind::Credentials => "the store does not accept the credentials",
+            ErrorKind::Credentials => "there are no credentials that the store accepts",
             ErrorKind::NoContainer => "there is no such bucket or folder",
             ErrorKind::Throttled => "the store asks for fewer requests",
             ErrorKind::Transient => "the store could not be reached or failed",

@@ -178,6 +178,13 @@ impl SeaweedFs {
             .unwrap_or_else(|reason| panic!("SeaweedFS does not start again: {reason}"));
     }
 
+    /// From the next start on, the second identity is known by another secret: whoever has the old
+    /// one is a stranger.
+    pub fn change_host_secret(&self, secret: &str) {
+        let identities = IDENTITIES.replace(HOST_SECRET_KEY, secret);
+        std::fs::write(self.folder.path().join("s3.json"), identities).expect("s3.json");
+    }
+
     /// A client of the first identity, for what a test wants to look at behind the product's back.
     pub fn client(&self) -> aws_sdk_s3::Client {
         let config = aws_sdk_s3::Config::builder()

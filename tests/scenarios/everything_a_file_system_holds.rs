@@ -7,6 +7,8 @@ use std::os::unix::net::UnixListener;
 use std::path::Path;
 use std::process::Command;
 
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use offsite::cli::show::{harmless, rfc3339};
 use offsite::seams::Timestamp;
 use rustix::fs::{CWD, Mode, XattrFlags, mkfifoat, setxattr};
@@ -18,7 +20,7 @@ use crate::tree::{assert_same, name, noise, set_mode, set_modified, tree};
 use crate::user::{User, outcome_of};
 
 /// All that a file system can hold, but what nobody can read back.
-fn make(root: &Path) {
+pub fn make(root: &Path) {
     fs::create_dir_all(root.join("inner/most")).unwrap();
     let names: [&[u8]; 6] = [
         b"latin1 \xe9t\xe9.jpg",
@@ -57,8 +59,12 @@ fn listed(user: &User) -> BTreeMap<String, Value> {
         .unwrap()
         .iter()
         .map(|entry| {
-            let path = entry["path"].as_str().unwrap();
-            let path = path.strip_prefix(&top[1..]).unwrap();
+            // Exact as text; where it is none, in base64.
+            let path = match entry.get("path_bytes") {
+                Some(bytes) => BASE64_STANDARD.decode(bytes.as_str().unwrap()).unwrap(),
+                None => entry["path"].as_str().unwrap().as_bytes().to_vec(),
+            };
+            let path = harmless(path.strip_prefix(&top.as_bytes()[1..]).unwrap());
             (path.trim_start_matches('/').to_owned(), entry.clone())
         })
         .collect()

@@ -117,7 +117,7 @@ fn ls_shows_names_that_no_terminal_obeys() {
     assert!(!json.stdout.contains(&b'\x1b'), "{json}");
     let paths = json.json();
     let mut paths = paths.as_array().unwrap().iter().map(|it| &it["path"]);
-    assert!(paths.any(|path| path == "upload/x/\\x1b[2Jcleared\\n.jpg"));
+    assert!(paths.any(|path| path == "upload/x/\u{1b}[2Jcleared\n.jpg"));
     let text = user.offsite(&["ls", "latest", "--recursive"]).done().text();
     assert!(text.contains("upload/x/\\x1b[2Jcleared\\n.jpg\n"), "{text}");
     assert!(text.contains("\\t+1.png\n"), "{text}");

@@ -84,52 +84,102 @@ fn ctrl_c_and_sigterm_keep_what_is_on_its_way_and_write_a_checkpoint() {
     }
 }
 
-/// `pg_dump` says nothing while it waits for a lock, which may be for half an hour.
-#[test]
-fn ctrl_c_does_not_wait_for_a_dump_that_hangs() {
-    let user = User::with_folder();
-    user.write("photos/a.jpg", b"photo");
-    user.offsite(&["init"]).done();
-    let header = "printf -- '--\\n-- PostgreSQL database dump\\n--\\n';";
-    for begins in ["", header] {
-        let pid = user.path("pid");
-        let _ = std::fs::remove_file(&pid);
-        let pid = pid.display();
-        let command = format!("{begins} echo $$ > {pid}.new; mv {pid}.new {pid}; exec sleep 600");
-        let mut running = user.start(&["backup", "photos", "--database-command", &command]);
-        while !user.path("pid").exists() {
-            assert!(!running.has_ended(), "{}", running.outcome());
-            std::thread::sleep(Duration::from_millis(10));
-        }
-        running.signal("INT");
-        let outcome = running.outcome().ended(130);
-        assert!(outcome.stderr.contains("interrupted"), "{outcome}");
-        let pid = std::fs::read_to_string(user.path("pid")).expect("it was written");
-        let place = format!("/proc/{}", pid.trim());
-        assert!(!std::path::Path::new(&place).exists(), "it still runs");
-        assert_eq!(user.objects.list("snapshots/").len(), 0);
+/// Photos that are a chunk each, so that packs are even: a pack is full at a mebibyte, and never
+/// reaches two.
+fn with_small_photos(user: &User) -> u64 {
+    for number in 0..SMALL_FILES {
+        let path = format!("photos/{number}.jpg");
+        user.write(&path, noise(&path, SMALL_FILE_BYTES));
     }
+    user.offsite(&["init", "--pack-size", "1"]).done();
+    (SMALL_FILES * SMALL_FILE_BYTES) as u64
 }
+
+const SMALL_FILES: usize = 120;
+const SMALL_FILE_BYTES: usize = 500_000;
+const SMALL_PACK_BYTES_MAX: u64 = 2 << 20;
+
+/// Uploads that can be under way at once: their packs may have arrived without being noted.
+const TRANSFERS: u64 = 4;
+/// Beside the photos: headers, footers and padding, in packs and in listings.
+const FRAMES_PERCENT: u64 = 8;
 
 #[test]
 fn a_kill_at_any_time_costs_the_open_packs() {
     let user = User::with_folder();
-    let total = with_photos(&user);
-    let packs_total = total.div_ceil(5 << 20) as usize;
-    let mut sent_before = 0;
+    let total = with_small_photos(&user);
+    let frames = total * FRAMES_PERCENT / 100;
     for share in [30, 60, 90] {
-        let running = started(&user, packs_total * share / 100);
+        let wanted = total * share / 100;
+        let before = stored(&user);
+        let mut running = user.start(&BACKUP_SLOWLY);
+        while stored(&user) < wanted {
+            assert!(!running.has_ended(), "{}", running.outcome());
+            std::thread::sleep(Duration::from_millis(5));
+        }
         running.kill();
-        let now = stored(&user);
-        assert!(now > sent_before, "it went on: {sent_before}, then {now}");
-        sent_before = now;
+        // It went on from where the last one stopped, and did not begin again.
+        let sent = stored(&user) - before;
+        assert!(sent < total * 30 / 100 + 5 * SMALL_PACK_BYTES_MAX, "{sent}");
     }
-    user.offsite(&["backup", "photos"]).done();
-    // Three kills; each cost at most what was open or on its way and not acknowledged.
+    let before = stored(&user);
+    let figures = user.offsite(&["backup", "--json", "photos"]).done().json();
+    let sent = figures["bytes_uploaded"].as_u64().expect("a number");
+    // Packs that were open or under way at one of three kills.
+    let lost = 3 * TRANSFERS * SMALL_PACK_BYTES_MAX;
+    assert!(
+        sent <= total - before + lost + frames,
+        "{before} of {total} were there, {sent} were sent"
+    );
     let stored = stored(&user);
     assert!(
-        stored < total + 3 * 4 * PACK_BYTES_MAX,
+        stored <= total + lost + frames,
         "{stored} are stored of {total}"
+    );
+    user.offsite(&["restore", "--target", "back"]).done();
+    assert_same(&user.path("photos"), &user.restored("back", "photos"));
+}
+
+const BACKUP_SLOWLY: [&str; 6] = [
+    "backup",
+    "--upload-limit",
+    "12M",
+    "--checkpoint-interval",
+    "1s",
+    "photos",
+];
+
+/// Both at once: the power goes, and with it the disk that the state was on.
+#[test]
+fn with_the_state_lost_too_a_kill_costs_what_follows_the_last_checkpoint() {
+    let user = User::with_folder();
+    let total = with_small_photos(&user);
+    let frames = total * FRAMES_PERCENT / 100;
+    let mut running = user.start(&BACKUP_SLOWLY);
+    while stored(&user) < total * 60 / 100 {
+        assert!(!running.has_ended(), "{}", running.outcome());
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    running.kill();
+    let written = |name: &String| {
+        let object = std::path::Path::new(&user.repository).join(name);
+        let stat = std::fs::metadata(object).expect("an object");
+        stat.modified().expect("a time")
+    };
+    let segments = user.objects.list("index/");
+    let checkpoint = segments.keys().map(written).max().expect("a checkpoint");
+    let packs = user.objects.list("packs/");
+    let recorded = packs.iter().filter(|(name, _)| written(name) < checkpoint);
+    let recorded: u64 = recorded.map(|(_, bytes)| bytes).sum();
+    assert!(recorded > 0);
+
+    std::fs::remove_dir_all(&user.state).expect("the state is lost");
+    let figures = user.offsite(&["backup", "--json", "photos"]).done().json();
+    let sent = figures["bytes_uploaded"].as_u64().expect("a number");
+    let under_way = TRANSFERS * SMALL_PACK_BYTES_MAX;
+    assert!(
+        sent <= total - recorded + under_way + frames,
+        "{recorded} of {total} were recorded, {sent} were sent"
     );
     user.offsite(&["restore", "--target", "back"]).done();
     assert_same(&user.path("photos"), &user.restored("back", "photos"));
@@ -148,4 +198,24 @@ fn a_host_that_lost_its_state_reads_nothing_again() {
         user.offsite(&["restore", "--target", "back"]).done();
         assert_same(&user.path("photos"), &user.restored("back", "photos"));
     }
+}
+
+#[test]
+fn ctrl_c_while_the_dump_hangs_ends_the_command_as_well() {
+    let user = User::with_folder();
+    user.init();
+    let command = "echo $$ > hanging; sleep 600";
+    let running = user.start(&["backup", "--database-command", command]);
+    let has_begun =
+        || std::fs::read_to_string(user.path("hanging")).is_ok_and(|text| text.ends_with('\n'));
+    while !has_begun() {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    running.signal("INT");
+    let outcome = running.outcome().ended(130);
+    assert!(outcome.stderr.contains("interrupted"), "{outcome}");
+    let number = std::fs::read_to_string(user.path("hanging")).expect("its number");
+    let process = std::path::Path::new("/proc").join(number.trim());
+    assert!(!process.exists(), "the command lives on");
+    assert_eq!(user.objects.list("snapshots/").len(), 0);
 }

@@ -19,19 +19,25 @@
 //! costs a second of Argon2.
 
 mod as_of_a_time;
+mod bad_moments;
+mod configuration_comes_along;
 mod damaged_pack_names_its_files;
 mod database_by_url;
 mod decoder_without_offsite;
+mod demo_shows_what_it_does;
 mod drill_proves_a_restore;
 mod dump_into_a_real_postgres;
 mod dump_of_a_running_postgres;
 mod dump_that_is_no_good;
 mod every_row_has_its_file;
 mod everything_a_file_system_holds;
+mod everything_comes_back;
 mod exit_codes_and_hints;
+mod external_library_is_named;
 mod fifty_photos_with_new_headers;
 mod find_the_photo_i_deleted;
 mod five_thousand_assets;
+mod fuller_database_wins;
 #[path = "../harness/mod.rs"]
 mod harness;
 mod host_without_delete;
@@ -43,6 +49,7 @@ mod installation;
 mod interrupted_and_resumed;
 mod killed_mid_upload;
 mod little_changes_little_is_sent;
+mod move_that_was_not_finished;
 mod newest_dump_of_a_folder;
 mod nothing_readable_in_the_store;
 mod objects;
@@ -56,8 +63,10 @@ mod restore_only_what_i_ask_for;
 mod restore_over_what_is_there;
 mod second_backup_sends_nothing;
 mod slow_or_absent_store;
+mod the_guides_are_true;
 mod tree;
 mod two_backups_at_once;
+mod unchanged_library_asks_little;
 mod user;
 mod what_changed_between_nights;
 mod what_is_in_there;

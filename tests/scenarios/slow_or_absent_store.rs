@@ -19,7 +19,7 @@ use crate::user::User;
 const PATIENCE: Duration = Duration::from_secs(120);
 
 /// Somebody with a server of their own, which can be stopped without harm to other tests.
-fn user_of(server: &SeaweedFs) -> User {
+pub fn user_of(server: &SeaweedFs) -> User {
     server.create_bucket("photos");
     let mut user = User::with_folder();
     user.repository = "s3://photos/offsite".to_owned();
@@ -34,7 +34,7 @@ fn user_of(server: &SeaweedFs) -> User {
 }
 
 /// Starts a run that says what happens into a file, where it can be read meanwhile.
-fn start(user: &User, arguments: &[&str]) -> Child {
+pub fn start(user: &User, arguments: &[&str]) -> Child {
     let file = File::create(user.path("stderr")).expect("a file");
     let mut command = user.command();
     command.args(arguments).stdin(Stdio::null());
@@ -43,7 +43,7 @@ fn start(user: &User, arguments: &[&str]) -> Child {
 }
 
 /// Waits until the run has said so.
-fn wait_until_it_says(user: &User, words: &str) -> String {
+pub fn wait_until_it_says(user: &User, words: &str) -> String {
     let begin = Instant::now();
     loop {
         let said = std::fs::read_to_string(user.path("stderr")).expect("a file");
@@ -57,7 +57,7 @@ fn wait_until_it_says(user: &User, words: &str) -> String {
     }
 }
 
-fn goes_through(user: &User, mut run: Child) {
+pub fn goes_through(user: &User, mut run: Child) {
     let status = run.wait().expect("a process of this test");
     let said = std::fs::read_to_string(user.path("stderr")).expect("a file");
     assert_eq!(status.code(), Some(0), "{said}");

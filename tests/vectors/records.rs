@@ -262,6 +262,7 @@ fn snapshot() -> Snapshot {
         }),
         suspect: Some("the dump has less than half the rows of the last one".to_owned()),
         findings: None,
+        mounts: Vec::new(),
     }
 }
 

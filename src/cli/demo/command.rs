@@ -1,15 +1,20 @@
 //! `offsite demo`
 
-use std::collections::BTreeMap;
 use std::fs::{self, File};
-use std::io::{self, BufWriter, Read};
+use std::io::{self, BufWriter};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
+use serde_json::{Value, json};
 
-use super::{dump, library, month, rehearsal};
+use super::compare::{self, Fingerprints};
+use super::proof::{self, Proof};
+use super::quieter::Quieter;
+use super::rehearsal::{self, Rehearsal};
+use super::teller::Teller;
+use super::{dump, library, month};
 use crate::cli::context::{Context, host_name};
 use crate::cli::exit::{Failure, Result, Status};
 use crate::cli::output;
@@ -19,10 +24,10 @@ use crate::format::parameters::Parameters;
 use crate::index::Index;
 use crate::ops::{
     self, BackupOptions, BackupReport, CheckpointRule, InitOptions, Opened, OpsError,
-    RestoreOptions, SourceChoice,
+    RestoreOptions, RestoreReport, SourceChoice,
 };
 use crate::progress::{Progress, Silent};
-use crate::repository::{Repository, SnapshotFilter};
+use crate::repository::{Repository, SnapshotFilter, StoredSnapshot};
 use crate::source::database::DatabaseSource;
 use crate::store::local::Local;
 
@@ -32,7 +37,7 @@ const NEW_PHOTOS: u32 = 6;
 /// are not.
 const SETTLING: Duration = Duration::from_millis(3_200);
 
-/// Try it: back up a small made-up photo library, change it, back up again, restore, compare
+/// Try it: back up a small made-up photo library, damage it, find the damage, restore, compare
 ///
 /// Takes less than a minute and needs nothing but this program. Everything happens in a temporary
 /// folder, which is removed at the end.
@@ -44,6 +49,8 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
+    // An interrupt ends it between two steps, so that no folder stays behind.
+    let _heeding = context.seams.interrupt.heed();
     let temporary = match &args.keep {
         Some(folder) => {
             fs::create_dir(folder).map_err(|error| cannot("make the folder", folder, error))?;
@@ -62,18 +69,31 @@ pub fn run(context: &Context, args: &Args) -> Result {
         (None, None) => Path::new("."),
     };
     let folder = &std::path::absolute(folder).map_err(|error| cannot("find", folder, error))?;
-    let whole = Story { context, folder }.tell()?;
+    let teller = Teller::new(context);
+    let outcome = Story {
+        context,
+        teller: &teller,
+        folder,
+    }
+    .tell()?;
+    let is_well = outcome.is_well();
+    if context.global.json {
+        output::json(&outcome.document(args.keep.as_deref().map(|_| folder.as_path())))?;
+    }
     let next = [
-        String::new(),
-        "Next, for your own library:".to_owned(),
-        "  offsite init --repo /mnt/backup/photos --recovery-kit recovery-kit.html".to_owned(),
+        "",
+        "Next, for your own library:",
+        "  offsite init --repo /mnt/backup/photos --recovery-kit recovery-kit.html",
         "  offsite backup --repo /mnt/backup/photos --immich /srv/immich --database-command \
-         'docker exec immich_postgres pg_dump --clean --if-exists -U postgres immich'"
-            .to_owned(),
-        "  offsite restore --repo /mnt/backup/photos --target /tmp/restored".to_owned(),
+         'docker exec immich_postgres pg_dump --clean --if-exists -U postgres immich'",
+        "  offsite restore --repo /mnt/backup/photos --target /tmp/restored",
     ];
-    output::lines(&next)?;
-    Ok(if whole { Status::Done } else { Status::Damage })
+    teller.lines(&next.map(str::to_owned))?;
+    Ok(if is_well {
+        Status::Done
+    } else {
+        Status::Damage
+    })
 }
 
 fn cannot(what: &str, path: &Path, error: io::Error) -> Failure {
@@ -84,75 +104,128 @@ fn cannot(what: &str, path: &Path, error: io::Error) -> Failure {
     )
 }
 
+/// What came of it.
+struct Outcome {
+    snapshots: [BackupReport; 2],
+    restored: RestoreReport,
+    is_same: bool,
+    /// The photo that was damaged.
+    planted: String,
+    proof: Proof,
+    rehearsal: Rehearsal,
+}
+
+impl Outcome {
+    fn is_well(&self) -> bool {
+        self.is_same && self.proof.found && self.rehearsal.ok
+    }
+
+    fn document(&self, kept: Option<&Path>) -> Value {
+        let snapshots = self.snapshots.iter().map(|report| {
+            json!({
+                "snapshot": report.snapshot.to_string(),
+                "time": show::rfc3339(report.time),
+                "files_total": report.statistics.files,
+                "files_new": report.statistics.files_new,
+                "bytes_total": report.statistics.bytes,
+                "bytes_added": report.statistics.bytes_added,
+                "bytes_uploaded": report.bytes_uploaded,
+                "duration_seconds": report.duration.as_secs_f64(),
+            })
+        });
+        json!({
+            "ok": self.is_well(),
+            "snapshots": snapshots.collect::<Vec<_>>(),
+            "audit": {
+                "counts": self.proof.counts,
+                "planted": self.planted,
+                "found": self.proof.found,
+            },
+            "restore": {
+                "files_restored": self.restored.files_restored,
+                "bytes_restored": self.restored.bytes_restored,
+                "same": self.is_same,
+            },
+            "drill": {
+                "held": self.rehearsal.held,
+                "ok": self.rehearsal.ok,
+            },
+            "kept": kept.map(|folder| show::harmless(folder.as_os_str().as_encoded_bytes())),
+        })
+    }
+}
+
 /// The demo from beginning to end.
 struct Story<'d> {
     context: &'d Context,
+    teller: &'d Teller<'d>,
     folder: &'d Path,
 }
 
 impl Story<'_> {
-    /// Gives whether everything came back as it was.
-    fn tell(&self) -> std::result::Result<bool, Failure> {
+    fn tell(&self) -> std::result::Result<Outcome, Failure> {
         let place = self.folder.join("immich");
-        self.say(1, "Drawing a small photo library and its database dump")?;
+        let dump = self.folder.join("immich.sql");
+        let teller = self.teller;
+        teller.step("Drawing a small photo library and its database dump")?;
         fs::create_dir(&place).map_err(|error| cannot("make", &place, error))?;
         let draw = |error| cannot("draw the library in", &place, error);
         let mut library = library::draw(&place, 1, library::Size::DEMO).map_err(draw)?;
         self.write_dump(&library)?;
         let (bytes, files) = library.originals();
-        self.tell_line(&format!(
+        teller.line(&format!(
             "{}, {}",
             show::counted(files as u64, "original", "originals"),
             show::bytes(bytes)
         ))?;
 
-        self.say(2, "Making an encrypted repository in a folder")?;
+        teller.step("Making an encrypted repository in a folder")?;
         let repository = self.init()?;
         let index = Index::in_memory().map_err(OpsError::from)?;
-        self.tell_line(&format!(
-            "{} (passphrase for this demo: {PASSPHRASE})",
-            repository.id()
-        ))?;
+        let id = repository.id();
+        teller.line(&format!("{id} (passphrase for this demo: {PASSPHRASE})"))?;
 
-        self.say(3, "First backup")?;
+        teller.step("First backup")?;
         self.context.seams.clock.sleep(SETTLING);
-        let before = fingerprints(&place, self.folder)?;
+        let before = compare::of_library(&place, &dump);
+        let before = before.map_err(|error| cannot("read", &place, error))?;
         let first = self.backup(&repository, &index, &place)?;
 
-        self.say(
-            4,
-            "A month passes: new photos, one moved, one edited, one deleted; second backup",
+        teller.step(
+            "A month passes: new photos, one moved, one edited, one deleted, and the disk \
+             damages one",
         )?;
-        month::change(&mut library, NEW_PHOTOS).map_err(draw)?;
+        let change = month::change(&mut library, NEW_PHOTOS).map_err(draw)?;
+        let planted = month::decay(&library, &change).map_err(draw)?;
         self.write_dump(&library)?;
         let second = self.backup(&repository, &index, &place)?;
         self.table(&[&first, &second])?;
 
-        self.say(5, "Restoring the first snapshot, as of its time")?;
+        teller.step("The audit: every photo of the database held against the second snapshot")?;
         let opened = Opened::look(repository, index, &Silent)?;
-        let restored = self.restore(&opened, &first)?;
-        let is_same = self.compare(&before, &restored)?;
+        let proof = proof::audit(teller, &opened, &planted, first.snapshot)?;
 
-        self.say(
-            6,
-            "Rehearsing a restore of the second into a throw-away Postgres",
-        )?;
-        let (line, is_well) = rehearsal::rehearse(&opened)?;
-        self.tell_line(&line)?;
-        Ok(is_same && is_well)
-    }
+        teller.step("Restoring the first snapshot, as of its time")?;
+        let filter = SnapshotFilter {
+            at: Some(first.time),
+            ..SnapshotFilter::default()
+        };
+        let snapshot = opened.snapshot("latest", &filter)?;
+        let target = self.folder.join("restored");
+        let restored = self.restore(&opened, snapshot, &target)?;
+        let is_same = self.compare(&before, &target)?;
 
-    fn say(&self, number: u8, sentence: &str) -> std::result::Result<(), Failure> {
-        let ink = show::ink_for_stdout();
-        output::lines(&[format!(
-            "{} {}",
-            ink.strong(&format!("{number}.")),
-            ink.strong(sentence)
-        )])
-    }
-
-    fn tell_line(&self, line: &str) -> std::result::Result<(), Failure> {
-        output::lines(&[format!("   {line}")])
+        teller.step("Rehearsing its restore into a throw-away Postgres")?;
+        let rehearsal = rehearsal::rehearse(&opened, snapshot)?;
+        teller.line(&rehearsal.line)?;
+        Ok(Outcome {
+            snapshots: [first, second],
+            restored,
+            is_same,
+            planted,
+            proof,
+            rehearsal,
+        })
     }
 
     fn write_dump(&self, library: &library::Library) -> std::result::Result<(), Failure> {
@@ -203,7 +276,7 @@ impl Story<'_> {
         progress.finish();
         let report = report?;
         let figures = &report.statistics;
-        self.tell_line(&format!(
+        self.teller.line(&format!(
             "{} new, {} changed, {} not read again; {} of {} were new; {} stored in {}",
             show::count(figures.files_new),
             show::count(figures.files_changed),
@@ -238,23 +311,17 @@ impl Story<'_> {
                 show::bytes(saved),
             ]);
         }
-        output::lines(&table.lines())
+        self.teller.lines(&table.lines())
     }
 
-    /// Restores as of the time of `report`; gives the folder.
     fn restore(
         &self,
         opened: &Opened,
-        report: &BackupReport,
-    ) -> std::result::Result<PathBuf, Failure> {
-        let filter = SnapshotFilter {
-            at: Some(report.time),
-            ..SnapshotFilter::default()
-        };
-        let snapshot = opened.snapshot("latest", &filter)?;
-        let target = self.folder.join("restored");
+        snapshot: &StoredSnapshot,
+        target: &Path,
+    ) -> std::result::Result<RestoreReport, Failure> {
         let options = RestoreOptions {
-            target: target.clone(),
+            target: target.to_path_buf(),
             files: true,
             database: true,
             ..RestoreOptions::default()
@@ -264,32 +331,30 @@ impl Story<'_> {
         let restored = ops::restore(repository, index, &snapshot.record, &options, progress);
         progress.finish();
         let restored = restored?;
-        self.tell_line(&format!(
+        self.teller.line(&format!(
             "{} back, {}",
             show::counted(restored.files_restored, "file", "files"),
             show::bytes(restored.bytes_restored)
         ))?;
         for (path, error) in &restored.problems {
-            self.tell_line(&format!("{}: {error}", show::harmless(path)))?;
+            self.teller
+                .line(&format!("{}: {error}", show::harmless(path)))?;
         }
-        Ok(target)
+        Ok(restored)
     }
 
     fn compare(
         &self,
-        before: &BTreeMap<PathBuf, blake3::Hash>,
+        before: &Fingerprints,
         restored: &Path,
     ) -> std::result::Result<bool, Failure> {
-        let mut after = BTreeMap::new();
-        add_tree(restored, restored, &mut after)
+        let after = compare::of_restored(restored, before)
             .map_err(|error| cannot("read", restored, error))?;
-        // The restore adds markers to folders whose contents are not archived.
-        after.retain(|path, _| before.contains_key(path) || !path.ends_with(".immich"));
         let ink = show::ink_for_stdout();
         let number = show::counted(before.len() as u64, "file", "files");
         if *before == after {
             let verdict = ink.good("the same, bit for bit");
-            self.tell_line(&format!(
+            self.teller.line(&format!(
                 "{number} compared with the library of then: {verdict}"
             ))?;
             return Ok(true);
@@ -299,83 +364,11 @@ impl Story<'_> {
             .filter(|(path, hash)| after.get(*path) != Some(hash));
         for (path, _) in differ {
             let path = show::harmless(path.as_os_str().as_encoded_bytes());
-            self.tell_line(&format!("{}: {path}", ink.bad("differs")))?;
+            self.teller
+                .line(&format!("{}: {path}", ink.bad("differs")))?;
         }
-        self.tell_line(&ink.bad("the restored library is not the one that was backed up"))?;
+        let verdict = "the restored library is not the one that was backed up";
+        self.teller.line(&ink.bad(verdict))?;
         Ok(false)
-    }
-}
-
-/// What is archived of the library, and the dump under the name that a restore gives it.
-fn fingerprints(
-    place: &Path,
-    folder: &Path,
-) -> std::result::Result<BTreeMap<PathBuf, blake3::Hash>, Failure> {
-    let mut files = BTreeMap::new();
-    let mut read = || -> io::Result<()> {
-        for taken in ["library", "profile", "upload"] {
-            add_tree(place, &place.join(taken), &mut files)?;
-        }
-        files.insert(
-            PathBuf::from("database.sql"),
-            hash(&folder.join("immich.sql"))?,
-        );
-        Ok(())
-    };
-    read().map_err(|error| cannot("read", place, error))?;
-    Ok(files)
-}
-
-fn add_tree(
-    base: &Path,
-    folder: &Path,
-    files: &mut BTreeMap<PathBuf, blake3::Hash>,
-) -> io::Result<()> {
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            add_tree(base, &path, files)?;
-        } else {
-            let name = path.strip_prefix(base).unwrap_or(&path).to_path_buf();
-            files.insert(name, hash(&path)?);
-        }
-    }
-    Ok(())
-}
-
-fn hash(path: &Path) -> io::Result<blake3::Hash> {
-    let mut hasher = blake3::Hasher::new();
-    let mut file = File::open(path)?;
-    let mut buffer = vec![0; 1 << 18];
-    loop {
-        match file.read(&mut buffer)? {
-            0 => return Ok(hasher.finalize()),
-            count => hasher.update(buffer.get(..count).unwrap_or_default()),
-        };
-    }
-}
-
-/// Progress without notices: the demo says everything twice otherwise.
-struct Quieter<'p>(&'p dyn Progress);
-
-impl Progress for Quieter<'_> {
-    fn stage(&self, name: &str, bytes_total: Option<u64>) {
-        self.0.stage(name, bytes_total);
-    }
-    fn wants_totals(&self) -> bool {
-        self.0.wants_totals()
-    }
-    fn expect(&self, bytes: u64) {
-        self.0.expect(bytes);
-    }
-    fn advance(&self, bytes: u64) {
-        self.0.advance(bytes);
-    }
-    fn item(&self, path: &[u8]) {
-        self.0.item(path);
-    }
-    fn notice(&self, _text: &str) {}
-    fn finish(&self) {
-        self.0.finish();
     }
 }

@@ -2,6 +2,7 @@
 
 mod catalogue;
 mod command;
+mod compare;
 mod dice;
 pub mod dump;
 pub mod library;
@@ -9,8 +10,11 @@ pub mod month;
 mod originals;
 mod photo;
 mod plan;
+mod proof;
+mod quieter;
 mod rehearsal;
 mod surroundings;
 mod tables;
+mod teller;
 
 pub use command::{Args, run};

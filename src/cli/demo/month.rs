@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::FileExt;
 
 use sha1::{Digest, Sha1};
 
@@ -54,6 +55,29 @@ pub fn change(library: &mut Library, new_photos: u32) -> io::Result<Change> {
         rewritten,
         deleted,
     })
+}
+
+/// A disk loses a byte of one photo that the month left alone, and the database knows nothing of
+/// it. Gives its path below the upload location.
+///
+/// # Errors
+/// What the file system says; `NotFound` when no photo is left.
+pub fn decay(library: &Library, change: &Change) -> io::Result<String> {
+    let touched = |path: &String| {
+        path == &change.moved.1 || path == &change.rewritten || change.added.contains(path)
+    };
+    let mut photos = plain_photos(library).filter_map(|place| library.assets.get(place));
+    let asset = photos.find(|asset| !touched(&asset.path));
+    let path = asset.ok_or_else(too_few)?.path.clone();
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .write(true)
+        .open(library.folder.join(&path))?;
+    let middle = file.metadata()?.len() / 2;
+    let mut byte = [0];
+    file.read_exact_at(&mut byte, middle)?;
+    file.write_all_at(&[!byte[0]], middle)?;
+    Ok(path)
 }
 
 fn retitle(library: &mut Library) -> io::Result<String> {

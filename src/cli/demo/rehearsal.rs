@@ -1,24 +1,36 @@
-//! The end of the demo, where there is a Postgres on this machine: a drill of the newest snapshot.
+//! The end of the demo, where there is a Postgres on this machine: a drill of a snapshot.
 
 use crate::cli::context::host_name;
 use crate::cli::exit::Failure;
 use crate::cli::show;
 use crate::ops::{self, DrillOptions, Opened, OpsError, ServerChoice};
 use crate::progress::Silent;
-use crate::repository::SnapshotFilter;
+use crate::repository::StoredSnapshot;
 
 /// Few: it is a demo.
 const SAMPLE: u32 = 10;
 
-/// What to say of it, and whether all was well.
-pub fn rehearse(opened: &Opened) -> Result<(String, bool), Failure> {
-    let snapshot = opened.snapshot("latest", &SnapshotFilter::default())?;
+/// What a drill came to.
+#[derive(Debug)]
+pub struct Rehearsal {
+    /// Whether there was a server to hold it with.
+    pub held: bool,
+    /// Nothing was wrong.
+    pub ok: bool,
+    /// What to say of it.
+    pub line: String,
+}
+
+/// # Errors
+/// Of the repository; where there is no server for it, that is no error.
+pub fn rehearse(opened: &Opened, snapshot: &StoredSnapshot) -> Result<Rehearsal, Failure> {
     let options = DrillOptions {
         server: ServerChoice::Local {
             programs: None,
             user: "postgres".to_owned(),
         },
         sample: SAMPLE,
+        mounts: Vec::new(),
         // Few machines have those of Immich's embeddings.
         skip_missing_extensions: true,
         host: host_name(),
@@ -28,7 +40,13 @@ pub fn rehearse(opened: &Opened) -> Result<(String, bool), Failure> {
     let report = match ops::drill(repository, index, snapshot, &options, &Silent) {
         Ok(report) => report,
         // Nothing is wrong with the backup where there is no server to try it on.
-        Err(OpsError::Drill(error)) => return Ok((format!("left out: {error}"), true)),
+        Err(OpsError::Drill(error)) => {
+            return Ok(Rehearsal {
+                held: false,
+                ok: true,
+                line: format!("left out: {error}"),
+            });
+        }
         Err(error) => return Err(error.into()),
     };
     let ink = show::ink_for_stdout();
@@ -42,5 +60,9 @@ pub fn rehearse(opened: &Opened) -> Result<(String, bool), Failure> {
         show::counted(report.tables, "table", "tables"),
         show::counted(report.assets_checked, "original", "originals"),
     );
-    Ok((line, report.ok))
+    Ok(Rehearsal {
+        held: true,
+        ok: report.ok,
+        line,
+    })
 }

@@ -31,7 +31,7 @@ pub fn run(context: &Context, Args { file }: &Args) -> Result {
     if context.global.json {
         output::json(&json!({ "file": file.display().to_string() }))?;
     } else {
-        let place = file.display();
+        let place = show::harmless(file.as_os_str().as_encoded_bytes());
         output::lines(&[format!(
             "The recovery kit is in {place}: print it, keep it away from this machine, delete the \
              file."

@@ -19,9 +19,9 @@ use crate::progress::Progress;
 use crate::repository::{Repository, SlotFacts, list_slots, unlock_slot};
 
 /// What removing a passphrase does not do.
-const COPIES: &str = "It opens nothing here any more. Whoever has both this passphrase and an older \
-                      copy of the repository's key files can still use them: the key behind all \
-                      passphrases stays the same.";
+const COPIES: &str = "It opens nothing here any more. Whoever has both it and an older copy of the \
+                      repository's key files\ncan still use them: the key behind all passphrases \
+                      stays the same.";
 
 /// Add a passphrase; those that are there stay
 ///
@@ -129,7 +129,7 @@ pub fn remove(context: &Context, args: &RemoveArgs) -> Result {
     say(
         context,
         json!({ "id": id_of(&gone.name) }),
-        &format!("Removed the passphrase {}. {COPIES}", short(&gone.name)),
+        &format!("Removed the passphrase {}.\n{COPIES}", short(&gone.name)),
     )
 }
 
@@ -166,7 +166,7 @@ pub fn change(context: &Context, args: &PassphraseArgs) -> Result {
     say(
         context,
         json!({ "id": id_of(&name), "removed": id_of(&old_name) }),
-        &format!("The new passphrase opens the repository. Of the old one: {COPIES}"),
+        &format!("The new passphrase opens the repository. Of the old one:\n{COPIES}"),
     )
 }
 

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use crate::cli::context::{Access, Context};
 use crate::cli::exit::{Failure, Result, Status};
-use crate::cli::output;
+use crate::cli::{output, show};
 use crate::ops::{OpsError, StateFolder, load_writer_key, save_writer_key};
 use crate::repository::identify;
 
@@ -27,8 +27,8 @@ pub struct Args {
 }
 
 /// What taking the file away again does not do.
-const HOLDER: &str = "Whoever holds it can add to this repository and read all names in it, for \
-                      good: it cannot be called back.";
+const HOLDER: &str = "Whoever holds it can add to this repository and read all names in it: it \
+                      cannot be called back.";
 
 pub fn run(context: &Context, args: &Args) -> Result {
     if let Some(file) = &args.export {
@@ -46,6 +46,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     if context.global.json {
         output::json(&json!({ "state": place }))?;
     } else {
+        let place = show::harmless_sentence(&place);
         output::lines(&[format!(
             "The writer key is in {place}: this host can back up, but not read."
         )])?;
@@ -66,9 +67,9 @@ fn export(context: &Context, file: &Path) -> Result {
         output::json(&json!({ "file": file.display().to_string() }))?;
     } else {
         output::lines(&[format!(
-            "A copy of the writer key is in {}. Take it to the other host, run offsite key writer \
-             --import there, and delete it. {HOLDER}",
-            file.display()
+            "A copy of the writer key is in {}.\nTake it to the other host, run offsite key writer \
+             --import there, and delete it.\n{HOLDER}",
+            show::harmless(file.as_os_str().as_encoded_bytes())
         )])?;
     }
     Ok(Status::Done)
@@ -77,8 +78,13 @@ fn export(context: &Context, file: &Path) -> Result {
 fn import(context: &Context, file: &Path) -> std::result::Result<StateFolder, Failure> {
     let store = context.store(false)?;
     let id = identify(store.as_ref())?;
-    let key = load_writer_key(file)?
-        .ok_or_else(|| OpsError::file("could not read", file, std::io::ErrorKind::NotFound))?;
+    let key = load_writer_key(file)?.ok_or_else(|| {
+        OpsError::file(
+            "could not read",
+            file,
+            std::io::Error::new(std::io::ErrorKind::NotFound, "there is no such file"),
+        )
+    })?;
     if key.repository() != id {
         return Err(OpsError::ForeignWriterKey {
             path: file.display().to_string(),

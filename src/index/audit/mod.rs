@@ -2,13 +2,16 @@
 //! snapshot, and what did not fit. They live in a file without a name in the system's folder for
 //! temporary files and go with the audit; memory stays within SQLite's cache.
 //!
-//! `rows` takes the dump in, `claims` sorts what the rows claim into the order of a listing,
+//! `rows` takes the dump in, of the best of several databases (`remembered`), `claims` sorts what the rows claim into the order of a listing,
 //! `remains` keeps what the join of the two orders left over, `settled` the findings.
 
 mod claims;
+mod moves;
 mod remains;
+mod remembered;
 mod rows;
 mod settled;
+mod tables;
 
 use rusqlite::Connection;
 
@@ -30,31 +33,6 @@ PRAGMA temp_store = FILE;
 ";
 
 const SCHEMA: &str = "
--- Assets, in the order of the dump. `sha1`: of the content, where the database knows it.
-CREATE TABLE assets (
-    number INTEGER PRIMARY KEY,
-    id     BLOB NOT NULL,
-    owner  BLOB NOT NULL,
-    path   BLOB NOT NULL,
-    sha1   BLOB,
-    flags  INTEGER NOT NULL
-);
-CREATE TABLE sizes (asset BLOB NOT NULL, bytes INTEGER NOT NULL);
--- Sidecars (kind 1) and generated files that lie among originals (kind 3).
-CREATE TABLE files (
-    number INTEGER PRIMARY KEY,
-    asset  BLOB NOT NULL,
-    kind   INTEGER NOT NULL,
-    path   BLOB NOT NULL
-);
-CREATE TABLE users (
-    number INTEGER PRIMARY KEY,
-    id     BLOB NOT NULL,
-    name   BLOB NOT NULL,
-    image  BLOB NOT NULL
-);
-CREATE TABLE import_paths (library BLOB NOT NULL, path BLOB NOT NULL);
-CREATE TABLE media_location (path BLOB NOT NULL);
 -- What the rows claim: `key` is the place in the snapshot, in bytes whose order is that of a listing.
 CREATE TABLE claims (
     key    BLOB NOT NULL,
@@ -72,6 +50,8 @@ CREATE TABLE sorted (
     flags  INTEGER NOT NULL,
     sha1   BLOB
 );
+-- Pairs of places between which Immich was moving a file, either way round.
+CREATE TABLE moved_between (key BLOB NOT NULL, other BLOB NOT NULL, PRIMARY KEY (key, other)) WITHOUT ROWID;
 -- Claims for which nothing lay there, or something else (`sha1` and `bytes`: what).
 CREATE TABLE unmatched (claim INTEGER PRIMARY KEY, reason TEXT);
 CREATE TABLE mismatched (claim INTEGER PRIMARY KEY, sha1 BLOB NOT NULL, bytes INTEGER NOT NULL);
@@ -126,6 +106,8 @@ pub struct AuditTables {
     connection: Connection,
     /// Whether a path of a managed file was seen that begins with `upload/`.
     relative: bool,
+    /// The same of the rows that are remembered.
+    relative_then: bool,
 }
 
 impl AuditTables {
@@ -138,13 +120,14 @@ impl AuditTables {
             let connection = Connection::open("")?;
             connection.execute_batch(SETUP)?;
             connection.set_prepared_statement_cache_capacity(64);
-            connection.execute_batch(&format!("BEGIN; {SCHEMA}"))?;
+            connection.execute_batch(&format!("BEGIN; {} {SCHEMA}", tables::ROWS))?;
             Ok(connection)
         };
         let connection = open().map_err(failed)?;
         Ok(Self {
             connection,
             relative: false,
+            relative_then: false,
         })
     }
 }
@@ -152,6 +135,6 @@ impl AuditTables {
 fn failed(source: rusqlite::Error) -> IndexError {
     IndexError::Sqlite {
         path: "in a temporary file".to_owned(),
-        source,
+        source: source.into(),
     }
 }

@@ -118,7 +118,8 @@ impl AuditTables {
     /// # Errors
     /// As above.
     pub fn index_remains(&self) -> Result<()> {
-        self.connection.execute_batch(INDEXES).map_err(failed)
+        let indexes = self.connection.execute_batch(INDEXES);
+        indexes.and_then(|()| self.index_moves()).map_err(failed)
     }
 
     /// Visits the claims that nothing matched, in order.
@@ -199,7 +200,7 @@ impl AuditTables {
         )
     }
 
-    fn take(&self, sql: &str, wanted: &[u8]) -> Result<Option<Leftover>> {
+    pub(super) fn take(&self, sql: &str, wanted: &[u8]) -> Result<Option<Leftover>> {
         let take = || -> rusqlite::Result<Option<Leftover>> {
             let mut statement = self.connection.prepare_cached(sql)?;
             statement.query_row([wanted], Leftover::read).optional()

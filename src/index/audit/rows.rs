@@ -100,17 +100,6 @@ impl AuditTables {
         self.execute(sql, params![path])
     }
 
-    /// Forgets all rows.
-    ///
-    /// # Errors
-    /// As above.
-    pub fn clear_rows(&mut self) -> Result<()> {
-        self.relative = false;
-        let tables = "DELETE FROM assets; DELETE FROM sizes; DELETE FROM files; DELETE FROM users;
-             DELETE FROM import_paths; DELETE FROM media_location;";
-        self.connection.execute_batch(tables).map_err(failed)
-    }
-
     /// Where Immich keeps its files, as the database says.
     ///
     /// # Errors

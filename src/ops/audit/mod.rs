@@ -23,6 +23,7 @@ mod sink;
 mod verdict;
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use join::Join;
@@ -58,7 +59,16 @@ struct State {
     join: Join,
     tally: Tally,
     /// Folders of external libraries that the dump names and the snapshot does not hold.
-    left_out: BTreeSet<Vec<u8>>,
+    left_out: BTreeSet<LeftOut>,
+}
+
+/// A folder of an external library that the dump names and the snapshot does not hold.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub struct LeftOut {
+    /// As the database names it.
+    pub path: Vec<u8>,
+    /// Where it is on this host, if a mount tells.
+    pub host: Option<PathBuf>,
 }
 
 impl Audit {
@@ -82,11 +92,11 @@ impl Audit {
     }
 
     /// All rows have come: finds out where their files should be. Gives the folders of external
-    /// libraries that are not in the snapshot, as the database names them.
+    /// libraries that are not in the snapshot.
     ///
     /// # Errors
     /// `Index`.
-    pub fn place_rows(&self, known: &KnownPlaces) -> Result<Vec<Vec<u8>>> {
+    pub fn place_rows(&self, known: &KnownPlaces) -> Result<Vec<LeftOut>> {
         let mut state = self.lock();
         let State {
             tables,
@@ -119,12 +129,21 @@ impl Audit {
                 .place(ClaimKind::Avatar, row, flags, path, None)
                 .map(drop)
         })?;
+        tables.each_move(&mut |old, new| {
+            if let (Place::Archived { key: old, .. }, Place::Archived { key: new, .. }) =
+                (places.find(old, false), places.find(new, false))
+            {
+                tables.add_moved_between(&old, &new)?;
+            }
+            Ok(())
+        })?;
         tables.sort_claims()?;
         join.ready = true;
         for path in imported {
             let probe = [path.as_slice(), b"/x"].concat();
             if !matches!(places.find(&probe, true), Place::Archived { .. }) {
-                left_out.insert(path);
+                let host = places.host_of(&path);
+                left_out.insert(LeftOut { path, host });
             }
         }
         Ok(left_out.iter().cloned().collect())

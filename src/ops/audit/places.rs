@@ -67,6 +67,14 @@ impl Known {
 }
 
 impl Places {
+    /// Where a folder of an external library is on this host, if a mount tells.
+    pub fn host_of(&self, import_path: &[u8]) -> Option<PathBuf> {
+        match self.0.map(import_path, true) {
+            Mapped::External { host, .. } => host,
+            Mapped::Managed(_) | Mapped::Stale(_) | Mapped::Outside => None,
+        }
+    }
+
     /// Where the file of a row should be.
     pub fn find(&self, path: &[u8], is_external: bool) -> Place {
         match self.0.map(path, is_external) {

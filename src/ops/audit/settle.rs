@@ -117,6 +117,37 @@ impl Settling<'_> {
         self.note(Verdict::Moved, settlement)
     }
 
+    /// What lies at the other end of a move that Immich had not finished.
+    fn at_other_end(&self, key: Option<&[u8]>) -> Result<Option<Leftover>> {
+        match key {
+            Some(key) => self.tables.take_by_move(key),
+            None => Ok(None),
+        }
+    }
+
+    /// Immich was moving the file, and what lies at the other end has another content than it should,
+    /// such as half of it; or nobody knows what its content should be.
+    fn half_moved(&mut self, settlement: Settlement, file: &Leftover) -> Result<()> {
+        let Some(asset) = settlement.asset.filter(|_| settlement.sha1.is_some()) else {
+            return self.moved(settlement, file);
+        };
+        let verdict = match self.tables.size_of(asset)? {
+            Some(size) if size != file.bytes => Verdict::SizeMismatch,
+            _ => Verdict::ChecksumMismatch,
+        };
+        let (_, path) = place_of(&file.key);
+        let settlement = Settlement {
+            detail: format!(
+                "Immich was moving it; it is not what lies at {}",
+                shown(&path)
+            ),
+            found: Some((file.sha1, file.bytes)),
+            wanted: settlement.sha1,
+            ..settlement
+        };
+        self.note(verdict, settlement)
+    }
+
     fn lost(&mut self, loss: Loss) -> Result<()> {
         match loss.kind {
             ClaimKind::Asset => self.lost_asset(loss),
@@ -130,6 +161,9 @@ impl Settling<'_> {
                     excused
                 };
                 if asset.is_some_and(|(_, flags)| flags & excused != 0) {
+                    return Ok(());
+                }
+                if self.at_other_end(loss.key.as_deref())?.is_some() {
                     return Ok(());
                 }
                 let settlement = Settlement {
@@ -179,6 +213,9 @@ impl Settling<'_> {
             && let Some(file) = self.tables.take_by_content(sha1)?
         {
             return self.moved(settlement, &file);
+        }
+        if let Some(file) = self.at_other_end(loss.key.as_deref())? {
+            return self.half_moved(settlement, &file);
         }
         if let Some(key) = &loss.key {
             self.tables.add_gone(key)?;

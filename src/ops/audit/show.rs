@@ -103,7 +103,7 @@ fn look_back(
         return Ok(HashMap::new());
     }
     let older = snapshots.iter().rev().filter(|one| {
-        one.record.time < snapshot.record.time && is_of_same_source(&one.record, &snapshot.record)
+        is_before(&one.record, &snapshot.record) && is_of_same_source(&one.record, &snapshot.record)
     });
     let histories = histories(chunks, snapshot, older, &questions)?;
     Ok(places.into_iter().zip(histories).collect())
@@ -120,6 +120,11 @@ fn question_of(finding: Finding) -> Option<Question> {
         now: finding.found_sha1.map(Into::into),
         wanted: finding.expected_sha1.map(Into::into),
     })
+}
+
+/// Several snapshots may hold one dump, and so have one time.
+fn is_before(one: &Snapshot, other: &Snapshot) -> bool {
+    (one.time, one.started) < (other.time, other.started)
 }
 
 /// Whether two snapshots are of one upload location of one host.

@@ -31,8 +31,8 @@ impl RowSink for Sink {
             Row::User(user) => tables.add_user(&user.id, user.name, user.profile_image),
             Row::ImportPath { library, path } => tables.add_import_path(&library, path),
             Row::MediaLocation(path) => tables.set_media_location(path),
-            // A file that Immich was about to move is found by its content.
-            Row::File(_) | Row::Move { .. } => Ok(()),
+            Row::Move { old, new } => tables.add_move(old, new),
+            Row::File(_) => Ok(()),
         };
         kept.map_err(io::Error::other)
     }
@@ -40,6 +40,18 @@ impl RowSink for Sink {
     fn start_over(&mut self) -> io::Result<()> {
         let mut state = lock(&self.state);
         state.tables.clear_rows().map_err(io::Error::other)
+    }
+
+    fn remember(&mut self) -> io::Result<bool> {
+        let mut state = lock(&self.state);
+        let remembered = state.tables.remember_rows();
+        remembered.map(|()| true).map_err(io::Error::other)
+    }
+
+    fn go_back(&mut self) -> io::Result<()> {
+        let mut state = lock(&self.state);
+        let back = state.tables.go_back_to_remembered_rows();
+        back.map_err(io::Error::other)
     }
 }
 

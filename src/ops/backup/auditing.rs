@@ -1,7 +1,9 @@
 //! The audit's part in a run: it sees the dump and the entries go by, and says at the end whether
 //! the snapshot can be trusted.
 
-use std::path::PathBuf;
+use std::ffi::OsStr;
+use std::os::unix::ffi::OsStrExt;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use super::options::BackupOptions;
@@ -10,7 +12,9 @@ use crate::compress::Compressor;
 use crate::format::pack::Class;
 use crate::id::ChunkId;
 use crate::index::Index;
-use crate::ops::audit::{Audit, Audited, Known, KnownPlaces, Sink, changes_of, refuse_absent};
+use crate::ops::audit::{
+    Audit, Audited, Known, KnownPlaces, LeftOut, Sink, changes_of, refuse_absent,
+};
 use crate::ops::error::{shown, with_causes};
 use crate::ops::pipeline::Pipeline;
 use crate::ops::{OpsError, Result};
@@ -109,12 +113,8 @@ impl Auditing {
             ));
         }
         progress.stage("Sorting the rows of the database", None);
-        for path in audit.place_rows(&self.places)? {
-            let path = shown(&path);
-            progress.notice(&format!(
-                "note: the external library {path} is not part of this backup; name its folder on \
-                 this host as a further PATH, and say --map {path}=FOLDER if its name is another there"
-            ));
+        for left_out in audit.place_rows(&self.places)? {
+            progress.notice(&how_to_add(&left_out));
         }
         Ok(())
     }
@@ -168,4 +168,41 @@ impl Auditing {
         };
         Ok((audited, suspect))
     }
+}
+
+/// What to say of a folder that Immich shows and this backup does not hold, with what would add it to
+/// the command, to be used as it stands.
+fn how_to_add(left_out: &LeftOut) -> String {
+    let named = word(&left_out.path);
+    let same = || is_folder(&left_out.path).then(|| named.clone());
+    let told = left_out
+        .host
+        .as_deref()
+        .map(|host| word(host.as_os_str().as_bytes()));
+    let (where_it_is, arguments) = match (told, same()) {
+        (Some(host), _) => ("", host),
+        (None, Some(host)) => ("", format!("--map {named}={host} {host}")),
+        (None, None) => (
+            ", with FOLDER as its place on this host",
+            format!("--map {named}=FOLDER FOLDER"),
+        ),
+    };
+    format!(
+        "note: the external library {} is not part of this backup; to add it{where_it_is}: {arguments}",
+        shown(&left_out.path)
+    )
+}
+
+fn is_folder(path: &[u8]) -> bool {
+    Path::new(OsStr::from_bytes(path)).is_dir()
+}
+
+/// As a shell takes it, as long as it can be shown as it is.
+fn word(path: &[u8]) -> String {
+    let text = shown(path);
+    let is_plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"/._-+@:,".contains(byte);
+    if text.as_bytes().iter().all(is_plain) {
+        return text;
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
 }

@@ -21,6 +21,8 @@ pub struct SourceChoice {
     pub immich: Option<PathBuf>,
     /// Plain files and folders.
     pub paths: Vec<PathBuf>,
+    /// The folder whose `.env` and compose files are taken along.
+    pub config: Option<PathBuf>,
     pub database: Option<DatabaseSource>,
     pub database_rules: DumpRules,
     /// Globs of what is left out.

@@ -10,7 +10,9 @@ use super::sequence::Sequenced;
 use crate::format::Kind;
 use crate::format::cbor::{Counts, Joined, encode};
 use crate::format::entry::DATABASE_ROOT;
-use crate::format::snapshot::{Database, Problems, Root as StoredRoot, Snapshot, Statistics};
+use crate::format::snapshot::{
+    Database, Mount as StoredMount, Problems, Root as StoredRoot, Snapshot, Statistics,
+};
 use crate::id::{ObjectId, SessionId};
 use crate::index::Index;
 use crate::ops::Result;
@@ -19,6 +21,7 @@ use crate::repository::{Repository, RepositoryError, SealedObject, seal_record};
 use crate::seams::Timestamp;
 use crate::source::Root;
 use crate::source::database::{DumpFacts, DumpKind};
+use crate::source::immich::mounts::Mount;
 
 /// Everything that goes into a record.
 pub struct Taken<'t> {
@@ -78,6 +81,14 @@ pub fn compose(taken: Taken<'_>) -> Snapshot {
         problems,
         suspect: taken.suspect,
         findings: taken.audited.findings.clone(),
+        mounts: options.source.mounts.iter().map(stored_mount).collect(),
+    }
+}
+
+fn stored_mount(mount: &Mount) -> StoredMount {
+    StoredMount {
+        container: mount.container.clone(),
+        host: mount.host.as_os_str().as_bytes().to_vec(),
     }
 }
 

@@ -1,5 +1,6 @@
 //! From what a person named to roots with numbers and stored paths.
 
+use std::fs;
 use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 
@@ -10,7 +11,7 @@ use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::source::filter::Filter;
 use crate::source::immich::layout::Layout;
-use crate::source::immich::location;
+use crate::source::immich::{config, location};
 use crate::source::{Root, SourceError, plain, postgres};
 
 /// Numbers of plain roots are above this one; those up to it belong to Immich's folders.
@@ -46,6 +47,18 @@ pub fn resolve(
             plain.iter().for_each(|root| name_immich(root, progress));
         }
         roots.extend(plain);
+    }
+    if let Some(folder) = &choice.config {
+        let above = roots.last().map_or(0, |root| root.number).max(PLAIN_ABOVE);
+        let real = fs::canonicalize(current.join(folder)).map_err(|source| SourceError::Root {
+            path: folder.clone(),
+            source,
+        })?;
+        let config = config::roots(&real)?;
+        roots.extend(config.into_iter().map(|root| Root {
+            number: root.number + above,
+            ..root
+        }));
     }
     if roots.is_empty() && choice.database.is_none() {
         return Err(SourceError::NoPaths.into());

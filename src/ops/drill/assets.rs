@@ -8,6 +8,7 @@ use std::path::Path;
 
 use sha1::{Digest, Sha1};
 
+use super::places::Places;
 use super::server::{Server, from_hex, is_answer, query, single_number};
 use super::{AssetProblem, DrillError, DrillOptions, DrillReport, SAMPLE_MAX};
 use crate::format::entry::Entry;
@@ -19,9 +20,6 @@ use crate::progress::Progress;
 use crate::repository::{ChunkReader, Fetch, ListingReader, Repository, read_content};
 use crate::seams::Random;
 use crate::source::database::{DumpTable, DumpedDatabase};
-
-/// Where Immich kept its files, in the container's terms, over the years.
-const LOCATIONS: [&[u8]; 4] = [b"/data/", b"/usr/src/app/upload/", b"upload/", b"./upload/"];
 
 /// A row that says what an original must be.
 struct Row {
@@ -64,6 +62,8 @@ impl Originals<'_> {
             Err(error) => return Err(error),
         };
         let location = media_location(server, database, immich, assets, options)?;
+        let (roots, recorded) = (&snapshot.roots, &snapshot.mounts);
+        let places = Places::new(roots, recorded, location.as_deref(), &options.mounts);
         progress.stage("Restoring originals", None);
         let folder = tempfile::Builder::new().prefix("offsite-drill-").tempdir();
         let folder = folder.map_err(DrillError::Folder)?;
@@ -74,7 +74,7 @@ impl Originals<'_> {
             options.interrupt.check()?;
             progress.item(&row.path);
             let restored = format!("original-{number}");
-            let checked = match find(&chunks, snapshot, location.as_deref(), &row.path)? {
+            let checked = match find(&chunks, snapshot, &places, &row.path)? {
                 Some(entry) => restore(&chunks, &entry, &target, &restored, progress)
                     .and_then(|()| compare(&folder.path().join(&restored), &row.sha1)),
                 None => Ok(Some("it is not in the snapshot".to_owned())),
@@ -199,40 +199,15 @@ fn media_location(
     }
 }
 
-/// The path below the upload location; exactly one prefix goes.
-fn below_location<'p>(location: Option<&[u8]>, path: &'p [u8]) -> Option<&'p [u8]> {
-    if let Some(location) = location.filter(|it| !it.is_empty()) {
-        let rest = path.strip_prefix(location);
-        if let Some(rest) = rest.and_then(|rest| rest.strip_prefix(b"/")) {
-            return Some(rest);
-        }
-    }
-    LOCATIONS
-        .iter()
-        .find_map(|prefix| path.strip_prefix(*prefix))
-}
-
-/// The original of a row. Where the folders were backed up as plain paths, they stand under those.
+/// The original of a row.
 fn find(
     chunks: &ChunkReader<'_>,
     snapshot: &Snapshot,
-    location: Option<&[u8]>,
+    places: &Places,
     path: &[u8],
 ) -> Result<Option<Entry>> {
-    let Some(below) = below_location(location, path) else {
-        return Ok(None);
-    };
     let listing = ListingReader::new(chunks, snapshot.listing);
-    let top = below.split(|byte| *byte == b'/').next().unwrap_or_default();
-    let mut candidates = vec![below.to_vec()];
-    for root in snapshot.roots.iter().filter(|root| root.kind == "path") {
-        let source = root.source.strip_prefix(b"/").unwrap_or(&root.source);
-        candidates.push([source, b"/", below].concat());
-        // The root is a folder of the upload location itself.
-        let above = source.strip_suffix(top).filter(|it| it.ends_with(b"/"));
-        candidates.extend(above.map(|above| [above, below].concat()));
-    }
-    for candidate in candidates {
+    for candidate in places.candidates(path) {
         let entry = listing.find(&candidate)?;
         if let Some(entry) = entry.filter(Entry::has_content) {
             return Ok(Some(entry));
@@ -305,26 +280,6 @@ impl io::Write for Hashing<'_> {
 mod tests {
     use super::*;
     use crate::seams::SystemRandom;
-
-    #[test]
-    fn one_prefix_goes_and_no_second() {
-        for (location, path, below) in [
-            (None, "upload/upload/x.jpg", Some("upload/x.jpg")),
-            (None, "/usr/src/app/upload/upload/x", Some("upload/x")),
-            (Some("/data"), "/data/library/a/b", Some("library/a/b")),
-            (Some("/photos"), "/photos/upload/x", Some("upload/x")),
-            (Some("/photos"), "/photostream/x", None),
-            (
-                Some("/data"),
-                "/usr/src/app/upload/upload/x",
-                Some("upload/x"),
-            ),
-            (Some("/data"), "/mnt/external/x.jpg", None),
-        ] {
-            let found = below_location(location.map(str::as_bytes), path.as_bytes());
-            assert_eq!(found, below.map(str::as_bytes), "{path}");
-        }
-    }
 
     #[test]
     fn numbers_are_distinct_and_never_more_than_there_are() {

@@ -4,7 +4,8 @@
 //!
 //! `server` is what all three kinds of Postgres have in common: `local` (started for this, from
 //! programs of this machine), `docker`, `existing` (a database made and dropped there). `load` feeds
-//! the dump, `compare` counts and asks, `assets` picks and checks originals, `run` puts it together.
+//! the dump, `compare` counts and asks, `assets` picks and checks originals, which
+//! `places` finds, `run` puts it together.
 
 mod assets;
 mod compare;
@@ -14,6 +15,7 @@ mod existing;
 mod load;
 mod local;
 mod packages;
+mod places;
 mod run;
 mod server;
 
@@ -25,6 +27,7 @@ pub use run::drill;
 
 use crate::id::ObjectId;
 use crate::seams::Interrupt;
+use crate::source::immich::mounts::Mount;
 
 /// Most originals that one drill checks.
 pub const SAMPLE_MAX: u32 = 10_000;
@@ -51,6 +54,9 @@ pub struct DrillOptions {
     pub server: ServerChoice,
     /// How many originals are checked, up to [`SAMPLE_MAX`].
     pub sample: u32,
+    /// Folders of Immich's container and of the host that was backed up; they go before those that
+    /// the snapshot recorded.
+    pub mounts: Vec<Mount>,
     /// Load the dump without extensions of embeddings that the server lacks.
     pub skip_missing_extensions: bool,
     /// Whose proof it is.

@@ -141,6 +141,10 @@ impl<'r> Pipeline<'r> {
 
     /// Remembers the first failure of the run, and stops.
     pub fn fail(&self, error: OpsError) {
+        if self.repository.seams.interrupt.is_raised() {
+            // Then whatever fails may fail because of it.
+            self.interrupt();
+        }
         if !matches!(error, OpsError::Stopped) {
             lock(&self.failure).get_or_insert(error);
             self.uploads.abandon();

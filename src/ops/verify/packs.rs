@@ -120,7 +120,7 @@ impl PackCheck<'_> {
         let total = claimed.len();
         if total > 0 {
             let text = match total - good.len() {
-                0 => format!("its {total} chunks can be read all the same"),
+                0 => "all that is in it can be read all the same".to_owned(),
                 lost => format!("{lost} of its {total} chunks are lost"),
             };
             self.findings.note(&info.name, text);

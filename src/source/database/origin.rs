@@ -25,7 +25,7 @@ pub struct DumpRules {
     pub timeout: Option<Duration>,
     /// In which local time Immich names its dumps.
     pub zone: TimeZone,
-    /// Once raised, no dump is waited for.
+    /// Ends the waiting.
     pub interrupt: Interrupt,
 }
 

@@ -29,7 +29,7 @@ pub enum Overdue {
     Silent(Duration),
     /// It had so much time in all.
     Late(Duration),
-    /// Somebody wants the work to end.
+    /// Somebody wants the backup to end.
     Interrupted,
 }
 
@@ -38,7 +38,7 @@ impl fmt::Display for Overdue {
         match self {
             Self::Silent(time) => write!(f, "nothing came for {}", in_words(*time)),
             Self::Late(time) => write!(f, "it was not done after {}", in_words(*time)),
-            Self::Interrupted => write!(f, "it was interrupted"),
+            Self::Interrupted => f.write_str("the backup was interrupted"),
         }
     }
 }
@@ -77,19 +77,18 @@ impl Watch {
         }
     }
 
-    /// Nothing is waited for once this is raised: a dump that hangs would hold up Ctrl-C.
+    /// Ends with an interrupt, too.
     pub(super) fn heeding(self, interrupt: &Interrupt) -> Self {
-        Self {
-            interrupt: interrupt.clone(),
-            ..self
-        }
+        let interrupt = interrupt.clone();
+        Self { interrupt, ..self }
     }
 
     /// Begins anew, with at most `total` from now.
     pub(super) fn for_at_most(&self, total: Duration) -> Self {
         let total = match self.limit {
+            Overdue::Silent(_) => total,
             Overdue::Late(limit) => limit.min(total),
-            _ => total,
+            Overdue::Interrupted => Duration::ZERO,
         };
         Self::start(self.clock.clone(), Some(total)).heeding(&self.interrupt)
     }
@@ -113,7 +112,7 @@ impl Watch {
         let (since, time) = match self.limit {
             Overdue::Silent(time) => (quiet_since, time),
             Overdue::Late(time) => (self.began, time),
-            Overdue::Interrupted => return Ok(()),
+            Overdue::Interrupted => return Err(self.limit),
         };
         if self.clock.since_boot().saturating_sub(since) > time {
             return Err(self.limit);

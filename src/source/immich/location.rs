@@ -1,9 +1,9 @@
 //! Knows Immich's upload location by sight, where a person named it, its parent, or no such thing.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::{FOLDERS, MARKER};
+use crate::source::folder::folders_in;
 
 /// So many of Immich's folders together are no chance.
 const FOLDERS_TOGETHER: usize = 3;
@@ -18,11 +18,10 @@ pub fn looks_like_one(folder: &Path) -> bool {
 
 /// The upload location that lies directly in a folder, as in that of Immich's compose file.
 pub fn directly_in(folder: &Path) -> Option<PathBuf> {
-    let entries = fs::read_dir(folder).ok()?;
-    let mut found: Vec<PathBuf> = entries
-        .flatten()
-        .map(|entry| entry.path())
-        .filter(|path| path.is_dir() && looks_like_one(path))
+    let mut found: Vec<PathBuf> = folders_in(folder)
+        .iter()
+        .map(|name| folder.join(name))
+        .filter(|path| looks_like_one(path))
         .collect();
     // Whatever order the file system gives them in.
     found.sort();
@@ -32,6 +31,7 @@ pub fn directly_in(folder: &Path) -> Option<PathBuf> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fs;
 
     #[test]
     fn a_location_is_known_by_markers_or_by_its_folders() {

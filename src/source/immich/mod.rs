@@ -1,11 +1,12 @@
 //! What is particular to Immich among the sources: where it keeps its originals, and what its
 //! tables say of them.
 //!
-//! [`layout`] finds the folders. [`reader`] finds the [`rows`] in a dump while it streams by;
+//! [`layout`] finds the folders, [`config`] what says how the installation is put together. [`reader`] finds the [`rows`] in a dump while it streams by;
 //! `columns`, `unescape`, `interpret` and `databases` are parts of it. [`paths`] tells where in a
 //! snapshot a path of a row lies, with the help of [`mounts`].
 
 mod columns;
+pub mod config;
 mod databases;
 mod interpret;
 pub mod layout;

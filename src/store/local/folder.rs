@@ -168,7 +168,10 @@ pub(super) fn is_absent(error: &io::Error) -> bool {
 fn kind_of(error: &io::Error) -> ErrorKind {
     match error.kind() {
         io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => ErrorKind::NotFound,
-        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => ErrorKind::Full,
+        io::ErrorKind::StorageFull
+        | io::ErrorKind::QuotaExceeded
+        // Over what the file system, or a limit of this user, allows.
+        | io::ErrorKind::FileTooLarge => ErrorKind::Full,
         io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem => ErrorKind::Denied,
         io::ErrorKind::IsADirectory | io::ErrorKind::InvalidFilename => ErrorKind::Invalid,
         io::ErrorKind::StaleNetworkFileHandle

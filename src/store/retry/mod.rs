@@ -144,7 +144,7 @@ impl Retry {
         let delay = self.delay(failures.count);
         if let Some(progress) = &self.options.progress {
             progress.notice(&format!(
-                "{error}; trying again in {:.1} s",
+                "note: {error}; trying again in {:.1} s",
                 delay.as_secs_f64()
             ));
         }

@@ -4,6 +4,7 @@
 
 use std::error::Error;
 
+use aws_config::imds::client::error::ImdsError;
 use aws_credential_types::provider::error::CredentialsError;
 use aws_sdk_s3::config::http::HttpResponse;
 use aws_sdk_s3::error::{ConnectorError, ProvideErrorMetadata, SdkError};
@@ -42,7 +43,12 @@ impl Failure {
             } else {
                 (behind.as_secs(), "behind")
             };
-            let clocks = format!("this machine is {seconds} s {side} the store");
+            // People set clocks by the minute, and stores forgive less than fifteen of them.
+            let by = match seconds {
+                0..120 => format!("{seconds} s"),
+                _ => format!("{} minutes", seconds.saturating_add(30) / 60),
+            };
+            let clocks = format!("this machine is {by} {side} the store");
             self.detail = clean(&format!("{clocks}; {}", self.detail));
         }
         self
@@ -194,6 +200,11 @@ fn of_credentials(error: &CredentialsError) -> Failure {
         CredentialsError::CredentialsNotLoaded(_) => {
             Failure::new(ErrorKind::Credentials, "no credentials were found")
         }
+        // Where nobody set any the SDK asks a service of Amazon's machines, and at home what answers
+        // at its address, if anything does, is not that service.
+        _ if is_of_amazons_machines(error) => {
+            Failure::new(ErrorKind::Credentials, "no credentials were found")
+        }
         CredentialsError::ProviderTimedOut(_) | CredentialsError::ProviderError(_) => {
             Failure::new(ErrorKind::Transient, "the source of the credentials failed")
         }
@@ -202,6 +213,11 @@ fn of_credentials(error: &CredentialsError) -> Failure {
             Failure::new(ErrorKind::Credentials, reason)
         }
     }
+}
+
+fn is_of_amazons_machines(error: &CredentialsError) -> bool {
+    let chain = std::iter::successors(error.source(), |&error| error.source());
+    chain.into_iter().any(|error| error.is::<ImdsError>())
 }
 
 /// The last error of a chain says it in the fewest words: "Connection refused".
@@ -283,11 +299,11 @@ mod tests {
         let ahead = failure().with_clocks(late, Some(early)).detail;
         assert_eq!(
             ahead,
-            "this machine is 3600 s ahead of the store; RequestTimeTooSkewed"
+            "this machine is 60 minutes ahead of the store; RequestTimeTooSkewed"
         );
         let behind = failure().with_clocks(early, Some(late)).detail;
         assert!(
-            behind.starts_with("this machine is 3600 s behind the store"),
+            behind.starts_with("this machine is 60 minutes behind the store"),
             "{behind}"
         );
         assert_eq!(failure().with_clocks(late, None), failure());
