@@ -33,6 +33,27 @@ const STOP_STEP: Duration = Duration::from_millis(10);
 /// How often a wait looks up to see whether it is to stop, in nanoseconds.
 const WAIT_STEP_NANOSECONDS: i64 = 200_000_000;
 
+/// What a server calls an error that speaks another language (the catalogues of PostgreSQL 18): psql
+/// says it as it comes, and ends with success all the same.
+const ERRORS_ELSEWHERE: [&str; 16] = [
+    "CHYBA:",
+    "FEHLER:",
+    "ΣΦΑΛΜΑ:",
+    "ERREUR:",
+    "ERRORE:",
+    "შეცდომა:",
+    "오류:",
+    "BŁĄD:",
+    "ERRO:",
+    "ОШИБКА:",
+    "FEL:",
+    "HATA:",
+    "ПОМИЛКА:",
+    "错误:",
+    "錯誤:",
+    "Lỗi:",
+];
+
 /// What a program said while it ran.
 #[derive(Debug, Default)]
 struct Heard {
@@ -265,7 +286,8 @@ impl Heard {
 
     fn line_ends(&mut self, line: &str) {
         let markers = ["ERROR:", "FATAL:", "PANIC:"];
-        let Some(at) = markers.iter().filter_map(|it| line.find(it)).min() else {
+        let plain_at = markers.iter().filter_map(|it| line.find(it)).min();
+        let Some(at) = plain_at.or_else(|| error_elsewhere(line)) else {
             return;
         };
         let error = line.get(at..).unwrap_or_default();
@@ -277,6 +299,16 @@ impl Heard {
             self.errors.push(plain(error.trim()));
         }
     }
+}
+
+/// Where an error begins in `psql:<stdin>:3: FEHLER:  …`, or in the same line without its beginning.
+fn error_elsewhere(line: &str) -> Option<usize> {
+    let begins = |at: usize| {
+        let rest = line.get(at..).unwrap_or_default();
+        ERRORS_ELSEWHERE.iter().any(|word| rest.starts_with(word))
+    };
+    let after_colon = line.match_indices(": ").map(|(at, _)| at + 2);
+    std::iter::once(0).chain(after_colon).find(|at| begins(*at))
 }
 
 /// What psql always says when a dump of a whole server meets a server: it cannot drop the role that
@@ -310,6 +342,21 @@ mod tests {
         assert_eq!(ended.errors_total, 1);
         assert_eq!(ended.errors, ["ERROR:  no room"]);
         assert!(ended.said.unwrap().0.contains("no room"));
+    }
+
+    #[test]
+    fn errors_in_other_languages_are_errors() {
+        let mut heard = Heard::default();
+        for line in [
+            "psql:<stdin>:3: FEHLER:  Relation \u{bb}x\u{ab} existiert nicht\n",
+            "ОШИБКА:  нет\n",
+            "psql:<stdin>:4: HINWEIS:  ein FEL: nicht da\n",
+            "HINT:  Lies nach.\n",
+        ] {
+            heard.take(line.as_bytes());
+        }
+        assert_eq!(heard.errors_total, 2, "{:?}", heard.errors);
+        assert!(heard.errors[0].starts_with("FEHLER:"), "{:?}", heard.errors);
     }
 
     #[test]

@@ -245,16 +245,27 @@ impl<'c, 'r> Crew<'c, 'r> {
         Ok(number)
     }
 
+    /// What an interrupt did to the dump is not told as if something were wrong with it.
     fn take_dump(self, worker: &mut Worker<'_, '_>, source: &DatabaseSource) -> Result<DumpTaken> {
-        let clock = &self.run.repository.seams.clock;
-        let rules = DumpRules {
-            interrupt: self.run.repository.seams.interrupt.clone(),
+        let taken = self.read_dump(worker, source);
+        if taken.is_err() && self.run.repository.seams.interrupt.is_raised() {
+            self.pipeline.interrupt();
+            return Err(OpsError::Stopped);
+        }
+        taken
+    }
+
+    fn read_dump(self, worker: &mut Worker<'_, '_>, source: &DatabaseSource) -> Result<DumpTaken> {
+        let seams = &self.run.repository.seams;
+        let clock = &seams.clock;
+        let rules = &DumpRules {
+            interrupt: seams.interrupt.clone(),
             ..self.run.options.source.database_rules.clone()
         };
         let asked = clock.now();
         let mut reader = self.run.auditing.reader();
         let observer = reader.as_mut().map(|reader| Box::new(reader) as Box<_>);
-        let mut dump = Dump::open_with(source, &rules, clock)?.observed(observer);
+        let mut dump = Dump::open_with(source, rules, clock)?.observed(observer);
         self.pass_on(dump.notices());
         let content = match worker.take_in(&mut dump, Class::Dump, u64::MAX) {
             Ok(content) => Some(content),

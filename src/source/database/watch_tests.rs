@@ -89,3 +89,17 @@ fn a_shorter_watch_is_never_longer_than_the_first() {
     assert_eq!(in_words(minute / 2), "30 seconds");
     assert_eq!(in_words(minute * 120), "2 hours");
 }
+
+#[test]
+fn an_interrupt_ends_a_wait_that_would_be_long() {
+    let interrupt = Interrupt::default();
+    let watch = Watch::start(Arc::new(crate::seams::SystemClock), None).heeding(&interrupt);
+    let (mut reader, _writer) = pipe(watch.for_at_most(Duration::from_secs(3600)));
+    let raiser = interrupt.clone();
+    let raised = std::thread::spawn(move || raiser.raise());
+    let error = reader.read(&mut [0; 8]).unwrap_err();
+    let inner = error.get_ref().and_then(|inner| inner.downcast_ref());
+    assert_eq!(inner, Some(&Overdue::Interrupted));
+    assert_eq!(watch.wait(|| false), Err(Overdue::Interrupted));
+    raised.join().unwrap();
+}
