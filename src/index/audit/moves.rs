@@ -5,6 +5,9 @@ use rusqlite::params;
 use super::super::Result;
 use super::{AuditTables, Leftover, failed};
 
+/// Is told of a move: from where, to where.
+type Visit<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> Result<()>;
+
 impl AuditTables {
     /// A move that is not finished; paths as the database has them.
     ///
@@ -19,7 +22,7 @@ impl AuditTables {
     ///
     /// # Errors
     /// As above; of `visit`.
-    pub fn each_move(&self, visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<()>) -> Result<()> {
+    pub fn each_move(&self, visit: Visit<'_>) -> Result<()> {
         let sql = "SELECT old, new FROM moves";
         let mut statement = self.connection.prepare(sql).map_err(failed)?;
         let mut rows = statement.query([]).map_err(failed)?;
