@@ -289,7 +289,7 @@ fn what_waiting_cannot_mend_ends_at_once_and_the_next_run_goes_on() {
         for (kind, words) in [
             (
                 ErrorKind::Credentials,
-                "the store does not accept the credentials",
+                "there are no credentials that the store accepts",
             ),
             (ErrorKind::Denied, "the store denies access"),
             (ErrorKind::Full, "there is no space left"),
