@@ -69,7 +69,7 @@ fn a_full_disk_of_the_repository_is_named_and_room_is_all_it_needs() {
     let user = User::with_folder();
     with_photos(&user, 6);
     let script = r#"
-        mkdir repository && mount -t tmpfs -o size=12m none repository && "$OFFSITE" init >&2 || exit 90
+        mkdir repository && mount -t tmpfs -o size=12m none repository && "$OFFSITE" init --pack-size 4 >&2 || exit 90
         "$OFFSITE" backup --json photos; test $? = 1 || exit 91
         "$OFFSITE" snapshots --json | grep -qx '\[\]' || exit 92
         mount -o remount,size=90m repository || exit 93
@@ -163,8 +163,8 @@ fn credentials_that_are_no_longer_good_are_named_and_new_ones_go_on() {
     let status = run.wait().expect("a process of this test");
     let said = std::fs::read_to_string(user.path("stderr")).unwrap();
     assert_eq!(status.code(), Some(1), "{said}");
-    assert!(said.contains("does not accept the credentials"), "{said}");
-    assert!(said.contains("hint: check AWS_ACCESS_KEY_ID"), "{said}");
+    assert!(said.contains("no credentials that the store accepts"), "{said}");
+    assert!(said.contains("hint: set AWS_ACCESS_KEY_ID"), "{said}");
     assert_eq!(said.matches("error: ").count(), 1, "{said}");
 
     user.set("AWS_SECRET_ACCESS_KEY", "another-secret");
