@@ -163,7 +163,10 @@ fn credentials_that_are_no_longer_good_are_named_and_new_ones_go_on() {
     let status = run.wait().expect("a process of this test");
     let said = std::fs::read_to_string(user.path("stderr")).unwrap();
     assert_eq!(status.code(), Some(1), "{said}");
-    assert!(said.contains("no credentials that the store accepts"), "{said}");
+    assert!(
+        said.contains("no credentials that the store accepts"),
+        "{said}"
+    );
     assert!(said.contains("hint: set AWS_ACCESS_KEY_ID"), "{said}");
     assert_eq!(said.matches("error: ").count(), 1, "{said}");
 
