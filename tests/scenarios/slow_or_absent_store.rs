@@ -10,6 +10,7 @@ use offsite::seams::Seams;
 use offsite::store::ErrorKind;
 use offsite::store::open::{OpenOptions, open};
 use offsite::store::retry::RetryOptions;
+use offsite::store::s3::StaticCredentials;
 
 use crate::harness::seaweedfs::SeaweedFs;
 use crate::tree::{assert_same, noise};
@@ -103,6 +104,11 @@ fn a_store_that_stays_away_is_given_up_when_the_budget_is_spent() {
     let [port] = crate::harness::server::free_ports();
     let options = OpenOptions {
         endpoint: Some(format!("http://127.0.0.1:{port}")),
+        credentials: Some(StaticCredentials {
+            access_key_id: "anna".to_owned(),
+            secret_access_key: "of no use".to_owned(),
+            session_token: None,
+        }),
         retry: RetryOptions {
             budget: Duration::from_millis(500),
             delay_first: Duration::from_millis(50),

@@ -29,7 +29,9 @@ fn two_nights(user: &User) -> String {
 
 /// The lines about entries: everything before the empty line.
 fn changes(text: &str) -> Vec<&str> {
-    text.lines().take_while(|line| !line.is_empty()).collect()
+    text.lines()
+        .take_while(|line| !line.is_empty() && !line.starts_with("Nothing differs"))
+        .collect()
 }
 
 #[test]
