@@ -69,6 +69,7 @@ story() {
     local common=(--repo "$repository" --state-dir "$state" --quiet)
     "$offsite" init "${common[@]}" --recovery-kit "$work/$name.txt" >/dev/null
     sed -n '/^------------/,$p' "$work/$name.txt" | grep -oE '[0-9]+  [a-z]{3,8}' | head -24 >"$work/$name.words"
+    chmod 600 "$work/$name.words"
     measure "$name: first backup" backup "${common[@]}" "$@" "$source"
     measure "$name: unchanged" backup "${common[@]}" "$source"
     measure "$name: verify --data" verify "${common[@]}" --words-file "$work/$name.words" --data
