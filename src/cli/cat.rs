@@ -9,7 +9,6 @@ use super::exit::{Result, Status};
 use super::output;
 use super::typed_path::understand;
 use crate::ops;
-use crate::repository::SnapshotFilter;
 
 /// Write one file of a snapshot to standard output
 #[derive(ClapArgs, Debug)]
@@ -22,7 +21,7 @@ pub struct Args {
 
 pub fn run(context: &Context, args: &Args) -> Result {
     let opened = context.look(Access::Reader)?;
-    let snapshot = opened.snapshot(&args.snapshot, &SnapshotFilter::default())?;
+    let snapshot = context.snapshot(&opened, &args.snapshot)?;
     let (repository, index) = (&opened.repository, &opened.index);
     output::stream(|out| {
         understand(&args.path, |path| {

@@ -13,7 +13,7 @@ use crate::crypto::ReadKey;
 use crate::id::RepositoryId;
 use crate::ops::{Opened, OpsError, StateFolder};
 use crate::progress::Progress;
-use crate::repository::{Repository, identify, open, unlock};
+use crate::repository::{Repository, SnapshotFilter, StoredSnapshot, identify, open, unlock};
 use crate::seams::Seams;
 use crate::store::open::{OpenOptions, StoreUrl, open as open_store};
 use crate::store::retry::RetryOptions;
@@ -146,6 +146,26 @@ impl Context {
         let (repository, state) = self.repository(access)?;
         let index = state.open_index()?;
         Ok(Opened::look(repository, index, self.progress.as_ref())?)
+    }
+
+    /// The snapshot of that name; says so if it is suspect.
+    pub fn snapshot<'o>(
+        &self,
+        opened: &'o Opened,
+        name: &str,
+    ) -> Result<&'o StoredSnapshot, Failure> {
+        let chosen = opened.snapshot(name, &SnapshotFilter::default())?;
+        self.tell_if_suspect(chosen);
+        Ok(chosen)
+    }
+
+    /// `latest` may be a suspect one, and whoever reads it should know.
+    pub fn tell_if_suspect(&self, chosen: &StoredSnapshot) {
+        if let Some(reason) = &chosen.record.suspect {
+            let id: String = chosen.id.to_string().chars().take(12).collect();
+            self.progress
+                .notice(&format!("snapshot {id} is suspect: {reason}"));
+        }
     }
 
     fn is_secret_given(&self) -> bool {

@@ -13,7 +13,7 @@ use super::{output, show};
 use crate::format::entry::{Entry, EntryType};
 use crate::ops::{self, Change, Changed, DiffReport, OpsError, Tally};
 use crate::progress::Progress;
-use crate::repository::{SnapshotFilter, StoredSnapshot};
+use crate::repository::StoredSnapshot;
 
 /// Show what changed between two snapshots
 ///
@@ -35,9 +35,8 @@ pub struct Args {
 
 pub fn run(context: &Context, args: &Args) -> Result {
     let opened = context.look(Access::Writer)?;
-    let filter = SnapshotFilter::default();
-    let old = opened.snapshot(&args.old, &filter)?;
-    let new = opened.snapshot(&args.new, &filter)?;
+    let old = context.snapshot(&opened, &args.old)?;
+    let new = context.snapshot(&opened, &args.new)?;
     if old.record.time > new.record.time {
         context
             .progress

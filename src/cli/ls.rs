@@ -11,7 +11,6 @@ use super::typed_path::understand;
 use super::{output, show};
 use crate::format::entry::{Entry, EntryType};
 use crate::ops;
-use crate::repository::SnapshotFilter;
 
 /// List what is in a snapshot
 #[derive(ClapArgs, Debug)]
@@ -32,7 +31,7 @@ pub struct Args {
 
 pub fn run(context: &Context, args: &Args) -> Result {
     let opened = context.look(Access::Writer)?;
-    let snapshot = opened.snapshot(&args.snapshot, &SnapshotFilter::default())?;
+    let snapshot = context.snapshot(&opened, &args.snapshot)?;
     output::stream(|out| {
         understand(&args.path, |path| {
             let mut array = JsonArray::new(out, "");

@@ -26,6 +26,9 @@ pub struct Choice {
     /// Only snapshots of this machine
     #[arg(long, value_name = "H")]
     host: Option<String>,
+    /// Only snapshots with this label
+    #[arg(long, value_name = "T")]
+    tag: Option<String>,
 }
 
 impl Choice {
@@ -50,17 +53,12 @@ impl Choice {
         let filter = SnapshotFilter {
             host: self.host.clone(),
             at,
-            tag: None,
+            tag: self.tag.clone(),
         };
         let chosen = opened
             .snapshot(&self.snapshot, &filter)
             .map_err(|error| self.explain(error))?;
-        if let Some(reason) = &chosen.record.suspect {
-            let id: String = chosen.id.to_string().chars().take(12).collect();
-            context
-                .progress
-                .notice(&format!("snapshot {id} is suspect: {reason}"));
-        }
+        context.tell_if_suspect(chosen);
         Ok(chosen)
     }
 
@@ -70,18 +68,20 @@ impl Choice {
             error,
             OpsError::Repository(RepositoryError::NoSuchSnapshot { .. })
         );
-        if !is_unknown || (self.at.is_none() && self.host.is_none()) {
+        if !is_unknown || (self.at.is_none() && self.host.is_none() && self.tag.is_none()) {
             return error.into();
         }
         let show = |text: &String| show::harmless(text.as_bytes());
         let (host, at) = (self.host.as_ref().map(show), self.at.as_ref().map(show));
         let host = host.map_or(String::new(), |host| format!(" of the machine {host}"));
         let at = at.map_or(String::new(), |at| format!(" made at or before {at}"));
+        let tag = self.tag.as_ref().map(show);
+        let tag = tag.map_or(String::new(), |tag| format!(" with the label {tag}"));
         let sentence = if self.snapshot == "latest" {
-            format!("there is no snapshot{host}{at}")
+            format!("there is no snapshot{host}{tag}{at}")
         } else {
             let name = show(&self.snapshot);
-            format!("there is no snapshot {name} among those{host}{at}")
+            format!("there is no snapshot {name} among those{host}{tag}{at}")
         };
         Failure::failed(sentence, "offsite snapshots lists what there is")
     }

@@ -10,7 +10,7 @@ use super::show::{self, Align, Table};
 use crate::index::ClassTotals;
 use crate::ops::{self, RepositoryStats, SnapshotStats};
 use crate::progress::Progress;
-use crate::repository::{SnapshotFilter, StoredSnapshot};
+use crate::repository::StoredSnapshot;
 
 /// Show how much is stored, and what deduplication and compression save
 #[derive(ClapArgs, Debug)]
@@ -35,7 +35,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
         return Ok(Status::Done);
     }
     if let Some(name) = &args.snapshot {
-        let chosen = opened.snapshot(name, &SnapshotFilter::default())?;
+        let chosen = context.snapshot(&opened, name)?;
         let progress = context.progress.as_ref();
         let (repository, index) = (&opened.repository, &opened.index);
         let stats = ops::snapshot_stats(repository, index, snapshots, chosen, progress);

@@ -13,11 +13,11 @@ use std::time::Duration;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::fs::{OFlags, fcntl_getfl, fcntl_setfl};
 use rustix::io::Errno;
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::Pid;
 
 use super::said::{SAID_BYTES_MAX, Said, plain, said_in};
 use super::{OpsError, Result};
-use crate::seams::Clock;
+use crate::seams::{Clock, end_group, has_ended};
 use crate::seams::{GroupEnds, Interrupt};
 
 /// So many errors of psql are kept, each a line.
@@ -173,7 +173,7 @@ impl Feed {
     pub fn finish(mut self) -> Result<Ended> {
         self.interrupt.check()?;
         drop(self.stdin.take());
-        while !self.has_ended() {
+        while !has_ended(self.group) {
             self.interrupt.check()?;
             self.clock.sleep(STOP_STEP);
         }
@@ -204,7 +204,7 @@ impl Feed {
             false => Err(OpsError::Interrupted),
         };
         if matches!(self.write_while(mark, &in_time), Ok(true)) {
-            while self.clock.since_boot() < deadline && !self.has_ended() {
+            while self.clock.since_boot() < deadline && !has_ended(self.group) {
                 self.clock.sleep(STOP_STEP);
             }
         }
@@ -217,22 +217,12 @@ impl Feed {
         if self.ended.is_some() {
             return;
         }
-        // Nothing more can be done about a failure here, which means that it is gone already.
-        let _ = kill_process_group(self.group, Signal::TERM);
-        let mut waited = Duration::ZERO;
-        while waited < STOP_PATIENCE && !self.has_ended() {
-            self.clock.sleep(STOP_STEP);
-            waited += STOP_STEP;
-        }
-        let _ = kill_process_group(self.group, Signal::KILL);
-        self.ended = self.child.wait().ok();
-    }
-
-    /// Leaves the number of the child taken, so that its group can be signalled without hitting
-    /// another.
-    fn has_ended(&self) -> bool {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        !matches!(waitid(WaitId::Pid(self.group), options), Ok(None))
+        self.ended = end_group(
+            self.group,
+            &mut self.child,
+            STOP_PATIENCE,
+            self.clock.as_ref(),
+        );
     }
 }
 

@@ -18,11 +18,8 @@ use crate::format::snapshot::{Database, Snapshot};
 use crate::index::Index;
 use crate::progress::Progress;
 use crate::repository::{ChunkReader, Fetch, Repository, read_content, read_ids};
+use crate::seams::NO_TERMINAL;
 use crate::source::database::{Changes, DumpContents, Replay};
-
-/// Goes before the command: it does not own the terminal, so a program that asks for a password
-/// there would be halted for ever; ignoring these signals, it meets an error instead.
-const NO_TERMINAL: &str = "trap '' TTIN TTOU";
 
 /// What Immich 2.4 and before wrote by themselves was of the whole server. Its restore page goes by
 /// the version in the file name.

@@ -4,6 +4,7 @@
 //! fake clock, on one thread, with the n-th write to disk failing.
 
 mod interrupt;
+mod process_group;
 
 use std::fmt;
 use std::io;
@@ -13,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 pub use interrupt::{GroupEnds, Heeding, Interrupt, Interrupted};
+pub use process_group::{NO_TERMINAL, end_group, has_ended};
 
 /// A moment: nanoseconds since 1970-01-01T00:00:00Z; reaches from the year 1677 to 2262.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default)]

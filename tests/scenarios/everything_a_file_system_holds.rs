@@ -5,7 +5,6 @@ use std::fs;
 use std::os::unix::fs::{MetadataExt, symlink};
 use std::os::unix::net::UnixListener;
 use std::path::Path;
-use std::process::Command;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
@@ -15,9 +14,10 @@ use rustix::fs::{CWD, Mode, XattrFlags, mkfifoat, setxattr};
 use rustix::io::Errno;
 use serde_json::{Value, json};
 
+use crate::bad_moments::in_own_mounts;
 use crate::decoder_without_offsite::restored_by_the_decoder;
 use crate::tree::{assert_same, name, noise, set_mode, set_modified, tree};
-use crate::user::{User, outcome_of};
+use crate::user::User;
 
 /// All that a file system can hold, but what nobody can read back.
 pub fn make(root: &Path) {
@@ -185,25 +185,12 @@ fn a_disk_that_is_mounted_inside_is_taken_or_not_as_the_person_says() {
     user.write("photos/usb/hidden beneath the mount", "x");
     user.init();
     let inside = |arguments: &str| {
-        let offsite = user.command();
-        let mut command = Command::new("unshare");
-        let program = offsite.get_program().to_str().unwrap();
         let script = format!(
             "mount -t tmpfs none photos/usb && echo x > photos/usb/b.jpg && \
-             exec '{program}' backup --json photos {arguments}"
+             exec \"$OFFSITE\" backup --json photos {arguments}"
         );
-        command.args(["--mount", "--propagation", "private", "sh", "-c", &script]);
-        command.env_clear().current_dir(user.path(""));
-        for (name, value) in offsite.get_envs() {
-            command.env(name, value.unwrap_or_default());
-        }
-        outcome_of(&mut command)
+        in_own_mounts(&user, &script)
     };
-    let probe = Command::new("unshare").args(["--mount", "true"]).status();
-    if !probe.is_ok_and(|status| status.success()) {
-        eprintln!("only root may mount something here");
-        return;
-    }
     let all = inside("").done().json();
     assert_eq!(all["files_total"], 2);
     assert!(listed(&user).contains_key("usb/b.jpg"));

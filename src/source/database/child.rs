@@ -12,11 +12,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
-use rustix::process::{Pid, Signal, WaitId, WaitIdOptions, kill_process_group, waitid};
+use rustix::process::Pid;
 
 use super::recognise::printable;
 use super::watch::Watch;
-use crate::seams::{Clock, SystemClock};
+use crate::seams::{NO_TERMINAL, SystemClock, end_group, has_ended};
 use crate::source::error::CommandStatus;
 use crate::source::{CommandOutput, SourceError};
 
@@ -27,11 +27,6 @@ const OUTPUT_BYTES_MAX: usize = 4096;
 const OUTPUT_PATIENCE: Duration = Duration::from_secs(1);
 /// How long a command has to clean up after itself when it is stopped.
 const STOP_PATIENCE: Duration = Duration::from_secs(2);
-const STOP_STEP: Duration = Duration::from_millis(10);
-
-/// Goes before the command. It does not own the terminal, so a program that asks for a password
-/// there would be halted for ever; ignoring these signals, it meets an error instead.
-const NO_TERMINAL: &str = "trap '' TTIN TTOU";
 
 #[derive(Debug)]
 pub(super) struct DatabaseCommand {
@@ -100,7 +95,7 @@ impl DatabaseCommand {
 
     /// Waits for the command, whose standard output came to its end.
     pub(super) fn wait(&mut self, watch: &Watch) -> Result<(), SourceError> {
-        if let Err(overdue) = watch.wait(|| self.has_ended()) {
+        if let Err(overdue) = watch.wait(|| has_ended(self.group)) {
             self.stop();
             return Err(SourceError::DumpOverdue {
                 overdue,
@@ -142,22 +137,7 @@ impl DatabaseCommand {
         if self.ended.is_some() {
             return;
         }
-        // Nothing more can be done about a failure here, which means that it is gone already.
-        let _ = kill_process_group(self.group, Signal::TERM);
-        let mut waited = Duration::ZERO;
-        while waited < STOP_PATIENCE && !self.has_ended() {
-            SystemClock.sleep(STOP_STEP);
-            waited += STOP_STEP;
-        }
-        let _ = kill_process_group(self.group, Signal::KILL);
-        self.ended = self.child.wait().ok();
-    }
-
-    /// Whether the command itself ended; leaves its number taken, so that the group can still be
-    /// signalled without hitting another.
-    fn has_ended(&self) -> bool {
-        let options = WaitIdOptions::EXITED | WaitIdOptions::NOHANG | WaitIdOptions::NOWAIT;
-        !matches!(waitid(WaitId::Pid(self.group), options), Ok(None))
+        self.ended = end_group(self.group, &mut self.child, STOP_PATIENCE, &SystemClock);
     }
 }
 
