@@ -9,7 +9,7 @@ use rustix::fs::{AtFlags, FileType, Mode};
 
 use super::beneath::{FOLDER, Target};
 use super::names::names_in;
-use super::unfinished::{is_left_over, is_temporary};
+use super::unfinished::{is_temporary, left_over, take_away};
 use crate::seams::DiskOperation;
 
 /// Folders in folders that are gone into; deeper ones stay.
@@ -35,8 +35,9 @@ impl Target {
                 surplus.push(name.to_vec());
             }
         })?;
-        surplus
-            .retain(|name| !is_temporary(name) || is_left_over(&folder, OsStr::from_bytes(name)));
+        surplus.retain(|name| {
+            !is_temporary(name) || left_over(&folder, OsStr::from_bytes(name)).is_some()
+        });
         surplus.sort_unstable();
         Ok(surplus)
     }
@@ -61,8 +62,12 @@ impl Target {
     ) -> io::Result<()> {
         let (_, name) = super::beneath::split(path);
         let status = rustix::fs::statat(parent.as_fd(), name, AtFlags::SYMLINK_NOFOLLOW)?;
+        let kind = FileType::from_raw_mode(status.st_mode);
         let mut flags = AtFlags::empty();
-        if FileType::from_raw_mode(status.st_mode) == FileType::Directory {
+        if kind == FileType::RegularFile && is_temporary(name.as_bytes()) {
+            return self.remove_left_over(parent, path, dry, visit);
+        }
+        if kind == FileType::Directory {
             let folder = rustix::fs::openat(parent, name, FOLDER, Mode::empty())?;
             let mut names = Vec::new();
             names_in(&folder, &mut |name| names.push(name.to_vec()))?;
@@ -79,6 +84,26 @@ impl Target {
         if !dry {
             self.before(DiskOperation::Remove, path)?;
             rustix::fs::unlinkat(parent, name, flags)?;
+        }
+        Ok(())
+    }
+
+    /// Somebody may have begun to write it meanwhile; then it stays.
+    fn remove_left_over(
+        &self,
+        parent: &OwnedFd,
+        path: &[u8],
+        dry: bool,
+        visit: &mut dyn FnMut(&[u8]),
+    ) -> io::Result<()> {
+        let (_, name) = super::beneath::split(path);
+        let Some(_lock) = left_over(parent, name) else {
+            return Ok(());
+        };
+        visit(path);
+        if !dry {
+            self.before(DiskOperation::Remove, path)?;
+            take_away(parent, name)?;
         }
         Ok(())
     }

@@ -86,3 +86,25 @@ fn a_file_that_is_not_whole_leaves_nothing() {
     assert_eq!(metadata.mode() & 0o7777, 0o751, "without set-ID bits");
     assert_eq!((metadata.mtime(), metadata.mtime_nsec()), (-2, 500_000_000));
 }
+
+/// Two restores into one folder: one looked for what a killed one had left, found a file that the
+/// other had made but not locked yet, and took it away after the other had locked it.
+#[test]
+fn what_another_restore_has_just_begun_is_never_taken_for_left_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let target = target(folder.path());
+    let is_done = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        for _ in 0..2 {
+            scope.spawn(|| {
+                while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                    target.clean(b"", &|_| false).unwrap();
+                }
+            });
+        }
+        let written = (0..5_000).try_for_each(|_| write(&target, b"a.jpg"));
+        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+        written.unwrap();
+    });
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+}

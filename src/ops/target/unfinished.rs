@@ -109,9 +109,12 @@ impl Target {
                 b"" => name.clone(),
                 _ => [path, b"/", &name].concat(),
             };
-            if !is_archived(&whole) && is_left_over(&folder, OsStr::from_bytes(&name)) {
+            if is_archived(&whole) {
+                continue;
+            }
+            if let Some(_lock) = left_over(&folder, OsStr::from_bytes(&name)) {
                 self.before(DiskOperation::Remove, &whole)?;
-                rustix::fs::unlinkat(&folder, OsStr::from_bytes(&name), AtFlags::empty())?;
+                take_away(&folder, OsStr::from_bytes(&name))?;
             }
         }
         Ok(())
@@ -135,13 +138,21 @@ pub(super) fn is_temporary(name: &[u8]) -> bool {
     })
 }
 
-/// A regular file of such a name that nobody writes.
-pub(super) fn is_left_over(folder: impl AsFd, name: &OsStr) -> bool {
+/// Removes a file that its maker may remove at the same moment.
+pub(super) fn take_away(folder: impl AsFd, name: &OsStr) -> io::Result<()> {
+    match rustix::fs::unlinkat(folder, name, AtFlags::empty()) {
+        Ok(()) | Err(Errno::NOENT) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// A regular file of such a name that nobody writes, locked: whoever takes it away holds on to it
+/// until it is gone, or another restore that has just made it could lock it in between.
+pub(super) fn left_over(folder: impl AsFd, name: &OsStr) -> Option<File> {
     let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::CLOEXEC | OFlags::NONBLOCK;
-    let Ok(file) = rustix::fs::openat(folder, name, flags, Mode::empty()) else {
-        return false;
-    };
-    let file = File::from(file);
-    file.metadata().is_ok_and(|metadata| metadata.is_file())
-        && rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok()
+    let file = File::from(rustix::fs::openat(folder, name, flags, Mode::empty()).ok()?);
+    let is_file = file.metadata().is_ok_and(|metadata| metadata.is_file());
+    let is_ours =
+        is_file && rustix::fs::flock(&file, FlockOperation::NonBlockingLockExclusive).is_ok();
+    is_ours.then_some(file)
 }
