@@ -172,7 +172,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     };
     let (repository, state) = context.repository(Access::Writer)?;
     let _lock = state.lock_source(&ops::source_name(&options))?;
-    let index = state.open_index()?;
+    let index = context.index(&state)?;
     if args.dry_run {
         let clock = repository.seams.clock.as_ref();
         return backup_dry_run::run(context, &index, &options, clock);

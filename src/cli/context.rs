@@ -15,9 +15,7 @@ use crate::ops::{Opened, OpsError, StateFolder};
 use crate::progress::Progress;
 use crate::repository::{Repository, SnapshotFilter, StoredSnapshot, identify, open, unlock};
 use crate::seams::Seams;
-use crate::store::open::{OpenOptions, StoreUrl, open as open_store};
-use crate::store::retry::RetryOptions;
-use crate::store::throttle::Limits;
+use crate::store::open::StoreUrl;
 use crate::store::{ErrorKind, Store};
 
 /// Which key a command needs.
@@ -52,37 +50,14 @@ impl Context {
         }
     }
 
-    /// The repository's address.
+    /// The address of the first place.
     pub fn url(&self) -> Result<StoreUrl, Failure> {
-        // An empty variable is none: that is how compose files leave one out.
-        let named = self.global.repo.as_ref().filter(|url| !url.is_empty());
-        let Some(url) = named else {
-            return Err(Failure::usage(
-                "no repository was named",
-                "give --repo URL, or set OFFSITE_REPOSITORY",
-            ));
-        };
-        Ok(url.parse::<StoreUrl>()?)
+        Ok(self.place()?.url)
     }
 
-    /// The store at the repository's address.
+    /// The store at the first place.
     pub fn store(&self, create: bool) -> Result<Arc<dyn Store>, Failure> {
-        let progress: Arc<dyn Progress> = self.progress.clone();
-        let options = OpenOptions {
-            endpoint: self.global.endpoint.clone(),
-            region: self.global.region.clone(),
-            limits: Limits {
-                upload: self.global.upload_limit,
-                download: self.global.download_limit,
-            },
-            retry: RetryOptions {
-                progress: Some(progress),
-                ..RetryOptions::default()
-            },
-            create,
-            ..OpenOptions::default()
-        };
-        Ok(open_store(&self.url()?, &options, &self.seams)?)
+        self.store_at(&self.place()?, create)
     }
 
     /// Where this host keeps what it knows of a repository.
@@ -109,7 +84,7 @@ impl Context {
     pub fn repository(&self, access: Access) -> Result<(Repository, StateFolder), Failure> {
         let store = self
             .store(false)
-            .map_err(|failure| failure.with_address(&self.global.repo))?;
+            .map_err(|failure| failure.with_address(self.global.repo.first()))?;
         let id = identify(store.as_ref())?;
         let state = self.state(id)?;
         let kept = state.writer_key()?;
@@ -144,7 +119,7 @@ impl Context {
     /// Opens the repository and brings the index level with it.
     pub fn look(&self, access: Access) -> Result<Opened, Failure> {
         let (repository, state) = self.repository(access)?;
-        let index = state.open_index()?;
+        let index = self.index(&state)?;
         Ok(Opened::look(repository, index, self.progress.as_ref())?)
     }
 
@@ -226,7 +201,7 @@ pub fn host_name() -> String {
 
 impl Failure {
     /// A missing folder or bucket, where a repository was expected, is "no repository there".
-    fn with_address(self, repo: &Option<String>) -> Self {
+    fn with_address(self, repo: Option<&String>) -> Self {
         match (self.store_kind(), repo) {
             (Some(ErrorKind::NoContainer), Some(url)) => {
                 crate::repository::RepositoryError::NoPlace { url: url.clone() }.into()

@@ -9,7 +9,8 @@ use clap::Args;
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Everywhere")]
 pub struct Global {
-    /// Where the repository is: a folder, file:///folder or s3://bucket/prefix
+    /// Where the repository is: a folder, file:///folder or s3://bucket/prefix (again for each
+    /// further copy, where a command works on several)
     #[arg(
         long,
         global = true,
@@ -17,7 +18,7 @@ pub struct Global {
         env = "OFFSITE_REPOSITORY",
         hide_env_values = true
     )]
-    pub repo: Option<String>,
+    pub repo: Vec<String>,
     /// The S3 server, where it is not Amazon's
     #[arg(
         long,

@@ -24,7 +24,7 @@ pub enum Command {
 pub fn run(context: &Context, command: &Command) -> Result {
     let Command::Rebuild { from_footers } = command;
     let (repository, state) = context.repository(Access::Writer)?;
-    let index = state.open_index()?;
+    let index = context.index(&state)?;
     let progress = context.progress.as_ref();
     let report = if *from_footers {
         ops::rebuild_index_from_footers(&repository, &index, progress)

@@ -31,6 +31,7 @@ mod ls;
 mod man;
 mod mounts;
 mod output;
+mod places;
 pub mod progress;
 pub mod recovery_kit;
 mod restore;

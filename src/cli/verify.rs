@@ -44,7 +44,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     };
     let (repository, index) = if args.snapshots.is_empty() {
         let (repository, state) = context.repository(access)?;
-        (repository, state.open_index()?)
+        (repository, context.index(&state)?)
     } else {
         let opened = context.look(access)?;
         for name in &args.snapshots {

@@ -2,7 +2,7 @@
 //!
 //! It answers two questions: where does a chunk lie (`chunks`, `packs`), and what did a file hold
 //! when it was last read (`files`). It is a cache: deleting it costs time, never data. `links` is a table
-//! of one run, kept apart.
+//! of one run, kept apart; `trust` is no cache, and a database of its own.
 
 #[cfg(test)]
 mod all_rows;
@@ -15,6 +15,7 @@ mod publication;
 mod records;
 mod schema;
 mod totals;
+mod trust;
 mod versions;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +28,7 @@ pub use files::{CachedContent, CachedFile, FileStamp};
 pub use links::LinkTable;
 pub use packs::KnownPack;
 pub use totals::{ClassTotals, ReferenceTotals};
+pub use trust::Trust;
 pub use versions::{VersionRow, VersionTable};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.

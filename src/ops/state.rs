@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{OpsError, Result};
 use crate::crypto::WriterKey;
 use crate::id::RepositoryId;
-use crate::index::Index;
+use crate::index::{Index, Trust};
 
 const KEY_PREFIX: &str = "offsite-writer-key-1:";
 
@@ -70,13 +70,30 @@ impl StateFolder {
         self.path.join("writer.key")
     }
 
-    /// Opens the index, or makes an empty one.
+    /// Opens the index of the copy at `place`, or makes an empty one. `place` is its address; each
+    /// copy of a repository has an index of its own, since each holds other objects.
     ///
     /// # Errors
     /// `File`, `Index`.
-    pub fn open_index(&self) -> Result<Index> {
+    pub fn open_index(&self, place: &str) -> Result<Index> {
         self.create()?;
-        Ok(Index::open(&self.path.join("cache.sqlite"))?)
+        Ok(Index::open(&self.index_path(place))?)
+    }
+
+    /// The file of [`StateFolder::open_index`].
+    pub fn index_path(&self, place: &str) -> PathBuf {
+        let hash = blake3::hash(place.as_bytes()).to_hex();
+        let hash = hash.get(..16).unwrap_or_default();
+        self.path.join(format!("cache-{hash}.sqlite"))
+    }
+
+    /// Opens what this host must not forget of the repository, or begins it.
+    ///
+    /// # Errors
+    /// `File`, `Index`.
+    pub fn open_trust(&self) -> Result<Trust> {
+        self.create()?;
+        Ok(Trust::open(&self.path.join("trust.sqlite"))?)
     }
 
     /// One backup at a time of a source (as `name` tells them apart) and state directory.

@@ -1,0 +1,131 @@
+//! The places a command works on: the copies of the repository that were named.
+
+use std::sync::Arc;
+
+use super::context::Context;
+use super::exit::Failure;
+use crate::index::Index;
+use crate::ops::StateFolder;
+use crate::progress::Progress;
+use crate::store::Store;
+use crate::store::open::{OpenOptions, StoreUrl, open};
+use crate::store::retry::RetryOptions;
+use crate::store::throttle::Limits;
+
+/// What a copy lies on: three copies should not lie on one kind of thing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Medium {
+    /// A disk of this machine.
+    Disk,
+    /// Another machine in the house.
+    Nas,
+    /// Somebody else's machines.
+    Cloud,
+}
+
+/// Where one copy of a repository is, and how to get there.
+#[derive(Debug, Clone)]
+pub struct Place {
+    /// What people call it: the name from the configuration, or the address.
+    pub name: String,
+    pub url: StoreUrl,
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
+    pub medium: Medium,
+    pub offsite: bool,
+    pub limits: Limits,
+}
+
+impl Place {
+    /// Tells it from all other places on this host, however it was typed.
+    pub fn key(&self) -> String {
+        match &self.url {
+            StoreUrl::Folder(path) => {
+                let real = path.canonicalize().or_else(|_| std::path::absolute(path));
+                real.unwrap_or_else(|_| path.clone()).display().to_string()
+            }
+            url @ StoreUrl::S3 { .. } => match &self.endpoint {
+                Some(endpoint) => format!("{url} at {}", endpoint.trim_end_matches('/')),
+                None => url.to_string(),
+            },
+        }
+    }
+}
+
+impl Context {
+    /// The places that were named, in their order; at least one.
+    ///
+    /// # Errors
+    /// Usage: none was named, or an address cannot work.
+    pub fn places(&self) -> Result<Vec<Place>, Failure> {
+        // An empty variable is none: that is how compose files leave one out.
+        let named = self.global.repo.iter().filter(|url| !url.is_empty());
+        let places = named.map(|url| self.place_at(url));
+        let places = places.collect::<Result<Vec<_>, _>>()?;
+        if places.is_empty() {
+            return Err(Failure::usage(
+                "no repository was named",
+                "give --repo URL, or set OFFSITE_REPOSITORY",
+            ));
+        }
+        Ok(places)
+    }
+
+    /// The first of the places that were named.
+    ///
+    /// # Errors
+    /// As [`Context::places`].
+    pub fn place(&self) -> Result<Place, Failure> {
+        let mut places = self.places()?;
+        Ok(places.swap_remove(0))
+    }
+
+    fn place_at(&self, url: &str) -> Result<Place, Failure> {
+        let url = url.parse::<StoreUrl>()?;
+        let is_folder = matches!(url, StoreUrl::Folder(_));
+        Ok(Place {
+            name: url.to_string(),
+            endpoint: self.global.endpoint.clone().filter(|_| !is_folder),
+            region: self.global.region.clone(),
+            medium: if is_folder {
+                Medium::Disk
+            } else {
+                Medium::Cloud
+            },
+            offsite: !is_folder,
+            limits: Limits {
+                upload: self.global.upload_limit,
+                download: self.global.download_limit,
+            },
+            url,
+        })
+    }
+
+    /// The store at a place.
+    ///
+    /// # Errors
+    /// As `store::open::open`.
+    pub fn store_at(&self, place: &Place, create: bool) -> Result<Arc<dyn Store>, Failure> {
+        let progress: Arc<dyn Progress> = self.progress.clone();
+        let options = OpenOptions {
+            endpoint: place.endpoint.clone(),
+            region: place.region.clone(),
+            limits: place.limits,
+            retry: RetryOptions {
+                progress: Some(progress),
+                ..RetryOptions::default()
+            },
+            create,
+            ..OpenOptions::default()
+        };
+        Ok(open(&place.url, &options, &self.seams)?)
+    }
+
+    /// The index of the first place.
+    ///
+    /// # Errors
+    /// `File`, `Index`.
+    pub fn index(&self, state: &StateFolder) -> Result<Index, Failure> {
+        Ok(state.open_index(&self.place()?.key())?)
+    }
+}
