@@ -7,10 +7,12 @@ use std::sync::Arc;
 use super::exit::Failure;
 use super::global::Global;
 use super::interrupt;
+use super::places::{self, Place};
 use super::progress::{Shown, TerminalProgress};
 use super::secret::{self, Purpose, SecretError, Surroundings, Ways};
 use crate::crypto::ReadKey;
 use crate::id::RepositoryId;
+use crate::index::Index;
 use crate::ops::{Opened, OpsError, StateFolder};
 use crate::progress::Progress;
 use crate::repository::{Repository, SnapshotFilter, StoredSnapshot, identify, open, unlock};
@@ -50,6 +52,16 @@ impl Context {
         }
     }
 
+    /// The places that were named, in their order; at least one.
+    pub fn places(&self) -> Result<Vec<Place>, Failure> {
+        places::named(&self.global)
+    }
+
+    /// The first of the places that were named.
+    pub fn place(&self) -> Result<Place, Failure> {
+        Ok(self.places()?.swap_remove(0))
+    }
+
     /// The address of the first place.
     pub fn url(&self) -> Result<StoreUrl, Failure> {
         Ok(self.place()?.url)
@@ -58,6 +70,16 @@ impl Context {
     /// The store at the first place.
     pub fn store(&self, create: bool) -> Result<Arc<dyn Store>, Failure> {
         self.store_at(&self.place()?, create)
+    }
+
+    /// The store at a place.
+    pub fn store_at(&self, place: &Place, create: bool) -> Result<Arc<dyn Store>, Failure> {
+        place.open(create, &self.seams, self.progress.clone())
+    }
+
+    /// The index of the first place.
+    pub fn index(&self, state: &StateFolder) -> Result<Index, Failure> {
+        Ok(state.open_index(&self.place()?.key())?)
     }
 
     /// Where this host keeps what it knows of a repository.

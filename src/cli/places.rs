@@ -2,11 +2,10 @@
 
 use std::sync::Arc;
 
-use super::context::Context;
 use super::exit::Failure;
-use crate::index::Index;
-use crate::ops::StateFolder;
+use super::global::Global;
 use crate::progress::Progress;
+use crate::seams::Seams;
 use crate::store::Store;
 use crate::store::open::{OpenOptions, StoreUrl, open};
 use crate::store::retry::RetryOptions;
@@ -50,67 +49,21 @@ impl Place {
             },
         }
     }
-}
 
-impl Context {
-    /// The places that were named, in their order; at least one.
-    ///
-    /// # Errors
-    /// Usage: none was named, or an address cannot work.
-    pub fn places(&self) -> Result<Vec<Place>, Failure> {
-        // An empty variable is none: that is how compose files leave one out.
-        let named = self.global.repo.iter().filter(|url| !url.is_empty());
-        let places = named.map(|url| self.place_at(url));
-        let places = places.collect::<Result<Vec<_>, _>>()?;
-        if places.is_empty() {
-            return Err(Failure::usage(
-                "no repository was named",
-                "give --repo URL, or set OFFSITE_REPOSITORY",
-            ));
-        }
-        Ok(places)
-    }
-
-    /// The first of the places that were named.
-    ///
-    /// # Errors
-    /// As [`Context::places`].
-    pub fn place(&self) -> Result<Place, Failure> {
-        let mut places = self.places()?;
-        Ok(places.swap_remove(0))
-    }
-
-    fn place_at(&self, url: &str) -> Result<Place, Failure> {
-        let url = url.parse::<StoreUrl>()?;
-        let is_folder = matches!(url, StoreUrl::Folder(_));
-        Ok(Place {
-            name: url.to_string(),
-            endpoint: self.global.endpoint.clone().filter(|_| !is_folder),
-            region: self.global.region.clone(),
-            medium: if is_folder {
-                Medium::Disk
-            } else {
-                Medium::Cloud
-            },
-            offsite: !is_folder,
-            limits: Limits {
-                upload: self.global.upload_limit,
-                download: self.global.download_limit,
-            },
-            url,
-        })
-    }
-
-    /// The store at a place.
+    /// The store at the place.
     ///
     /// # Errors
     /// As `store::open::open`.
-    pub fn store_at(&self, place: &Place, create: bool) -> Result<Arc<dyn Store>, Failure> {
-        let progress: Arc<dyn Progress> = self.progress.clone();
+    pub fn open(
+        &self,
+        create: bool,
+        seams: &Seams,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Arc<dyn Store>, Failure> {
         let options = OpenOptions {
-            endpoint: place.endpoint.clone(),
-            region: place.region.clone(),
-            limits: place.limits,
+            endpoint: self.endpoint.clone(),
+            region: self.region.clone(),
+            limits: self.limits,
             retry: RetryOptions {
                 progress: Some(progress),
                 ..RetryOptions::default()
@@ -118,14 +71,45 @@ impl Context {
             create,
             ..OpenOptions::default()
         };
-        Ok(open(&place.url, &options, &self.seams)?)
+        Ok(open(&self.url, &options, seams)?)
     }
+}
 
-    /// The index of the first place.
-    ///
-    /// # Errors
-    /// `File`, `Index`.
-    pub fn index(&self, state: &StateFolder) -> Result<Index, Failure> {
-        Ok(state.open_index(&self.place()?.key())?)
+/// The places that the flags name, in their order; at least one.
+///
+/// # Errors
+/// Usage: none was named, or an address cannot work.
+pub fn named(global: &Global) -> Result<Vec<Place>, Failure> {
+    // An empty variable is none: that is how compose files leave one out.
+    let named = global.repo.iter().filter(|url| !url.is_empty());
+    let places = named.map(|url| at(url, global));
+    let places = places.collect::<Result<Vec<_>, _>>()?;
+    if places.is_empty() {
+        return Err(Failure::usage(
+            "no repository was named",
+            "give --repo URL, or set OFFSITE_REPOSITORY",
+        ));
     }
+    Ok(places)
+}
+
+fn at(url: &str, global: &Global) -> Result<Place, Failure> {
+    let url = url.parse::<StoreUrl>()?;
+    let is_folder = matches!(url, StoreUrl::Folder(_));
+    Ok(Place {
+        name: url.to_string(),
+        endpoint: global.endpoint.clone().filter(|_| !is_folder),
+        region: global.region.clone(),
+        medium: if is_folder {
+            Medium::Disk
+        } else {
+            Medium::Cloud
+        },
+        offsite: !is_folder,
+        limits: Limits {
+            upload: global.upload_limit,
+            download: global.download_limit,
+        },
+        url,
+    })
 }
