@@ -1,8 +1,9 @@
 //! What this host must not forget of a repository: unlike the index, it cannot be made again from
 //! the store, because it is there to notice when the store no longer tells the truth. One database
-//! a repository id, `trust.sqlite`; a table of it per file in this folder.
+//! a repository id, `trust.sqlite`; for each table of `schema` a file in this folder.
 
 mod notes;
+mod schema;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -10,9 +11,6 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::Connection;
 
 use super::{IndexError, Result};
-
-/// Each file of the folder adds its own tables; they are made when they are missing.
-const TABLES: &[&str] = &[notes::TABLE];
 
 /// The memory of one repository. Shared by threads; each call is one short transaction.
 pub struct Trust {
@@ -42,7 +40,7 @@ impl Trust {
             connection.busy_timeout(std::time::Duration::from_secs(30))?;
             // FULL: what was once noted is not lost with the power.
             connection.execute_batch("PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL;")?;
-            for table in TABLES {
+            for table in schema::TABLES {
                 connection.execute_batch(table)?;
             }
             Ok(connection)

@@ -5,14 +5,6 @@ use rusqlite::{OptionalExtension, params};
 use super::Trust;
 use crate::index::Result;
 
-pub(super) const TABLE: &str = "
-CREATE TABLE IF NOT EXISTS notes (
-    place TEXT NOT NULL,
-    name  TEXT NOT NULL,
-    value TEXT NOT NULL,
-    PRIMARY KEY (place, name)
-) WITHOUT ROWID;";
-
 impl Trust {
     /// What was noted under that name of a place.
     ///

@@ -1,0 +1,12 @@
+//! The tables, each made where it is missing: unlike those of the index they are never thrown away,
+//! so that a change of one must say how the old rows come along.
+
+pub(super) const TABLES: &[&str] = &[
+    // See `notes`.
+    "CREATE TABLE IF NOT EXISTS notes (
+        place TEXT NOT NULL,
+        name  TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (place, name)
+    ) WITHOUT ROWID;",
+];
