@@ -1,5 +1,7 @@
 //! `offsite backup`
 
+mod configured;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -11,7 +13,7 @@ use super::dump_source::DumpSource;
 use super::exit::{Failure, Result, Status};
 use super::mounts::Mounts;
 use super::when::time_span;
-use super::{backed_up, backup_dry_run, output, show};
+use super::{backed_up, backup_dry_run, hooks, output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
 use crate::source::database::DatabaseSource;
 use crate::source::{Limits, exclude_file};
@@ -21,7 +23,7 @@ use crate::store::open::StoreUrl;
 ///
 /// The dump is read first and judged: one that failed, was cut short or shrank to less than half
 /// commits nothing. Then the files; what did not change since the last time is not read again.
-#[derive(ClapArgs, Debug)]
+#[derive(ClapArgs, Debug, Clone)]
 pub struct Args {
     /// Other files and folders to take along
     #[arg(value_name = "PATH")]
@@ -136,6 +138,11 @@ impl Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
+    hooks::reported(context, |told| save(context, args, told))
+}
+
+fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
+    let args = &args.completed(context)?;
     if args.immich.is_none() && args.paths.is_empty() && args.database()?.is_none() {
         return Err(Failure::usage(
             "nothing to back up was named",
@@ -177,9 +184,13 @@ pub fn run(context: &Context, args: &Args) -> Result {
         let clock = repository.seams.clock.as_ref();
         return backup_dry_run::run(context, &index, &options, clock);
     }
-    let report = ops::backup(&repository, &index, &options, context.progress.as_ref());
-    crate::progress::Progress::finish(context.progress.as_ref());
-    let report = report?;
+    let report = hooks::around(context, told, || {
+        let report = ops::backup(&repository, &index, &options, context.progress.as_ref());
+        crate::progress::Progress::finish(context.progress.as_ref());
+        let report = report?;
+        told.snapshot.replace(Some(report.snapshot));
+        Ok(report)
+    })?;
     if context.global.json {
         output::json(&as_json(&report))?;
     } else if !context.global.quiet {
