@@ -9,8 +9,8 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, completions, config, database, demo, diff, drill, find, index, init, key, ls, man,
-    output, restore, snapshots, stats, verify,
+    audit, backup, cat, completions, config, database, demo, diff, drill, find, index, init, key,
+    ls, man, output, restore, snapshots, stats, verify,
 };
 
 /// One a line: they are looked up, not read.

@@ -138,6 +138,9 @@ impl Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
+    if args.dry_run {
+        return save(context, args, &hooks::Told::default());
+    }
     hooks::reported(context, |told| save(context, args, told))
 }
 

@@ -28,7 +28,10 @@ impl Mounts {
                 true => source.map.clone(),
                 false => self.map.clone(),
             },
-            mounts_from: self.mounts_from.clone().or_else(|| source.mounts_from.clone()),
+            mounts_from: self
+                .mounts_from
+                .clone()
+                .or_else(|| source.mounts_from.clone()),
         }
     }
 

@@ -84,7 +84,10 @@ fn refuse_unknown_name(name: &str, place: &Place, known: &[Place]) -> Result<(),
 }
 
 fn names<'p>(places: impl IntoIterator<Item = &'p Place>) -> String {
-    let names: Vec<&str> = places.into_iter().map(|place| place.name.as_str()).collect();
+    let names: Vec<&str> = places
+        .into_iter()
+        .map(|place| place.name.as_str())
+        .collect();
     names.join(", ")
 }
 
@@ -166,7 +169,10 @@ mod tests {
             };
             // Only what is there can be told to be the same in spite of `..`.
             if !repo.contains("..") {
-                assert_eq!((places[0].name.as_str(), places[0].medium), ("nas", Medium::Nas));
+                assert_eq!(
+                    (places[0].name.as_str(), places[0].medium),
+                    ("nas", Medium::Nas)
+                );
             }
         }
         let failure = with(&["nas", "/mnt/nas/offsite"], |_| {}).unwrap_err();
@@ -181,8 +187,11 @@ mod tests {
     fn a_bucket_of_several_servers_needs_its_name() {
         let failure = with(&["s3://photos/immich"], |_| {}).unwrap_err();
         assert!(failure.hint.contains("b2, r2"), "{}", failure.hint);
-        let endpoint = |global: &mut Global| global.endpoint = Some("https://r2.example".to_owned());
-        let place = with(&["s3://photos/immich"], endpoint).unwrap().swap_remove(0);
+        let endpoint =
+            |global: &mut Global| global.endpoint = Some("https://r2.example".to_owned());
+        let place = with(&["s3://photos/immich"], endpoint)
+            .unwrap()
+            .swap_remove(0);
         assert_eq!(place.name, "r2");
     }
 

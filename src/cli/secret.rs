@@ -262,10 +262,7 @@ pub fn from_file(path: &Path, warn: &dyn Progress) -> Result<Zeroizing<String>, 
 ///
 /// # Errors
 /// [`SecretError`]
-pub fn from_command(
-    command: &str,
-    from: &'static str,
-) -> Result<Zeroizing<String>, SecretError> {
+pub fn from_command(command: &str, from: &'static str) -> Result<Zeroizing<String>, SecretError> {
     let failed = |source| SecretError::Read {
         from: from.to_owned(),
         source,

@@ -19,7 +19,9 @@ impl Args {
         let configuration = context.configuration()?;
         let source = &configuration.source;
         args.immich = args.immich.or_else(|| source.immich.clone());
-        args.compose_folder = args.compose_folder.or_else(|| source.compose_folder.clone());
+        args.compose_folder = args
+            .compose_folder
+            .or_else(|| source.compose_folder.clone());
         args.include_config |= source.include_config;
         fill(&mut args.paths, &source.folders);
         fill(&mut args.exclude, &source.exclude);
@@ -47,7 +49,9 @@ impl Args {
             Some(DumpFrom::Nowhere) => self.no_database = true,
             Some(DumpFrom::Server(address)) => {
                 let password = database.password.as_ref();
-                let password = password.map(|from| password_from(from, context)).transpose()?;
+                let password = password
+                    .map(|from| password_from(from, context))
+                    .transpose()?;
                 server = Some(with_password(address.clone(), password));
             }
             None => {}

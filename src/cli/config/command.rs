@@ -105,9 +105,7 @@ fn said_and_left(configuration: &Configuration) -> Vec<String> {
     let mut lines = Vec::new();
     for name in SECTIONS {
         let is_it = |section: &&Section| section.name == name;
-        if let (Some(own), Some(default)) =
-            (own.iter().find(is_it), defaults.iter().find(is_it))
-        {
+        if let (Some(own), Some(default)) = (own.iter().find(is_it), defaults.iter().find(is_it)) {
             lines.push(one_line(own, &default.keys));
         } else if configuration.repositories.is_empty() {
             lines.push(format!("  {name:<11} none"));

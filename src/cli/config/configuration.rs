@@ -110,7 +110,9 @@ fn syntax(error: &Error, text: &str) -> (usize, String) {
     let span = error.span().unwrap_or_default();
     let message = error.message();
     let is_name = |c: char| c.is_alphanumeric() || matches!(c, '-' | '_' | '.');
-    let name = text.get(span.clone()).filter(|name| name.chars().all(is_name));
+    let name = text
+        .get(span.clone())
+        .filter(|name| name.chars().all(is_name));
     let sentence = match name.filter(|_| message == "duplicate key") {
         Some(name) => format!("`{name}` stands twice"),
         None => format!("this is not TOML: {message}"),

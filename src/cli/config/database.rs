@@ -48,9 +48,19 @@ impl DatabaseSection {
             from: only(
                 table,
                 [
-                    ("command", table.text("command", values::command).map(DumpFrom::Command)),
+                    (
+                        "command",
+                        table
+                            .text("command", values::command)
+                            .map(DumpFrom::Command),
+                    ),
                     ("url", table.text("url", server).map(DumpFrom::Server)),
-                    ("file", table.text("file", |it| values::path(it, base)).map(DumpFrom::File)),
+                    (
+                        "file",
+                        table
+                            .text("file", |it| values::path(it, base))
+                            .map(DumpFrom::File),
+                    ),
                     ("none", none(table)),
                 ],
                 "a dump comes from one of command, url and file, or there is none",
@@ -59,14 +69,21 @@ impl DatabaseSection {
             password: only(
                 table,
                 [
-                    ("password", table.text("password", password).map(PasswordFrom::Text)),
+                    (
+                        "password",
+                        table.text("password", password).map(PasswordFrom::Text),
+                    ),
                     (
                         "password_file",
-                        table.text("password_file", |it| values::path(it, base)).map(PasswordFrom::File),
+                        table
+                            .text("password_file", |it| values::path(it, base))
+                            .map(PasswordFrom::File),
                     ),
                     (
                         "password_command",
-                        table.text("password_command", values::command).map(PasswordFrom::Command),
+                        table
+                            .text("password_command", values::command)
+                            .map(PasswordFrom::Command),
                     ),
                 ],
                 "a password comes from one of password, password_file and password_command",
@@ -93,7 +110,10 @@ fn only<T, const N: usize>(
     read: [(&'static str, Option<T>); N],
     rule: &str,
 ) -> Option<T> {
-    let mut present = read.iter().map(|(key, _)| *key).filter(|key| table.has(key));
+    let mut present = read
+        .iter()
+        .map(|(key, _)| *key)
+        .filter(|key| table.has(key));
     if let (Some(first), Some(second)) = (present.next(), present.next()) {
         table.wrong(second, &format!("{first} is set as well; {rule}"));
     }
@@ -103,7 +123,10 @@ fn only<T, const N: usize>(
 fn none(table: &Table<'_>) -> Option<DumpFrom> {
     let is_none = table.truth("none")?;
     if !is_none {
-        table.wrong("none", "none = true says that there is no database; else leave it out");
+        table.wrong(
+            "none",
+            "none = true says that there is no database; else leave it out",
+        );
     }
     is_none.then_some(DumpFrom::Nowhere)
 }

@@ -71,7 +71,9 @@ fn read(mut opened: File, file: &Path) -> Result<Configuration, ConfigError> {
     let metadata = opened.metadata().map_err(unreadable(file))?;
     let mut bytes = Zeroizing::new(Vec::new());
     let limited = opened.by_ref().take(BYTES_MAX + 1);
-    { limited }.read_to_end(&mut bytes).map_err(unreadable(file))?;
+    { limited }
+        .read_to_end(&mut bytes)
+        .map_err(unreadable(file))?;
     let no_text = |reason| ConfigError::NoText {
         file: file.into(),
         reason,

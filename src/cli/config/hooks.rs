@@ -58,7 +58,10 @@ fn hook(table: &Table<'_>, key: &'static str, limit: &'static str) -> Option<Hoo
     let command = table.text(key, values::command);
     let timeout = table.text(limit, values::limit);
     if table.has(limit) && !table.has(key) {
-        table.wrong(limit, &format!("{key} is not set, so there is nothing to limit"));
+        table.wrong(
+            limit,
+            &format!("{key} is not set, so there is nothing to limit"),
+        );
     }
     Some(Hook {
         command: command?,

@@ -18,6 +18,9 @@ mod table;
 mod upkeep;
 mod values;
 
+#[cfg(test)]
+mod example_tests;
+
 pub use configuration::Configuration;
 pub use database::{DatabaseSection, DumpFrom, PasswordFrom};
 pub use file::load;

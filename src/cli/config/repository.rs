@@ -42,14 +42,19 @@ fn read(mut table: Table<'_>, base: &Path, before: &[Place]) -> Option<Place> {
     if let Some(name) = &name {
         table.call(name);
     } else if !table.has("name") {
-        table.wrong("name", "each repository needs a name of its own, such as nas");
+        table.wrong(
+            "name",
+            "each repository needs a name of its own, such as nas",
+        );
     }
     let url = table.text("url", |text| url(text, base));
     if !table.has("url") {
         table.wrong("url", "a folder or s3://bucket/prefix belongs here");
     }
     let rest = Rest::read(&table);
-    let place = name.zip(url).map(|(name, url)| rest.applied(name, Place::at(url)));
+    let place = name
+        .zip(url)
+        .map(|(name, url)| rest.applied(name, Place::at(url)));
     if let Some(place) = &place {
         check(&table, place, before);
     }
@@ -119,7 +124,10 @@ fn check(table: &Table<'_>, place: &Place, before: &[Place]) {
     }
     if place.is_folder() {
         for key in OF_BUCKETS.iter().filter(|key| table.has(key)) {
-            table.wrong(key, "it is for s3://bucket/prefix, and this repository is a folder");
+            table.wrong(
+                key,
+                "it is for s3://bucket/prefix, and this repository is a folder",
+            );
         }
     }
     if table.has("profile") && table.has("access_key_id_variable") {
@@ -141,7 +149,10 @@ fn credentials(table: &Table<'_>) -> Option<CredentialVariables> {
         _ => None,
     };
     if let Some(key) = lonely {
-        table.wrong(key, "it is missing: both halves of an access key are needed");
+        table.wrong(
+            key,
+            "it is missing: both halves of an access key are needed",
+        );
     }
     Some(CredentialVariables {
         access_key_id: access_key_id?,
@@ -154,7 +165,10 @@ fn object_lock(table: Table<'_>) -> Option<ObjectLock> {
     let mode = table.text("mode", |text| values::one_of(text, &LockMode::WORDS));
     let days = table.whole("days", 1..=LOCK_DAYS_MAX);
     for key in ["mode", "days"].iter().filter(|key| !table.has(key)) {
-        table.wrong(key, "it is missing, as in { mode = \"governance\", days = 30 }");
+        table.wrong(
+            key,
+            "it is missing, as in { mode = \"governance\", days = 30 }",
+        );
     }
     table.end();
     Some(ObjectLock {

@@ -59,7 +59,9 @@ fn section(name: &'static str, keys: Keys) -> Section {
     let keys = keys.into_iter();
     Section {
         name,
-        keys: keys.filter_map(|(key, value)| Some((key, value?))).collect(),
+        keys: keys
+            .filter_map(|(key, value)| Some((key, value?)))
+            .collect(),
     }
 }
 
@@ -108,7 +110,9 @@ pub fn toml(value: &Value) -> String {
             format!("[{}]", items.join(", "))
         }
         Value::Object(keys) => {
-            let keys = keys.iter().map(|(key, value)| format!("{key} = {}", toml(value)));
+            let keys = keys
+                .iter()
+                .map(|(key, value)| format!("{key} = {}", toml(value)));
             format!("{{ {} }}", keys.collect::<Vec<_>>().join(", "))
         }
         other => other.to_string(),
@@ -120,7 +124,10 @@ type Keys = Vec<(&'static str, Option<Value>)>;
 fn of_source(source: &SourceSection) -> Keys {
     let maps = source.map.iter().map(|mount| {
         let container = harmless(&mount.container);
-        format!("{container}={}", harmless(mount.host.as_os_str().as_encoded_bytes()))
+        format!(
+            "{container}={}",
+            harmless(mount.host.as_os_str().as_encoded_bytes())
+        )
     });
     vec![
         ("immich", source.immich.as_deref().map(path)),
@@ -129,7 +136,10 @@ fn of_source(source: &SourceSection) -> Keys {
         ("compose_folder", source.compose_folder.as_deref().map(path)),
         ("exclude", Some(json!(source.exclude))),
         ("exclude_files", Some(paths(&source.exclude_files))),
-        ("one_file_system", Some(json!(source.limits.one_file_system))),
+        (
+            "one_file_system",
+            Some(json!(source.limits.one_file_system)),
+        ),
         ("exclude_caches", Some(json!(source.limits.exclude_caches))),
         ("map", Some(maps.collect())),
         ("mounts_from", source.mounts_from.as_deref().map(path)),
@@ -159,7 +169,9 @@ fn of_database(database: &DatabaseSection) -> Keys {
 
 fn of_place(place: &Place) -> Keys {
     let credentials = place.credentials.as_ref();
-    let lock = place.object_lock.map(|lock| json!({ "mode": lock.mode.word(), "days": lock.days }));
+    let lock = place
+        .object_lock
+        .map(|lock| json!({ "mode": lock.mode.word(), "days": lock.days }));
     let token = credentials.and_then(|it| it.session_token.as_ref());
     vec![
         ("name", Some(json!(place.name))),
@@ -169,13 +181,28 @@ fn of_place(place: &Place) -> Keys {
         ("endpoint", place.endpoint.as_ref().map(|it| json!(it))),
         ("region", place.region.as_ref().map(|it| json!(it))),
         ("profile", place.profile.as_ref().map(|it| json!(it))),
-        ("access_key_id_variable", credentials.map(|it| json!(it.access_key_id))),
-        ("secret_access_key_variable", credentials.map(|it| json!(it.secret_access_key))),
+        (
+            "access_key_id_variable",
+            credentials.map(|it| json!(it.access_key_id)),
+        ),
+        (
+            "secret_access_key_variable",
+            credentials.map(|it| json!(it.secret_access_key)),
+        ),
         ("session_token_variable", token.map(|it| json!(it))),
-        ("upload_limit", place.limits.upload.map(|it| json!(it.to_string()))),
-        ("download_limit", place.limits.download.map(|it| json!(it.to_string()))),
+        (
+            "upload_limit",
+            place.limits.upload.map(|it| json!(it.to_string())),
+        ),
+        (
+            "download_limit",
+            place.limits.download.map(|it| json!(it.to_string())),
+        ),
         ("object_lock", lock),
-        ("storage_class", place.storage_class.as_ref().map(|it| json!(it))),
+        (
+            "storage_class",
+            place.storage_class.as_ref().map(|it| json!(it)),
+        ),
     ]
 }
 
@@ -184,12 +211,17 @@ fn of_retention(retention: &Retention) -> Keys {
         let known = GroupBy::WORDS.iter().find(|(_, meaning)| meaning == by);
         known.map(|(word, _)| json!(word))
     };
-    let counts = retention.counts().map(|(key, count)| (key, Some(json!(count))));
+    let counts = retention
+        .counts()
+        .map(|(key, count)| (key, Some(json!(count))));
     let mut keys = Keys::from(counts);
     keys.extend([
         ("keep_within", retention.keep_within.map(length)),
         ("keep_tags", Some(json!(retention.keep_tags))),
-        ("group_by", Some(retention.group_by.iter().filter_map(word).collect())),
+        (
+            "group_by",
+            Some(retention.group_by.iter().filter_map(word).collect()),
+        ),
     ]);
     keys
 }
@@ -197,8 +229,14 @@ fn of_retention(retention: &Retention) -> Keys {
 fn of_prune(prune: &Prune) -> Keys {
     vec![
         ("grace", Some(length(prune.grace))),
-        ("minimum_storage_days", Some(json!(prune.minimum_storage_days))),
-        ("repack_above_percent", Some(json!(prune.repack_above_percent))),
+        (
+            "minimum_storage_days",
+            Some(json!(prune.minimum_storage_days)),
+        ),
+        (
+            "repack_above_percent",
+            Some(json!(prune.repack_above_percent)),
+        ),
     ]
 }
 
@@ -219,7 +257,12 @@ fn of_prices(prices: &Prices) -> Keys {
 }
 
 fn of_hooks(hooks: &Hooks) -> Keys {
-    let limits = ["before_timeout", "after_timeout", "on_success_timeout", "on_failure_timeout"];
+    let limits = [
+        "before_timeout",
+        "after_timeout",
+        "on_success_timeout",
+        "on_failure_timeout",
+    ];
     let mut keys = Keys::new();
     for ((key, hook), limit) in hooks.each().into_iter().zip(limits) {
         keys.push((key, hook.map(|_| json!(HIDDEN))));

@@ -119,7 +119,8 @@ impl<'t> Table<'t> {
         });
         let number = number.filter(|number| allowed.contains(number));
         let (least, most) = allowed.into_inner();
-        let wrong = || format!("a whole number from {least} to {most} belongs here, without quotes");
+        let wrong =
+            || format!("a whole number from {least} to {most} belongs here, without quotes");
         self.note(key, number.ok_or_else(wrong))
     }
 

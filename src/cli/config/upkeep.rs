@@ -122,9 +122,9 @@ impl Prune {
     pub fn read(table: &Table<'_>) -> Self {
         let default = Self::default();
         let grace = |text: &str| match values::length(text)? {
-            short if short < GRACE_MIN => {
-                Err("it is at least 24h: a backup may still be at work on what is marked".to_owned())
-            }
+            short if short < GRACE_MIN => Err(
+                "it is at least 24h: a backup may still be at work on what is marked".to_owned(),
+            ),
             grace => Ok(grace),
         };
         let days = table.whole("minimum_storage_days", 0..=3650);

@@ -49,8 +49,12 @@ pub fn long_length(text: &str) -> Result<Duration, String> {
     let rest = rest.map_err(|_| wrong())?;
     let rest = rest.to_duration(SpanRelativeTo::days_are_24_hours());
     let rest = rest.ok().and_then(|rest| Duration::try_from(rest).ok());
-    let days = u64::try_from(days).ok().and_then(|days| days.checked_mul(24 * 60 * 60));
-    let length = rest.zip(days).and_then(|(rest, days)| rest.checked_add(Duration::from_secs(days)));
+    let days = u64::try_from(days)
+        .ok()
+        .and_then(|days| days.checked_mul(24 * 60 * 60));
+    let length = rest
+        .zip(days)
+        .and_then(|(rest, days)| rest.checked_add(Duration::from_secs(days)));
     length.filter(|length| !length.is_zero()).ok_or_else(wrong)
 }
 
@@ -97,7 +101,9 @@ pub fn plain(text: &str) -> Result<String, String> {
 /// The name of a variable of the environment.
 pub fn variable(text: &str) -> Result<String, String> {
     let is_allowed = |c: char| c.is_ascii_alphanumeric() || c == '_';
-    if text.starts_with(|c: char| c.is_ascii_digit()) || !text.chars().all(is_allowed) || text.is_empty()
+    if text.starts_with(|c: char| c.is_ascii_digit())
+        || !text.chars().all(is_allowed)
+        || text.is_empty()
     {
         return Err(
             "the name of an environment variable belongs here, such as NAS_SECRET; never the \
@@ -137,7 +143,10 @@ mod tests {
     #[test]
     fn lengths_have_bounds() {
         assert_eq!(length_or_never("never"), Ok(None));
-        assert_eq!(length_or_never("26h"), Ok(Some(Duration::from_secs(26 * 3600))));
+        assert_eq!(
+            length_or_never("26h"),
+            Ok(Some(Duration::from_secs(26 * 3600)))
+        );
         assert!(length("0s").is_err() && limit("8d").is_err() && limit("7d").is_ok());
     }
 
@@ -154,7 +163,17 @@ mod tests {
         for good in ["nas", "b2-eu", "Büro", "7"] {
             assert!(name(good).is_ok(), "{good}");
         }
-        for wrong in ["", ".", "..", "a/b", "s3://x", "-x", "a b", "nas:/b", &"x".repeat(65)] {
+        for wrong in [
+            "",
+            ".",
+            "..",
+            "a/b",
+            "s3://x",
+            "-x",
+            "a b",
+            "nas:/b",
+            &"x".repeat(65),
+        ] {
             assert!(name(wrong).is_err(), "{wrong}");
         }
     }

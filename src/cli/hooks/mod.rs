@@ -62,7 +62,7 @@ pub fn reported(context: &Context, work: impl FnOnce(&Told) -> Result) -> Result
         return result;
     };
     let _heeding = context.seams.interrupt.heed();
-    let variables = variables(name, &told, Some((code, error)));
+    let variables = variables(context, name, &told, Some((code, error)));
     match run::run(name, hook, &variables, context.seams.clock.as_ref(), None) {
         Ok(said) => tell_said(context, name, said),
         // What was saved is saved: that nobody heard of it is a warning.
@@ -86,7 +86,11 @@ pub fn around<T>(
     }
     // From here on an interrupt is a request: what was stopped has to be started again.
     let _heeding = context.seams.interrupt.heed();
-    let worked = match hooks.before.as_ref().map(|hook| before(context, told, hook)) {
+    let worked = match hooks
+        .before
+        .as_ref()
+        .map(|hook| before(context, told, hook))
+    {
         Some(Err(failure)) => Ok(Err(failure)),
         _ => catch_unwind(AssertUnwindSafe(work)),
     };
@@ -96,14 +100,23 @@ pub fn around<T>(
         let end = match &worked {
             Ok(Ok(_)) => (0, String::new()),
             Ok(Err(failure)) => (failure.code, failure.error.to_string()),
-            Err(_) => (super::exit::FAILED, "the backup ended unexpectedly".to_owned()),
+            Err(_) => (
+                super::exit::FAILED,
+                "the backup ended unexpectedly".to_owned(),
+            ),
         };
         let end = match context.seams.interrupt.is_raised() {
             true => (INTERRUPTED, end.1),
             false => end,
         };
-        let variables = variables("after", told, Some(end));
-        match run::run("after", hook, &variables, context.seams.clock.as_ref(), None) {
+        let variables = variables(context, "after", told, Some(end));
+        match run::run(
+            "after",
+            hook,
+            &variables,
+            context.seams.clock.as_ref(),
+            None,
+        ) {
             Ok(said) => tell_said(context, "after", said),
             Err(error) => drop(told.after_failed.replace(Some(error))),
         }
@@ -114,7 +127,13 @@ pub fn around<T>(
 fn before(context: &Context, told: &Told, hook: &Hook) -> std::result::Result<(), Failure> {
     let interrupt = &context.seams.interrupt;
     let clock = context.seams.clock.as_ref();
-    let ran = run::run("before", hook, &variables("before", told, None), clock, Some(interrupt));
+    let ran = run::run(
+        "before",
+        hook,
+        &variables(context, "before", told, None),
+        clock,
+        Some(interrupt),
+    );
     let said = ran.map_err(|error| {
         let hint = "nothing was backed up; run the command by hand, as the same user, until it works, \
                     or give it longer with before_timeout";
@@ -126,6 +145,7 @@ fn before(context: &Context, told: &Told, hook: &Hook) -> std::result::Result<()
 
 /// What a hook learns, beside the environment of this process.
 fn variables(
+    context: &Context,
     hook: &str,
     told: &Told,
     end: Option<(u8, String)>,
@@ -134,6 +154,10 @@ fn variables(
         ("OFFSITE_HOOK", hook.to_owned()),
         ("OFFSITE_COMMAND", "backup".to_owned()),
     ];
+    // So that an offsite that it runs means the same repositories.
+    let configuration = context.configuration().ok();
+    let file = configuration.and_then(|configuration| configuration.file.as_ref()?.to_str());
+    variables.extend(file.map(|file| ("OFFSITE_CONFIG", file.to_owned())));
     let Some((code, error)) = end else {
         return variables;
     };
@@ -149,7 +173,10 @@ fn variables(
         ("OFFSITE_EXIT_CODE", code.to_string()),
         ("OFFSITE_SNAPSHOT", snapshot.unwrap_or_default()),
         // A path in it may hold anything; a variable may not hold a zero byte.
-        ("OFFSITE_ERROR", show::harmless_sentence(&error).replace('\0', "")),
+        (
+            "OFFSITE_ERROR",
+            show::harmless_sentence(&error).replace('\0', ""),
+        ),
     ]);
     variables
 }
@@ -164,6 +191,8 @@ fn tell(error: &HookError) {
 
 fn tell_said(context: &Context, hook: &str, said: Option<run::Said>) {
     if let Some(run::Said(text)) = said.filter(|_| context.global.verbose) {
-        context.progress.notice(&format!("the command `{hook}` said: {text}"));
+        context
+            .progress
+            .notice(&format!("the command `{hook}` said: {text}"));
     }
 }

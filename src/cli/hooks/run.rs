@@ -129,7 +129,10 @@ fn said_in(mut output: File) -> Option<Said> {
     output.take(SAID_BYTES_MAX).read_to_end(&mut bytes).ok()?;
     let text = String::from_utf8_lossy(&bytes);
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let text = lines.map(show::harmless_sentence).collect::<Vec<_>>().join("; ");
+    let text = lines
+        .map(show::harmless_sentence)
+        .collect::<Vec<_>>()
+        .join("; ");
     (!text.is_empty()).then_some(Said(text))
 }
 
@@ -165,7 +168,10 @@ mod tests {
         let error = run_for("echo 'no such \u{1b}[2J container'; exit 3", LONG).unwrap_err();
         assert!(error.to_string().contains("exit status 3"), "{error}");
         let said = std::error::Error::source(&error).unwrap().to_string();
-        assert!(said.contains("no such") && !said.contains('\u{1b}'), "{said}");
+        assert!(
+            said.contains("no such") && !said.contains('\u{1b}'),
+            "{said}"
+        );
     }
 
     #[test]
@@ -181,9 +187,12 @@ mod tests {
         assert!(matches!(error, HookError::Overdue { .. }), "{error}");
         let pids = std::fs::read_to_string(file).unwrap();
         for pid in pids.lines() {
-            let status = std::fs::read_to_string(format!("/proc/{pid}/stat"));
-            // One that was killed may wait for a parent that never asks.
-            let is_gone = status.map_or(true, |status| status.contains(") Z "));
+            // One that was killed may take its time, and wait for a parent that never asks.
+            let is_gone = (0..600).any(|_| {
+                SystemClock.sleep(Duration::from_millis(50));
+                let status = std::fs::read_to_string(format!("/proc/{pid}/stat"));
+                status.map_or(true, |status| status.contains(") Z "))
+            });
             assert!(is_gone, "{pid}");
         }
     }
