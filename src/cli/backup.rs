@@ -23,6 +23,7 @@ use crate::store::open::StoreUrl;
 ///
 /// The dump is read first and judged: one that failed, was cut short or shrank to less than half
 /// commits nothing. Then the files; what did not change since the last time is not read again.
+/// What no flag says comes from the configuration: offsite config example shows what it may say.
 #[derive(ClapArgs, Debug, Clone)]
 pub struct Args {
     /// Other files and folders to take along
@@ -33,7 +34,7 @@ pub struct Args {
     immich: Option<PathBuf>,
     /// Take along .env and the compose files of the folder above DIR, which hold passwords: sealed
     /// like everything else, restored into the folder config
-    #[arg(long, requires = "immich")]
+    #[arg(long)]
     include_config: bool,
     /// The same, of the folder where they are
     #[arg(long, value_name = "FOLDER")]
@@ -149,7 +150,13 @@ fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
     if args.immich.is_none() && args.paths.is_empty() && args.database()?.is_none() {
         return Err(Failure::usage(
             "nothing to back up was named",
-            "give --immich DIR, or the folders to take",
+            "give --immich DIR, or the folders to take, or name them in offsite.toml",
+        ));
+    }
+    if args.include_config && args.config().is_none() {
+        return Err(Failure::usage(
+            "--include-config means the folder above Immich's upload location, and none was named",
+            "give --immich DIR, or --compose-folder FOLDER",
         ));
     }
     refuse_repository_in_source(args, &context.url()?)?;

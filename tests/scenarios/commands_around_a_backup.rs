@@ -1,6 +1,7 @@
 //! "Stop Immich for the time of the backup, start it again whatever happens, and tell me."
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::time::Duration;
 
@@ -87,7 +88,7 @@ fn they_run_in_order_and_learn_how_it_ended() {
     let mut user = user;
     user.becomes_ordinary();
     fs::create_dir(user.path("photos/closed")).expect("a folder that only root may open");
-    let closed = fs::Permissions::from(std::os::unix::fs::PermissionsExt::from_mode(0o700));
+    let closed = fs::Permissions::from_mode(0o700);
     fs::set_permissions(user.path("photos/closed"), closed).expect("permissions");
     user.offsite(&["backup"]).ended(3);
     let noted = log(&user);
@@ -116,7 +117,7 @@ fn a_before_that_fails_or_hangs_stops_the_backup_and_after_runs() {
     let hangs = "echo $$ > pids; (trap '' TERM; exec sleep 1000) & echo $! >> pids; wait";
     configure(&user, DUMP, &[("before", hangs), ("before_timeout", "1s")]);
     let overdue = user.offsite(&["backup"]).ended(1);
-    assert!(overdue.stderr.contains("longer than 1 second"), "{overdue}");
+    assert!(overdue.stderr.contains("longer than 1.0 s"), "{overdue}");
     assert_eq!(log(&user), ["after failed 1", "on_failure failed 1"]);
     let pids = fs::read_to_string(user.path("pids")).expect("it was started");
     assert_eq!(pids.lines().count(), 2);

@@ -281,3 +281,54 @@ fn a_password_reaches_pg_dump_and_is_seen_nowhere_else() {
     assert!(!told.contains(SECRET), "{told}");
     assert!(!user.path("passwords").exists(), "nothing was started");
 }
+
+#[test]
+fn each_bucket_has_access_keys_of_its_own() {
+    let mut user = User::with_bucket();
+    let url = std::mem::take(&mut user.repository);
+    let taken = |user: &mut User, name: &str| {
+        let all = &user.environment;
+        let value = all
+            .iter()
+            .find(|(it, _)| it == name)
+            .map(|(_, value)| value.clone());
+        user.unset(name);
+        value.expect(name).into_string().expect("text")
+    };
+    let [endpoint, id, secret] = [
+        "AWS_ENDPOINT_URL",
+        "AWS_ACCESS_KEY_ID",
+        "AWS_SECRET_ACCESS_KEY",
+    ]
+    .map(|name| taken(&mut user, name));
+    // What the environment says for others is wrong here.
+    for (name, value) in [
+        ("AWS_ENDPOINT_URL", "http://127.0.0.1:9"),
+        ("AWS_ACCESS_KEY_ID", "of-another"),
+        ("AWS_SECRET_ACCESS_KEY", "of-another"),
+    ] {
+        user.set(name, value);
+    }
+    let with = |more: &str| {
+        format!("[[repository]]\nname = 'cloud'\nurl = '{url}'\nendpoint = '{endpoint}'\n{more}\n")
+    };
+    let profile = format!("[photos]\naws_access_key_id = {id}\naws_secret_access_key = {secret}\n");
+    user.write(".aws/credentials", profile);
+    configure(&user, &with("profile = 'photos'"));
+    user.offsite(&["init"]).done();
+    let variables =
+        "access_key_id_variable = 'PHOTOS_ID'\nsecret_access_key_variable = 'PHOTOS_SECRET'";
+    configure(&user, &with(variables));
+    let told = user.offsite(&["snapshots"]).ended(2).stderr;
+    assert!(told.contains("PHOTOS_ID is not set"), "{told}");
+    user.set("PHOTOS_ID", id);
+    user.set("PHOTOS_SECRET", secret.clone());
+    user.offsite(&["snapshots"]).done();
+    let shown = user.offsite(&["config", "show"]).done().text();
+    assert!(
+        shown.contains("PHOTOS_SECRET") && !shown.contains(&secret),
+        "{shown}"
+    );
+    configure(&user, &with(""));
+    user.offsite(&["snapshots"]).ended(1);
+}

@@ -28,8 +28,6 @@ pub struct Configuration {
     pub status: StatusLimits,
     pub prices: Prices,
     pub hooks: Hooks,
-    /// The sections that the file has.
-    pub sections: Vec<&'static str>,
 }
 
 /// All sections, in the order in which they are shown.
@@ -84,7 +82,6 @@ impl Configuration {
             status: section(top, "status", StatusLimits::read),
             prices: section(top, "prices", Prices::read),
             hooks: section(top, "hooks", Hooks::read),
-            sections: SECTIONS.into_iter().filter(|name| top.has(name)).collect(),
         };
         top.end();
         configuration

@@ -10,30 +10,7 @@ use crate::cli::places::{LockMode, Medium};
 const FILE: &str = "/etc/offsite/offsite.toml";
 const HOUR: u64 = 3600;
 
-fn parse(text: &str) -> Result<Configuration, ConfigError> {
-    Configuration::parse(text, Path::new(FILE), None)
-}
-
-/// What is said of a text that is wrong: the error and its causes, a line each.
-fn told(text: &str) -> String {
-    let error = parse(text).expect_err(text);
-    let mut lines = vec![error.to_string()];
-    let mut cause = std::error::Error::source(&error);
-    while let Some(next) = cause {
-        lines.push(next.to_string());
-        cause = next.source();
-    }
-    lines.join("\n")
-}
-
-/// Without the secrets, as text.
-fn shown(configuration: &Configuration) -> String {
-    shown::lines(&shown::sections(configuration, &configuration.repositories)).join("\n")
-}
-
-#[test]
-fn everything_can_be_said() {
-    let text = r#"
+const ALL: &str = r#"
         [source]
         immich = "library"
         folders = ["/home/anna", "docs"]
@@ -69,7 +46,199 @@ fn everything_can_be_said() {
         before = "docker stop immich_server"
         before_timeout = "30s"
     "#;
-    let all = parse(text).unwrap();
+
+/// A text, where its mistake is (or it may be either of two), and what is said of it.
+const MISTAKES: &[(&str, &str, &str)] = &[
+    (
+        "[sauce]",
+        "line 1, column 2",
+        "\"sauce\" is not known in the file; there are source, database",
+    ),
+    (
+        "[source]\nimich = \"/x\"",
+        "line 2, column 1",
+        "\"imich\" is not known in [source]; there are immich",
+    ),
+    (
+        "[source]\nfolders = \"x\"",
+        "line 2, column 11",
+        "`folders` in [source]: a list",
+    ),
+    (
+        "[source]\nfolders = [\"/x\", 3]",
+        "line 2, column 18",
+        "a list of texts",
+    ),
+    ("[source]\nimmich = \"~/x\"", "line 2, column 10", "~"),
+    (
+        "[source]\nexclude = [\"ok\", \"[a\"]",
+        "line 2, column 18",
+        "\"[a\" cannot work",
+    ),
+    (
+        "[source]\nmap = [\"/data\"]",
+        "line 2, column 8",
+        "CONTAINER=HOST",
+    ),
+    (
+        "[source]\none_file_system = 1",
+        "line 2, column 19",
+        "true or false",
+    ),
+    (
+        "[source]\ninclude_config = true",
+        "line 2, column 18",
+        "immich",
+    ),
+    (
+        "[database]\ntimeout = \"soon\"",
+        "line 2, column 11",
+        "\"soon\" is no length of time",
+    ),
+    (
+        "[database]\nurl = \"mysql://x\"",
+        "line 2, column 7",
+        "postgresql://USER@HOST",
+    ),
+    (
+        "[database]\nfile = \"/x\"\ncommand = \"y\"",
+        "line 3, column 11|line 2, column 8",
+        "is set as well; a dump comes from one of",
+    ),
+    (
+        "[database]\npassword = \"x\"",
+        "line 2, column 12",
+        "goes with url",
+    ),
+    (
+        "[[repository]]\nurl = \"/x\"",
+        "line 1, column 1",
+        "needs a name",
+    ),
+    (
+        "[[repository]]\nname = \"a\"",
+        "line 1, column 1",
+        "`url` in [[repository]] \"a\"",
+    ),
+    (
+        "[[repository]]\nname = \"a/b\"\nurl = \"/x\"",
+        "line 2, column 8",
+        "letters, digits",
+    ),
+    (
+        "[[repository]]\nname = \"a\"\nurl = \"sftp://x\"",
+        "line 3, column 7",
+        "only paths",
+    ),
+    (
+        "[[repository]]\nname = \"a\"\nurl = \"/x\"\nmedium = \"tape\"",
+        "line 4, column 10",
+        "\"tape\" is none of disk, nas, cloud",
+    ),
+    (
+        "[[repository]]\nname = \"a\"\nurl = \"/x\"\nregion = \"eu\"",
+        "line 4, column 10",
+        "is a folder",
+    ),
+    (
+        "[[repository]]\nname = \"a\"\nurl = \"s3://x\"\nendpoint = \"x\"",
+        "line 4, column 12",
+        "https://s3.example.org",
+    ),
+    (
+        "[[repository]]\nname = \"a\"\nurl = \"s3://x\"\nobject_lock = { mode = \"strict\", days = 0 }",
+        "line 4, column 24",
+        "governance, compliance",
+    ),
+    (
+        "[[repository]]\nname = \"a\"\nurl = \"s3://x\"\nupload_limit = \"fast\"",
+        "line 4, column 16",
+        "2M",
+    ),
+    (
+        "[[repository]]\nname = \"a\"\nurl = \"s3://x\"\naccess_key_id_variable = \"A\"",
+        "line 1, column 1",
+        "secret_access_key_variable",
+    ),
+    (
+        "[repository]\nname = \"a\"",
+        "line 1, column 1",
+        "[[repository]]",
+    ),
+    (
+        "[retention]\nkeep_daily = -1",
+        "line 2, column 14",
+        "whole number",
+    ),
+    (
+        "[retention]\nkeep_daily = \"7\"",
+        "line 2, column 14",
+        "without quotes",
+    ),
+    (
+        "[retention]\ngroup_by = [\"tag\"]",
+        "line 2, column 13",
+        "host, source",
+    ),
+    (
+        "[prune]\ngrace = \"1h\"",
+        "line 2, column 9",
+        "at least 24h",
+    ),
+    (
+        "[prune]\nrepack_above_percent = 101",
+        "line 2, column 24",
+        "from 1 to 100",
+    ),
+    (
+        "[status]\nverify_age_max = \"\"",
+        "line 2, column 18",
+        "or never",
+    ),
+    (
+        "[prices]\nput_per_1000 = -0.1",
+        "line 2, column 16",
+        "number such as 0.006",
+    ),
+    ("[hooks]\nbefore = \"\"", "line 2, column 10", "a command"),
+    (
+        "[hooks]\nafter_timeout = \"8d\"",
+        "line 2, column 17",
+        "week",
+    ),
+    (
+        "[prune]\ngrace = \"3d\"\ngrace = \"4d\"",
+        "line 3, column 1",
+        "`grace` stands twice",
+    ),
+    ("[prune\ngrace = 1", "line 1, column 7", "not TOML"),
+    ("hooks = 1", "line 1, column 9", "a table belongs here"),
+];
+
+fn parse(text: &str) -> Result<Configuration, ConfigError> {
+    Configuration::parse(text, Path::new(FILE), None)
+}
+
+/// What is said of a text that is wrong: the error and its causes, a line each.
+fn told(text: &str) -> String {
+    let error = parse(text).expect_err(text);
+    let mut lines = vec![error.to_string()];
+    let mut cause = std::error::Error::source(&error);
+    while let Some(next) = cause {
+        lines.push(next.to_string());
+        cause = next.source();
+    }
+    lines.join("\n")
+}
+
+/// Without the secrets, as text.
+fn shown(configuration: &Configuration) -> String {
+    shown::lines(&shown::sections(configuration, &configuration.repositories)).join("\n")
+}
+
+#[test]
+fn everything_can_be_said() {
+    let all = parse(ALL).unwrap();
     let folders = ["/home/anna", "/etc/offsite/docs"].map(std::path::PathBuf::from);
     assert_eq!(all.source.folders, folders);
     assert_eq!(
@@ -122,172 +291,7 @@ fn nothing_said_is_all_defaults() {
 
 #[test]
 fn a_mistake_names_line_column_key_and_what_is_allowed() {
-    for (text, place, words) in [
-        (
-            "[sauce]",
-            "line 1, column 2",
-            "\"sauce\" is not known in the file; there are source, database",
-        ),
-        (
-            "[source]\nimich = \"/x\"",
-            "line 2, column 1",
-            "\"imich\" is not known in [source]; there are immich",
-        ),
-        (
-            "[source]\nfolders = \"x\"",
-            "line 2, column 11",
-            "`folders` in [source]: a list",
-        ),
-        (
-            "[source]\nfolders = [\"/x\", 3]",
-            "line 2, column 18",
-            "a list of texts",
-        ),
-        ("[source]\nimmich = \"~/x\"", "line 2, column 10", "~"),
-        (
-            "[source]\nexclude = [\"ok\", \"[a\"]",
-            "line 2, column 18",
-            "\"[a\" cannot work",
-        ),
-        (
-            "[source]\nmap = [\"/data\"]",
-            "line 2, column 8",
-            "CONTAINER=HOST",
-        ),
-        (
-            "[source]\none_file_system = 1",
-            "line 2, column 19",
-            "true or false",
-        ),
-        (
-            "[source]\ninclude_config = true",
-            "line 2, column 18",
-            "immich",
-        ),
-        (
-            "[database]\ntimeout = \"soon\"",
-            "line 2, column 11",
-            "\"soon\" is no length of time",
-        ),
-        (
-            "[database]\nurl = \"mysql://x\"",
-            "line 2, column 7",
-            "postgresql://USER@HOST",
-        ),
-        (
-            "[database]\nfile = \"/x\"\ncommand = \"y\"",
-            "line 3, column 11|line 2, column 8",
-            "is set as well; a dump comes from one of",
-        ),
-        (
-            "[database]\npassword = \"x\"",
-            "line 2, column 12",
-            "goes with url",
-        ),
-        (
-            "[[repository]]\nurl = \"/x\"",
-            "line 1, column 1",
-            "needs a name",
-        ),
-        (
-            "[[repository]]\nname = \"a\"",
-            "line 1, column 1",
-            "`url` in [[repository]] \"a\"",
-        ),
-        (
-            "[[repository]]\nname = \"a/b\"\nurl = \"/x\"",
-            "line 2, column 8",
-            "letters, digits",
-        ),
-        (
-            "[[repository]]\nname = \"a\"\nurl = \"sftp://x\"",
-            "line 3, column 7",
-            "only paths",
-        ),
-        (
-            "[[repository]]\nname = \"a\"\nurl = \"/x\"\nmedium = \"tape\"",
-            "line 4, column 10",
-            "\"tape\" is none of disk, nas, cloud",
-        ),
-        (
-            "[[repository]]\nname = \"a\"\nurl = \"/x\"\nregion = \"eu\"",
-            "line 4, column 10",
-            "is a folder",
-        ),
-        (
-            "[[repository]]\nname = \"a\"\nurl = \"s3://x\"\nendpoint = \"x\"",
-            "line 4, column 12",
-            "https://s3.example.org",
-        ),
-        (
-            "[[repository]]\nname = \"a\"\nurl = \"s3://x\"\nobject_lock = { mode = \"strict\", days = 0 }",
-            "line 4, column 24",
-            "governance, compliance",
-        ),
-        (
-            "[[repository]]\nname = \"a\"\nurl = \"s3://x\"\nupload_limit = \"fast\"",
-            "line 4, column 16",
-            "2M",
-        ),
-        (
-            "[[repository]]\nname = \"a\"\nurl = \"s3://x\"\naccess_key_id_variable = \"A\"",
-            "line 1, column 1",
-            "secret_access_key_variable",
-        ),
-        (
-            "[repository]\nname = \"a\"",
-            "line 1, column 1",
-            "[[repository]]",
-        ),
-        (
-            "[retention]\nkeep_daily = -1",
-            "line 2, column 14",
-            "whole number",
-        ),
-        (
-            "[retention]\nkeep_daily = \"7\"",
-            "line 2, column 14",
-            "without quotes",
-        ),
-        (
-            "[retention]\ngroup_by = [\"tag\"]",
-            "line 2, column 13",
-            "host, source",
-        ),
-        (
-            "[prune]\ngrace = \"1h\"",
-            "line 2, column 9",
-            "at least 24h",
-        ),
-        (
-            "[prune]\nrepack_above_percent = 101",
-            "line 2, column 24",
-            "from 1 to 100",
-        ),
-        (
-            "[status]\nverify_age_max = \"\"",
-            "line 2, column 18",
-            "or never",
-        ),
-        (
-            "[prices]\nput_per_1000 = -0.1",
-            "line 2, column 16",
-            "number such as 0.006",
-        ),
-        ("[hooks]\nbefore = \"\"", "line 2, column 10", "a command"),
-        (
-            "[hooks]\nafter_timeout = \"8d\"",
-            "line 2, column 17",
-            "week",
-        ),
-        (
-            "[prune]\ngrace = \"3d\"\ngrace = \"4d\"",
-            "line 3, column 1",
-            "`grace` stands twice",
-        ),
-        ("[prune\ngrace = 1", "line 1, column 7", "not TOML"),
-        ("hooks = 1", "line 1, column 9", "a table belongs here"),
-    ] {
+    for (text, place, words) in MISTAKES {
         let told = told(text);
         assert!(
             place.split('|').any(|place| told.contains(place)),

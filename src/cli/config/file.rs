@@ -192,6 +192,6 @@ mod tests {
         fs::write(&file, b"\xef\xbb\xbf[prune]\r\ngrace = \"4d\"\r\n").unwrap();
         assert_eq!(load().unwrap().prune.grace.as_secs(), 4 * 86_400);
         let none = super::load(Some(Path::new("/dev/null"))).unwrap();
-        assert!(none.repositories.is_empty() && none.sections.is_empty());
+        assert!(none.repositories.is_empty() && none.file.is_some());
     }
 }
