@@ -20,7 +20,7 @@ pub use run::HookError;
 
 use super::config::Hook;
 use super::context::Context;
-use super::exit::{Failure, Result, Status};
+use super::exit::{FAILED, Failure, Result, Status};
 use super::interrupt::INTERRUPTED;
 use super::show;
 use crate::id::ObjectId;
@@ -47,11 +47,7 @@ pub fn reported(context: &Context, work: impl FnOnce(&Told) -> Result) -> Result
     }
     let (code, error) = match &result {
         Ok(status) => (status.code(), String::new()),
-        Err(failure) => (failure.code, failure.error.to_string()),
-    };
-    let code = match context.seams.interrupt.is_raised() {
-        true => INTERRUPTED,
-        false => code,
+        Err(failure) => end_of(context, failure),
     };
     let hooks = &context.configuration()?.hooks;
     let (name, hook) = match code {
@@ -99,15 +95,8 @@ pub fn around<T>(
     if let Some(hook) = &hooks.after {
         let end = match &worked {
             Ok(Ok(_)) => (0, String::new()),
-            Ok(Err(failure)) => (failure.code, failure.error.to_string()),
-            Err(_) => (
-                super::exit::FAILED,
-                "the backup ended unexpectedly".to_owned(),
-            ),
-        };
-        let end = match context.seams.interrupt.is_raised() {
-            true => (INTERRUPTED, end.1),
-            false => end,
+            Ok(Err(failure)) => end_of(context, failure),
+            Err(_) => (FAILED, "the backup ended unexpectedly".to_owned()),
         };
         let variables = variables(context, "after", told, Some(end));
         match run::run(
@@ -122,6 +111,15 @@ pub fn around<T>(
         }
     }
     worked.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// The exit code that a failure ends in: whatever failed after an interrupt failed because of it.
+fn end_of(context: &Context, failure: &Failure) -> (u8, String) {
+    let code = match context.seams.interrupt.is_raised() {
+        true => INTERRUPTED,
+        false => failure.code,
+    };
+    (code, failure.error.to_string())
 }
 
 fn before(context: &Context, told: &Told, hook: &Hook) -> std::result::Result<(), Failure> {
