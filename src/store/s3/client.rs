@@ -7,6 +7,7 @@ use std::time::Duration;
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
 use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -40,7 +41,7 @@ pub(super) async fn connect(options: &S3Options) -> Result<Client> {
         .disable_operation_attempt_timeout()
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
+        .http_client(http.clone())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
         // `exchange` watches for standstill in both directions, with the patience of a home line.
@@ -56,10 +57,11 @@ pub(super) async fn connect(options: &S3Options) -> Result<Client> {
     }
     if let Some(profile) = &options.profile {
         // By itself the SDK would let AWS_ACCESS_KEY_ID win over the profile that was asked for.
-        let provider = ProfileFileCredentialsProvider::builder().profile_name(profile);
-        loader = loader
+        let provider = ProfileFileCredentialsProvider::builder()
+            .configure(&ProviderConfig::without_region().with_http_client(http))
             .profile_name(profile)
-            .credentials_provider(provider.build());
+            .build();
+        loader = loader.profile_name(profile).credentials_provider(provider);
     }
     if let Some(keys) = &options.credentials {
         loader = loader.credentials_provider(Credentials::new(
