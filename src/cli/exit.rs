@@ -22,6 +22,9 @@ pub enum Status {
     Unproven,
     /// The snapshot is saved, and must not be taken for a replacement of older ones.
     Suspect,
+    /// The snapshot is saved, and the command that has to follow it failed: something may be left
+    /// stopped.
+    HookFailed,
 }
 
 impl Status {
@@ -32,6 +35,7 @@ impl Status {
             Self::Damage => 4,
             Self::Unproven => 5,
             Self::Suspect => 8,
+            Self::HookFailed => FAILED,
         }
     }
 }
