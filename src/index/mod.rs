@@ -11,6 +11,7 @@ mod chunks;
 mod files;
 mod links;
 mod packs;
+pub mod prune;
 mod publication;
 mod records;
 mod schema;

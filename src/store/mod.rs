@@ -100,6 +100,17 @@ pub trait Store: Send + Sync {
     /// `Denied`, `Retained`.
     fn delete(&self, name: &str) -> Result<()>;
 
+    /// Holds the place while somebody writes (shared) or deletes (exclusive), where it is one that can
+    /// be held: a directory. Until what is returned is dropped, or the process ends. `None`: there is
+    /// no such thing.
+    ///
+    /// # Errors
+    /// `Throttled` when somebody else holds it.
+    fn hold(&self, exclusive: bool) -> Result<Option<Box<dyn Send>>> {
+        let _ = exclusive;
+        Ok(None)
+    }
+
     /// The store's own time now.
     ///
     /// # Errors

@@ -3,6 +3,7 @@
 //! a repository id, `trust.sqlite`; for each table of `schema` a file in this folder.
 
 mod notes;
+mod plans;
 mod schema;
 
 use std::path::{Path, PathBuf};
