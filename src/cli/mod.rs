@@ -33,6 +33,8 @@ mod mounts;
 mod output;
 mod places;
 pub mod progress;
+mod prune;
+mod prune_text;
 pub mod recovery_kit;
 mod restore;
 mod restored;

@@ -1,12 +1,15 @@
 //! What to do when a verb failed, and the exit code of it.
 
-use super::{drill, source};
+use super::{drill, prune, source};
 use crate::cli::exit::{FAILED, KEY};
 use crate::cli::interrupt::INTERRUPTED;
 use crate::ops::OpsError;
 
 /// The exit code and the hint; what a repository or a source says goes to `repository`, `source`.
 pub fn meaning(error: &OpsError) -> (u8, &'static str) {
+    if let OpsError::Prune(error) = error {
+        return prune::meaning(error);
+    }
     let code = match error {
         OpsError::NoWriterKey { .. } | OpsError::ForeignWriterKey { .. } => KEY,
         OpsError::Interrupted => INTERRUPTED,

@@ -11,6 +11,8 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
 
+pub use plans::NotedPlan;
+
 use super::{IndexError, Result};
 
 /// The memory of one repository. Shared by threads; each call is one short transaction.

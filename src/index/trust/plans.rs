@@ -8,29 +8,43 @@ use super::Trust;
 use crate::id::ObjectId;
 use crate::seams::Timestamp;
 
+/// When a plan was made, by two clocks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NotedPlan {
+    /// When the store got it, as it said right after.
+    pub modified: Timestamp,
+    /// By the clock of this machine.
+    pub noted: Timestamp,
+}
+
 impl Trust {
-    /// Notes a plan that this host stored, with the time that the store gives for it.
+    /// Notes a plan that this host stored.
     ///
     /// # Errors
     /// `Sqlite`.
-    pub fn note_plan(&self, id: &ObjectId, modified: Timestamp) -> Result<()> {
+    pub fn note_plan(&self, id: &ObjectId, plan: NotedPlan) -> Result<()> {
         self.with(|connection| {
-            let sql = "INSERT INTO plans (id, modified) VALUES (?1, ?2)
-                 ON CONFLICT (id) DO UPDATE SET modified = ?2";
-            connection.execute(sql, params![id.as_bytes(), modified.nanoseconds()])?;
+            let sql = "INSERT OR REPLACE INTO plans (id, modified, noted) VALUES (?1, ?2, ?3)";
+            let (modified, noted) = (plan.modified.nanoseconds(), plan.noted.nanoseconds());
+            connection.execute(sql, params![id.as_bytes(), modified, noted])?;
             Ok(())
         })
     }
 
-    /// When the store got a plan that this host made; `None` for one of somebody else.
+    /// A plan that this host made; `None` for one of somebody else.
     ///
     /// # Errors
     /// `Sqlite`.
-    pub fn plan_stored(&self, id: &ObjectId) -> Result<Option<Timestamp>> {
+    pub fn noted_plan(&self, id: &ObjectId) -> Result<Option<NotedPlan>> {
         self.with(|connection| {
-            let sql = "SELECT modified FROM plans WHERE id = ?";
-            let found = connection.query_row(sql, [id.as_bytes()], |row| row.get(0));
-            Ok(found.optional()?.map(Timestamp::from_nanoseconds))
+            let sql = "SELECT modified, noted FROM plans WHERE id = ?";
+            let found = connection.query_row(sql, [id.as_bytes()], |row| {
+                Ok(NotedPlan {
+                    modified: Timestamp::from_nanoseconds(row.get(0)?),
+                    noted: Timestamp::from_nanoseconds(row.get(1)?),
+                })
+            });
+            found.optional()
         })
     }
 

@@ -12,6 +12,7 @@ pub(super) const TABLES: &[&str] = &[
     // See `plans`.
     "CREATE TABLE IF NOT EXISTS plans (
         id       BLOB PRIMARY KEY,
-        modified INTEGER NOT NULL
+        modified INTEGER NOT NULL,
+        noted    INTEGER NOT NULL
     ) WITHOUT ROWID;",
 ];

@@ -11,6 +11,7 @@ use super::view::name_of;
 use crate::format::header::Header;
 use crate::format::housekeeping::Plan;
 use crate::id::ObjectId;
+use crate::index::NotedPlan;
 use crate::index::prune::PackUse;
 use crate::ops::Result;
 use crate::ops::prune::view::kind_of;
@@ -141,7 +142,7 @@ impl Run<'_> {
         let forgets: Vec<_> = self.view.forgets.iter().map(|one| one.id).collect();
         let plan = Plan {
             host: self.options.host.clone(),
-            created: self.repository.seams.clock.now(),
+            created: self.view.now,
             grace_seconds: self.options.grace.as_secs(),
             packs: packs.to_vec().into(),
             segments: segments.to_vec().into(),
@@ -150,7 +151,11 @@ impl Run<'_> {
         };
         let stored = store_plan(self.repository, plan)?;
         // If this is not reached, nobody ever carries the plan out.
-        self.trust.note_plan(&stored.id, stored.modified)?;
+        let noted = self.repository.seams.clock.now();
+        let modified = stored.modified;
+        self.trust
+            .note_plan(&stored.id, NotedPlan { modified, noted })?;
+        self.view.noted.insert(stored.id, noted);
         self.tables.condemn(packs, true)?;
         self.new_plans.push(stored);
         Ok(())

@@ -18,7 +18,7 @@ use crate::format::{Kind, name};
 use crate::id::ObjectId;
 use crate::index::prune::PruneTables;
 use crate::index::{Index, Trust};
-use crate::ops::Result;
+use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{Repository, StoredPlan};
 use crate::seams::Timestamp;
@@ -62,7 +62,13 @@ pub fn prune(
         true => Some(hold::demand(store)?),
         false => None,
     };
-    let mut run = Run::look(repository, index, trust, options, progress)?;
+    let look = || Run::look(repository, index, trust, options, progress);
+    let mut run = match look() {
+        // Another prune may just have deleted what a snapshot reached that is forgotten by now:
+        // what is damage is so at the second look as well.
+        Err(OpsError::Prune(_)) => look()?,
+        looked => looked?,
+    };
     let before = run.condemned_before()?;
     run.sweep_alone()?;
     run.forget_done()?;
@@ -162,7 +168,8 @@ impl<'r> Run<'r> {
         if self.options.exclusive || self.options.dry_run {
             return self.sweep();
         }
-        if self.view.mine.is_empty() && self.view.others.is_empty() {
+        let view = &self.view;
+        if view.mine.is_empty() && view.others.is_empty() && view.void.is_empty() {
             return Ok(());
         }
         let _held = match hold::attempt(self.repository.store.as_ref())? {

@@ -41,6 +41,8 @@ impl Run<'_> {
     pub fn sweep(&mut self) -> Result<()> {
         let own = self.repository.seams.clock.now();
         for stored in self.view.mine.clone() {
+            let noted = self.view.noted.get(&stored.id).copied();
+            let own = own.since(noted.unwrap_or(own));
             match calendar::standing(&stored, self.view.now, own, self.shorter_grace()) {
                 Standing::Waiting => {}
                 Standing::Lapsed => self.done.push(stored.id),
@@ -62,6 +64,7 @@ impl Run<'_> {
         let others = self.view.others.iter();
         let lapsed = others.filter(|stored| calendar::has_lapsed(stored, now));
         self.done.extend(lapsed.map(|stored| stored.id));
+        self.done.append(&mut self.view.void);
         Ok(())
     }
 

@@ -39,9 +39,13 @@ pub struct SegmentHead {
 pub struct View {
     /// The store's time when the look began.
     pub now: Timestamp,
-    /// Plans that this host made.
+    /// Plans that this host made, and when by its own clock.
     pub mine: Vec<StoredPlan>,
-    /// Of others, or put again by somebody: dates that are kept in mind, and never carried out here.
+    pub noted: HashMap<ObjectId, Timestamp>,
+    /// Plans that this host made and that somebody put again: nobody knows any more since when they
+    /// stand.
+    pub void: Vec<ObjectId>,
+    /// Plans of others: kept in mind, and never carried out here.
     pub others: Vec<StoredPlan>,
     pub snapshots: Vec<StoredSnapshot>,
     pub forgets: Vec<StoredForget>,
@@ -83,6 +87,8 @@ impl View {
         let mut view = Self {
             now,
             mine: Vec::new(),
+            noted: HashMap::new(),
+            void: Vec::new(),
             others: Vec::new(),
             snapshots: Vec::new(),
             forgets,
@@ -90,9 +96,13 @@ impl View {
             sessions: Sessions::new(now),
         };
         for stored in plans {
-            match trust.plan_stored(&stored.id)? == Some(stored.modified) {
-                true => view.mine.push(stored),
-                false => view.others.push(stored),
+            match trust.noted_plan(&stored.id)? {
+                Some(noted) if noted.modified == stored.modified => {
+                    view.noted.insert(stored.id, noted.noted);
+                    view.mine.push(stored);
+                }
+                Some(_) => view.void.push(stored.id),
+                None => view.others.push(stored),
             }
         }
         view.take(read.found);
