@@ -13,7 +13,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use super::{PruneOptions, PruneReport, prune};
+use super::{PruneOptions, PruneReport, Sum, prune};
 use crate::crypto::KdfCost;
 use crate::format::housekeeping::Forget;
 use crate::format::{Kind, name};

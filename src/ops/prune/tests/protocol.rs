@@ -67,7 +67,6 @@ fn a_dry_run_changes_nothing_and_foretells_the_rest() {
     let marked = world.prune_as_writer();
     assert_eq!(foretold.marked, marked.marked);
     assert_eq!(foretold.rewritable, marked.rewritable);
-    assert!(foretold.rewritable.bytes > 0, "{foretold:?}");
 
     world.pass(73 * HOUR);
     let names = world.memory.names();
@@ -248,7 +247,7 @@ fn young_packs_stay_where_their_storage_is_paid_for() {
     let prune = || world.try_prune(&world.writer(), &options).unwrap();
     let young = prune();
     assert_eq!(young.marked, Sum::default());
-    assert!(young.paid_for.bytes > 1_000_000, "{young:?}");
+    assert!(young.paid_for.packs > 0, "{young:?}");
     world.pass(84 * DAY);
     assert_eq!(prune().marked, Sum::default());
     world.pass(2 * DAY);
