@@ -72,7 +72,9 @@ pub fn run(context: &Context, args: &Args) -> Result {
             output::lines(&prune_text::summary(report, args.dry_run))?;
         }
     }
-    let is_damaged = reports.iter().any(|(_, report)| report.unreadable_total > 0);
+    let is_damaged = reports
+        .iter()
+        .any(|(_, report)| report.unreadable_total > 0);
     Ok(if is_damaged {
         Status::Damage
     } else {
@@ -81,7 +83,11 @@ pub fn run(context: &Context, args: &Args) -> Result {
 }
 
 /// Prunes one of the places that were named.
-fn at_place(context: &Context, args: &Args, name: &str) -> std::result::Result<PruneReport, Failure> {
+fn at_place(
+    context: &Context,
+    args: &Args,
+    name: &str,
+) -> std::result::Result<PruneReport, Failure> {
     let mut global = context.global.clone();
     global.repo = vec![name.to_owned()];
     let context = Context {
@@ -160,7 +166,8 @@ fn as_json(reports: &[(String, PruneReport)]) -> Value {
 
 fn one_json(name: &str, report: &PruneReport) -> Value {
     let unreadable = report.unreadable.iter();
-    let unreadable = unreadable.map(|(object, problem)| json!({ "object": object, "problem": problem }));
+    let unreadable =
+        unreadable.map(|(object, problem)| json!({ "object": object, "problem": problem }));
     json!({
         "name": name,
         "snapshots": report.snapshots,

@@ -23,7 +23,10 @@ pub fn summary(report: &PruneReport, dry_run: bool) -> Vec<String> {
         lines.push(format!("{deleted} {}.", of(report.swept)));
     }
     if report.marked.packs > 0 {
-        lines.push(format!("{marked} {} that nothing needs.", of(report.marked)));
+        lines.push(format!(
+            "{marked} {} that nothing needs.",
+            of(report.marked)
+        ));
     }
     if report.rewritten.packs > 0 {
         lines.push(format!(

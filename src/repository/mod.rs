@@ -35,8 +35,8 @@ use std::sync::Arc;
 
 pub use blocks::Ahead;
 pub use catalog::{
-    CatalogFacts, load as load_catalog, load_telling as load_catalog_telling, read_segment, salvage,
-    take_footer,
+    CatalogFacts, load as load_catalog, load_telling as load_catalog_telling, read_segment,
+    salvage, take_footer,
 };
 pub use chunk_reader::{ChunkReader, Fetch};
 pub use content::{few_ids, read_content, read_ids, store_ids, visit_ids};

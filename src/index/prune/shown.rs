@@ -143,7 +143,11 @@ impl PruneTables<'_> {
             let mut rows = statement.query([])?;
             while let Some(row) = rows.next()? {
                 let header = row.get_ref(0)?.as_blob()?;
-                visit(header, row.get(1)?, Timestamp::from_nanoseconds(row.get(2)?));
+                visit(
+                    header,
+                    row.get(1)?,
+                    Timestamp::from_nanoseconds(row.get(2)?),
+                );
             }
             Ok(())
         })
@@ -156,7 +160,8 @@ impl PruneTables<'_> {
     /// `Sqlite`.
     pub fn shown_totals(&self, only_mine: bool) -> Result<(u64, u64)> {
         self.index.with(|connection| {
-            let sql = "SELECT count(*), coalesce(sum(bytes), 0) FROM temp.shown WHERE mine OR NOT ?";
+            let sql =
+                "SELECT count(*), coalesce(sum(bytes), 0) FROM temp.shown WHERE mine OR NOT ?";
             connection.query_row(sql, [only_mine], |row| Ok((row.get(0)?, row.get(1)?)))
         })
     }

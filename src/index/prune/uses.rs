@@ -110,22 +110,23 @@ impl PruneTables<'_> {
                     AND uses.needed * 100.0 <= uses.sealed * ?3
                  ORDER BY uses.id, uses.metadata LIMIT ?4";
             let mut statement = connection.prepare_cached(sql)?;
-            let rows = statement.query_map(params![id, metadata, needed_percent, count], |row| {
-                Ok(PackUse {
-                    pack: ShownPack {
-                        id: ObjectId::new(row.get(0)?),
-                        metadata: row.get(1)?,
-                        bytes: row.get(2)?,
-                        modified: Timestamp::from_nanoseconds(row.get(3)?),
-                        condemned: row.get(8)?,
-                        mine: false,
-                    },
-                    header: row.get(4)?,
-                    sealed: row.get(5)?,
-                    reached: row.get(6)?,
-                    needed: row.get(7)?,
-                })
-            })?;
+            let rows =
+                statement.query_map(params![id, metadata, needed_percent, count], |row| {
+                    Ok(PackUse {
+                        pack: ShownPack {
+                            id: ObjectId::new(row.get(0)?),
+                            metadata: row.get(1)?,
+                            bytes: row.get(2)?,
+                            modified: Timestamp::from_nanoseconds(row.get(3)?),
+                            condemned: row.get(8)?,
+                            mine: false,
+                        },
+                        header: row.get(4)?,
+                        sealed: row.get(5)?,
+                        reached: row.get(6)?,
+                        needed: row.get(7)?,
+                    })
+                })?;
             rows.collect()
         })
     }

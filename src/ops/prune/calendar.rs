@@ -99,7 +99,9 @@ mod tests {
 
     fn after(grace_hours: u64, store_hours: u64, own_hours: u64) -> Standing {
         let stored = plan(grace_hours);
-        let now = stored.modified.plus(Duration::from_secs(store_hours * HOUR));
+        let now = stored
+            .modified
+            .plus(Duration::from_secs(store_hours * HOUR));
         standing(&stored, now, Duration::from_secs(own_hours * HOUR), None)
     }
 
@@ -108,7 +110,11 @@ mod tests {
         assert_eq!(after(72, 71, 72), Standing::Waiting);
         assert_eq!(after(72, 72, 72), Standing::Due);
         assert_eq!(after(72, 73, 72), Standing::Due);
-        assert_eq!(after(72, 74, 72), Standing::Doubtful, "a store's clock jumped");
+        assert_eq!(
+            after(72, 74, 72),
+            Standing::Doubtful,
+            "a store's clock jumped"
+        );
         assert_eq!(after(72, 73, 2), Standing::Doubtful);
         // What anybody can write into a plan makes it neither short nor endless.
         assert_eq!(after(0, 23, 23), Standing::Waiting);

@@ -4,8 +4,8 @@
 
 use std::collections::{BTreeSet, HashSet};
 
-use super::error::stop;
 use super::run::Run;
+use super::stop::stop;
 use super::view::{SegmentHead, said_of};
 use crate::format::segment::{PackRow, SEGMENT_TARGET_BYTES, Segment};
 use crate::format::{Kind, cbor};

@@ -16,9 +16,7 @@ use crate::id::{ChunkId, ObjectId};
 use crate::index::prune::{PruneTables, ShownPack};
 use crate::index::{Index, Place};
 use crate::ops::Result;
-use crate::repository::{
-    ObjectProblem, Repository, body_key, frame_range, open_frame, session_of,
-};
+use crate::repository::{ObjectProblem, Repository, body_key, frame_range, open_frame, session_of};
 use crate::store::Window;
 
 /// Looks for other places.
@@ -31,11 +29,7 @@ pub struct Elsewhere<'p> {
 }
 
 impl<'p> Elsewhere<'p> {
-    pub fn new(
-        repository: &'p Repository,
-        index: &'p Index,
-        tables: &'p PruneTables<'p>,
-    ) -> Self {
+    pub fn new(repository: &'p Repository, index: &'p Index, tables: &'p PruneTables<'p>) -> Self {
         Self {
             repository,
             index,
@@ -112,14 +106,20 @@ impl<'p> Elsewhere<'p> {
         kind: Kind,
         fetched: &mut Option<(Kind, ObjectId, Bytes)>,
     ) -> Result<bool> {
-        let held = fetched.take().filter(|held| (held.0, held.1) == (kind, place.pack));
+        let held = fetched
+            .take()
+            .filter(|held| (held.0, held.1) == (kind, place.pack));
         let bytes = match held {
             Some((.., bytes)) => bytes,
             None => {
                 let window = Window::Whole {
                     bytes_max: PACK_BYTES_MAX,
                 };
-                match self.repository.store.get(&name::of(kind, &place.pack), window) {
+                match self
+                    .repository
+                    .store
+                    .get(&name::of(kind, &place.pack), window)
+                {
                     Ok(bytes) => bytes,
                     Err(error) => {
                         ObjectProblem::of_failed_fetch(error)?;

@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use crate::id::{ChunkId, ObjectId};
-use crate::ops::OpsError;
 use crate::repository::RepositoryError;
 
 #[derive(Debug, thiserror::Error)]
@@ -50,18 +49,5 @@ fn and_more(others: usize) -> String {
         0 => String::new(),
         1 => ", nor another one".to_owned(),
         _ => format!(", nor {others} others"),
-    }
-}
-
-/// What stops a prune: a store that is out of reach is that, anything else is in the way of knowing
-/// what is needed.
-pub fn stop(what: &str, error: RepositoryError) -> OpsError {
-    match error {
-        RepositoryError::Store(_) | RepositoryError::Index(_) => error.into(),
-        other => PruneError::Unreadable {
-            what: what.to_owned(),
-            source: Box::new(other),
-        }
-        .into(),
     }
 }

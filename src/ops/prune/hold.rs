@@ -24,7 +24,7 @@ pub fn attempt(store: &dyn Store) -> Result<Attempt> {
     match store.hold(true) {
         Ok(Some(hold)) => Ok(Attempt::Held(hold)),
         Ok(None) => Ok(Attempt::NoSuchThing),
-        Err(error) if error.kind == ErrorKind::Throttled => Ok(Attempt::Busy),
+        Err(error) if error.kind == ErrorKind::InUse => Ok(Attempt::Busy),
         Err(error) => Err(error.into()),
     }
 }

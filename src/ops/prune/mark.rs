@@ -73,11 +73,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn find(
-        &mut self,
-        before: &HashSet<ObjectId>,
-        rewritten: &HashSet<ObjectId>,
-    ) -> Result<Found> {
+    fn find(&mut self, before: &HashSet<ObjectId>, rewritten: &HashSet<ObjectId>) -> Result<Found> {
         let mut found = Found::default();
         let mut after = None;
         loop {

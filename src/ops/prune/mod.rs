@@ -22,6 +22,7 @@ mod reach;
 mod rewrite;
 mod run;
 mod sessions;
+mod stop;
 mod sweep;
 #[cfg(test)]
 mod tests;

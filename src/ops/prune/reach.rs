@@ -3,7 +3,7 @@
 //!
 //! Memory: a chunk of each level of one listing and a batch of ids; what was seen is in the tables.
 
-use super::error::stop;
+use super::stop::stop;
 use crate::id::ChunkId;
 use crate::index::Index;
 use crate::index::prune::PruneTables;
@@ -67,9 +67,8 @@ fn follow(
         let mut enter = enter;
         let filter = move |_: (u32, &[u8]), _: Option<(u32, &[u8])>, id: &ChunkId| enter(id);
         for entry in ListingReader::new(chunks, top).filtered(Box::new(filter)) {
-            let mut list = |id: &ChunkId| -> Result<bool, RepositoryError> {
-                Ok(tables.reach_metadata(id)?)
-            };
+            let mut list =
+                |id: &ChunkId| -> Result<bool, RepositoryError> { Ok(tables.reach_metadata(id)?) };
             visit_ids::<RepositoryError>(chunks, &entry?, &mut list, &mut |id| {
                 batch.push(*id);
                 if batch.len() >= BATCH {

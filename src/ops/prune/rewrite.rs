@@ -43,7 +43,8 @@ impl Run<'_> {
         if candidates.is_empty() {
             return Ok(rewritten);
         }
-        let packs = PackWriter::new(self.repository).map_err(|error| OpsError::Seal(error.into()))?;
+        let packs =
+            PackWriter::new(self.repository).map_err(|error| OpsError::Seal(error.into()))?;
         let mut segments = SegmentWriter::new(packs.session());
         segments.adopt_unpublished(self.index)?;
         let mut outgoing = Outgoing { packs, segments };
@@ -104,8 +105,7 @@ impl Run<'_> {
         let kind = kind_of(&one.pack);
         let header = Header::decode(&one.header, kind, Some(self.repository.id()));
         let modified = one.pack.modified;
-        let is_over =
-            header.is_ok_and(|header| self.view.sessions.are_over_for(&header, modified));
+        let is_over = header.is_ok_and(|header| self.view.sessions.are_over_for(&header, modified));
         let free_at = self.view.now.plus(self.options.grace);
         is_over && !self.judge().is_paid_for(&one.pack, free_at)
     }
@@ -153,8 +153,8 @@ impl Run<'_> {
             Err(problem) => return Ok(Err(problem)),
         };
         for row in chunk_rows(&contents.entries) {
-            let is_home = self.tables.is_reached(&row.id)?
-                && !self.tables.is_spare(&pack.id, &row.id)?;
+            let is_home =
+                self.tables.is_reached(&row.id)? && !self.tables.is_spare(&pack.id, &row.id)?;
             if !is_home {
                 continue;
             }

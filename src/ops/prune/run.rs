@@ -12,7 +12,6 @@ use super::judge::Judge;
 use super::options::{PruneOptions, PruneReport, Sum};
 use super::reach::reach;
 use super::sessions::ORPHAN_AGE;
-use super::sweep::is_refusal;
 use super::view::View;
 use crate::format::{Kind, name};
 use crate::id::ObjectId;
@@ -22,6 +21,7 @@ use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{Repository, StoredPlan};
 use crate::seams::Timestamp;
+use crate::store::ErrorKind;
 
 /// One prune.
 pub struct Run<'r> {
@@ -58,7 +58,7 @@ pub fn prune(
         return Err(PruneError::GraceTooShort.into());
     }
     let store = repository.store.as_ref();
-    let _held = match options.exclusive {
+    let _held = match options.exclusive && !options.dry_run {
         true => Some(hold::demand(store)?),
         false => None,
     };
@@ -197,8 +197,7 @@ impl<'r> Run<'r> {
 
     pub fn compute(&mut self) -> Result<()> {
         self.progress.stage("Adding up what is needed", None);
-        self.tables
-            .compute_uses(self.repository.reader.is_some())?;
+        self.tables.compute_uses(self.repository.reader.is_some())?;
         self.progress.finish();
         Ok(())
     }
@@ -245,4 +244,9 @@ impl<'r> Run<'r> {
         }
         Ok(self.report)
     }
+}
+
+/// Whether the store says no, and will say so again.
+pub fn is_refusal(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::Denied | ErrorKind::Retained)
 }

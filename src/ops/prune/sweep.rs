@@ -8,7 +8,7 @@ use super::judge::{Fate, Judge, Proof};
 use super::options::PruneReport;
 use super::parallel::each;
 use super::reach::reach;
-use super::run::Run;
+use super::run::{Run, is_refusal};
 use super::view::name_of;
 use crate::format::{Kind, name};
 use crate::id::ObjectId;
@@ -124,7 +124,11 @@ impl Run<'_> {
             return Ok(true);
         }
         self.look_again()?;
-        let is_there = match self.repository.store.head(&name::of(Kind::Plan, &stored.id)) {
+        let is_there = match self
+            .repository
+            .store
+            .head(&name::of(Kind::Plan, &stored.id))
+        {
             Ok(info) => info.modified == stored.modified,
             Err(error) if error.kind == ErrorKind::NotFound => false,
             Err(error) => return Err(error.into()),
@@ -143,7 +147,13 @@ impl Run<'_> {
         let new = self.view.snapshots.get(before..).unwrap_or_default();
         if !new.is_empty() {
             crate::repository::load_catalog(self.repository, self.index)?;
-            reach(self.repository, self.index, &self.tables, new, self.progress)?;
+            reach(
+                self.repository,
+                self.index,
+                &self.tables,
+                new,
+                self.progress,
+            )?;
         }
         self.looked = boot;
         Ok(())
@@ -176,11 +186,6 @@ impl Run<'_> {
         }
         Ok(())
     }
-}
-
-/// Whether the store says no, and will say so again.
-pub fn is_refusal(kind: ErrorKind) -> bool {
-    matches!(kind, ErrorKind::Denied | ErrorKind::Retained)
 }
 
 fn decide(

@@ -3,17 +3,18 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use super::error::{PruneError, stop};
+use super::error::PruneError;
 use super::options::{PruneOptions, PruneReport};
 use super::sessions::Sessions;
+use super::stop::stop;
 use crate::crypto::session_id;
 use crate::format::header::Header;
 use crate::format::pack::Class;
 use crate::format::segment::{PackRow, Segment};
 use crate::format::{Kind, cbor, name};
 use crate::id::ObjectId;
-use crate::index::{Index, Trust};
 use crate::index::prune::{PruneTables, ShownPack};
+use crate::index::{Index, Trust};
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{
@@ -67,21 +68,24 @@ impl View {
             true => repository.seams.clock.now(),
             false => repository.store.now()?,
         };
-        let mut unsupported = None;
-        let mut damaged = |object: &str, problem: &ObjectProblem| {
-            if problem.is_unsupported() {
-                let error = RepositoryError::object(object, problem.clone());
-                unsupported.get_or_insert((object.to_owned(), error));
-            } else {
-                progress.notice(&format!("{object} cannot be used: {problem}"));
-            }
+        let mut unreadable = None;
+        let mut stopping = |object: &str, problem: &ObjectProblem| {
+            let error = RepositoryError::object(object, problem.clone());
+            unreadable.get_or_insert((object.to_owned(), error));
         };
         // Before the snapshots: a plan that comes later may know later ones.
-        let plans = load_plans(repository, &mut damaged)?;
+        let plans = load_plans(repository, &mut stopping)?;
         let read = read_snapshots(repository, &BTreeSet::new())?;
         // After the snapshots: whoever takes one away explains it first.
-        let forgets = load_forgets(repository, &mut damaged)?;
-        if let Some((object, error)) = unsupported {
+        let forgets = load_forgets(repository, &mut |object, problem| {
+            if problem.is_unsupported() {
+                stopping(object, problem);
+            } else {
+                // What only it explains is unexplained, and what only it closes is not closed.
+                progress.notice(&format!("{object} cannot be used: {problem}"));
+            }
+        })?;
+        if let Some((object, error)) = unreadable {
             return Err(stop(&object, error));
         }
         let mut view = Self {
@@ -198,7 +202,10 @@ impl View {
         progress: &dyn Progress,
     ) -> Result<()> {
         let mut listed = list_segments(repository)?;
-        progress.stage("Reading the index segments", Some(listed.values().map(|one| one.0).sum()));
+        progress.stage(
+            "Reading the index segments",
+            Some(listed.values().map(|one| one.0).sum()),
+        );
         for (id, (bytes, modified)) in listed.clone() {
             let segment = match read_segment(repository, &id) {
                 Ok(segment) => segment,
@@ -255,7 +262,11 @@ impl View {
 /// `Listing` for a class that this program does not know.
 pub fn said_of(row: &PackRow) -> Result<(ObjectId, bool, [u8; 32]), RepositoryError> {
     let metadata = row.class()? == Class::Metadata;
-    Ok((row.id, metadata, *blake3::hash(&cbor::encode(row)).as_bytes()))
+    Ok((
+        row.id,
+        metadata,
+        *blake3::hash(&cbor::encode(row)).as_bytes(),
+    ))
 }
 
 /// The name of the object.
@@ -282,11 +293,15 @@ struct ReadSnapshots {
 /// Fetches all snapshots but the known ones.
 fn read_snapshots(repository: &Repository, known: &BTreeSet<ObjectId>) -> Result<ReadSnapshots> {
     let mut listed = Vec::new();
-    list_objects(repository.store.as_ref(), Kind::Snapshot, &mut |id, info| {
-        if !known.contains(&id) {
-            listed.push((id, info.modified));
-        }
-    })?;
+    list_objects(
+        repository.store.as_ref(),
+        Kind::Snapshot,
+        &mut |id, info| {
+            if !known.contains(&id) {
+                listed.push((id, info.modified));
+            }
+        },
+    )?;
     let (mut found, mut gone) = (Vec::new(), Vec::new());
     for (id, modified) in listed {
         let read = fetch_record(repository, Kind::Snapshot, &id).and_then(|payload| {

@@ -27,7 +27,10 @@ fn what_nothing_needs_is_marked_and_deleted_only_when_the_grace_is_over() {
     assert!(marked.marked.bytes > 1_000_000, "{marked:?}");
     assert_eq!(marked.swept, Sum::default());
     assert_eq!(marked.waiting.bytes, marked.marked.bytes);
-    assert_eq!(world.names("plans/").len(), 2 - usize::from(marked.rewritten.packs == 0));
+    assert_eq!(
+        world.names("plans/").len(),
+        2 - usize::from(marked.rewritten.packs == 0)
+    );
     let plans = world.names("plans/");
 
     world.pass(71 * HOUR);
@@ -227,7 +230,10 @@ fn less_than_a_day_of_grace_is_refused_where_others_can_write() {
         ..PruneOptions::default()
     };
     let refused = world.try_prune(&world.repository, &short).unwrap_err();
-    assert!(matches!(refused, OpsError::Prune(PruneError::GraceTooShort)));
+    assert!(matches!(
+        refused,
+        OpsError::Prune(PruneError::GraceTooShort)
+    ));
     let exclusive = PruneOptions {
         exclusive: true,
         ..short

@@ -91,9 +91,7 @@ fn a_snapshot_that_went_without_a_forget_record_stops_it() {
     world.write("more.jpg", &noise(9, 10_000));
     world.back_up();
     let known: Vec<ObjectId> = world.expected.lock().unwrap().keys().copied().collect();
-    let seen = |id: &ObjectId| {
-        world.memory.peek(&name::of(Kind::Snapshot, id)).unwrap()
-    };
+    let seen = |id: &ObjectId| world.memory.peek(&name::of(Kind::Snapshot, id)).unwrap();
     let bodies: Vec<_> = known.iter().map(|id| (*id, seen(id))).collect();
     for (id, body) in bodies {
         let object = name::of(Kind::Snapshot, &id);
@@ -188,11 +186,7 @@ impl Store for Locked {
     fn put_if_absent(&self, name: &str, body: bytes::Bytes) -> crate::store::Result<()> {
         self.inner.put_if_absent(name, body)
     }
-    fn get(
-        &self,
-        name: &str,
-        window: crate::store::Window,
-    ) -> crate::store::Result<bytes::Bytes> {
+    fn get(&self, name: &str, window: crate::store::Window) -> crate::store::Result<bytes::Bytes> {
         self.inner.get(name, window)
     }
     fn list(
