@@ -22,6 +22,8 @@ use crate::store::ErrorKind;
 const BATCH: usize = 64;
 /// What was seen of the store is good for so long, by the clock that no one can set.
 const FRESH: Duration = Duration::from_secs(10 * 60);
+/// Beyond so long nothing is deleted by it.
+const STALE: Duration = Duration::from_secs(15 * 60);
 
 /// What became of a condemned pack.
 #[derive(Debug)]
@@ -30,6 +32,8 @@ enum Outcome {
     Kept(Fate),
     Retained(String),
     Denied,
+    /// What was seen of the store is too old to delete anything by: the machine slept, perhaps.
+    Late,
 }
 
 impl Run<'_> {
@@ -73,6 +77,7 @@ impl Run<'_> {
         let ids = &stored.plan.packs.0;
         self.progress.stage("Deleting what is not needed", None);
         let before = (self.report.denied.packs, self.report.unproven.packs);
+        let mut late = false;
         for ids in ids.chunks(BATCH) {
             let fresh = self.freshen(stored)?;
             if !fresh || self.report.denied.packs > before.0 {
@@ -83,27 +88,37 @@ impl Run<'_> {
             for id in ids {
                 packs.extend(self.tables.shown(id)?);
             }
-            self.sweep_batch(stored, &packs)?;
+            late |= self.sweep_batch(stored, &packs)?;
         }
         self.progress.finish();
         let is_over = (self.report.denied.packs, self.report.unproven.packs) == before;
         self.sweep_segments(stored)?;
-        Ok(is_over)
+        Ok(is_over && !late)
     }
 
-    fn sweep_batch(&mut self, stored: &StoredPlan, packs: &[ShownPack]) -> Result<()> {
+    /// Gives whether something must be looked at again.
+    fn sweep_batch(&mut self, stored: &StoredPlan, packs: &[ShownPack]) -> Result<bool> {
         let bytes = packs.iter().map(|pack| pack.bytes).sum();
         self.progress.expect(bytes);
         let now = self.view.now;
         let judge = self.judge();
         let dry_run = self.options.dry_run;
-        let progress = self.progress;
+        let (progress, looked) = (self.progress, self.looked);
+        let clock = self.repository.seams.clock.as_ref();
         let outcomes = each(self.repository.seams.threads, packs, |pack| {
             progress.item(name_of(pack).as_bytes());
-            let outcome = decide(&judge, stored.modified, pack, now, dry_run)?;
+            let fate = fate(&judge, stored.modified, pack, now, dry_run)?;
+            let is_dead = matches!(fate, Fate::Dead | Fate::Superseded);
+            let outcome = match is_dead {
+                false => Outcome::Kept(fate),
+                true if dry_run => Outcome::Deleted,
+                true if clock.since_boot().saturating_sub(looked) > STALE => Outcome::Late,
+                true => delete(&judge, stored.modified, pack)?,
+            };
             progress.advance(pack.bytes);
             Ok((*pack, outcome))
         })?;
+        let mut late = false;
         for (pack, outcome) in outcomes {
             let gone = matches!(outcome, Outcome::Deleted | Outcome::Kept(Fate::Gone));
             match (gone, dry_run) {
@@ -111,9 +126,10 @@ impl Run<'_> {
                 (true, true) => self.tables.hide(&pack)?,
                 (false, _) => {}
             }
+            late |= matches!(outcome, Outcome::Late);
             note(&mut self.report, &pack, outcome);
         }
-        Ok(())
+        Ok(late)
     }
 
     /// Sees to it that what is known of the store is fresh: new snapshots are followed. `false`: the
@@ -188,26 +204,32 @@ impl Run<'_> {
     }
 }
 
-fn decide(
+fn fate(
     judge: &Judge<'_>,
     condemned: Timestamp,
     pack: &ShownPack,
     now: Timestamp,
     dry_run: bool,
-) -> Result<Outcome> {
+) -> Result<Fate> {
     if pack.modified >= condemned {
         // Somebody put it again since.
-        return Ok(Outcome::Kept(Fate::Needed));
+        return Ok(Fate::Needed);
     }
     let proof = if dry_run { Proof::Claimed } else { Proof::Read };
-    let fate = judge.fate(pack, now, proof)?;
-    if !matches!(fate, Fate::Dead | Fate::Superseded) {
-        return Ok(Outcome::Kept(fate));
+    judge.fate(pack, now, proof)
+}
+
+/// Deletes the pack, unless it was put again since it was condemned.
+fn delete(judge: &Judge<'_>, condemned: Timestamp, pack: &ShownPack) -> Result<Outcome> {
+    let store = judge.repository.store.as_ref();
+    let name = name_of(pack);
+    match store.head(&name) {
+        Ok(info) if info.modified >= condemned => return Ok(Outcome::Kept(Fate::Needed)),
+        Ok(_) => {}
+        Err(error) if error.kind == ErrorKind::NotFound => return Ok(Outcome::Kept(Fate::Gone)),
+        Err(error) => return Err(error.into()),
     }
-    if dry_run {
-        return Ok(Outcome::Deleted);
-    }
-    match judge.repository.store.delete(&name_of(pack)) {
+    match store.delete(&name) {
         Ok(()) => Ok(Outcome::Deleted),
         Err(error) if error.kind == ErrorKind::Retained => Ok(Outcome::Retained(error.detail)),
         Err(error) if error.kind == ErrorKind::Denied => Ok(Outcome::Denied),
@@ -225,6 +247,7 @@ fn note(report: &mut PruneReport, pack: &ShownPack, outcome: Outcome) {
             report.retained_until = until.or(report.retained_until.take());
         }
         Outcome::Denied => report.denied.add(bytes),
+        Outcome::Late => {}
         Outcome::Kept(fate) => match fate {
             Fate::Unreadable(problem) => report.cannot_read(name_of(pack), problem),
             Fate::PaidFor => report.paid_for.add(bytes),

@@ -19,9 +19,10 @@ use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{
     ObjectProblem, Repository, RepositoryError, StoredForget, StoredPlan, StoredSnapshot,
-    fetch_record, list_objects, load_catalog, load_forgets, load_plans, read_segment, salvage,
+    fetch_record, list_objects, load_catalog, load_forgets, load_plans, read_segment, take_footer,
 };
 use crate::seams::Timestamp;
+use crate::store::ErrorKind;
 
 /// So many packs of a LIST are noted at once.
 const BATCH: usize = 1000;
@@ -175,12 +176,20 @@ impl View {
             return Err(stop(&object, RepositoryError::object(&object, problem)));
         }
         for kind in [Kind::DataPack, Kind::ListingPack] {
-            salvage(repository, index, kind)?;
             list_packs(repository, tables, kind)?;
         }
         for pack in tables.unknown_packs()? {
-            let problem = "no segment names it, and it does not say itself what it holds";
-            report.cannot_read(name_of(&pack), problem.to_owned());
+            let kind = kind_of(&pack);
+            if take_footer(repository, index, kind, &pack.id, pack.bytes)? {
+                continue;
+            }
+            match repository.store.head(&name_of(&pack)) {
+                Err(error) if error.kind == ErrorKind::NotFound => tables.hide(&pack)?,
+                _ => {
+                    let problem = "no segment names it, and it does not say itself what it holds";
+                    report.cannot_read(name_of(&pack), problem.to_owned());
+                }
+            }
         }
         let repository = repository.id();
         tables.each_header(&mut |header, metadata, modified| {
