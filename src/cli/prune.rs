@@ -10,8 +10,9 @@ use super::exit::{Failure, Result, Status};
 use super::{output, prune_text, show};
 use crate::id::ObjectId;
 use crate::index::Trust;
-use crate::ops::{self, GRACE_MAX, OpsError, PruneError, PruneOptions, PruneReport, StateFolder};
+use crate::ops::{self, OpsError, PruneError, PruneOptions, PruneReport, StateFolder};
 use crate::progress::Progress;
+use crate::repository::GRACE_MAX;
 
 /// Give back the storage that no snapshot needs
 ///

@@ -8,6 +8,7 @@
 mod all_rows;
 pub mod audit;
 mod chunks;
+mod condemned;
 mod files;
 mod links;
 mod packs;
@@ -24,6 +25,8 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
+use condemned::Uses;
+
 pub use chunks::{ChunkRow, IndexedPack, Place};
 pub use files::{CachedContent, CachedFile, FileStamp};
 pub use links::LinkTable;
@@ -36,6 +39,8 @@ pub use versions::{VersionRow, VersionTable};
 pub struct Index {
     connection: Mutex<Connection>,
     path: Option<PathBuf>,
+    /// Packs that this run refers to.
+    uses: Uses,
 }
 
 /// Why SQLite failed, in its words, which are then said once: its own chain repeats them.
@@ -84,6 +89,7 @@ impl Index {
             Ok(connection) => Ok(Self {
                 connection: Mutex::new(connection),
                 path: Some(path),
+                uses: Uses::default(),
             }),
             Err(source) => Err(IndexError::Sqlite {
                 path: path.display().to_string(),
@@ -105,6 +111,7 @@ impl Index {
         Ok(Self {
             connection: Mutex::new(connection),
             path: None,
+            uses: Uses::default(),
         })
     }
 
@@ -122,6 +129,7 @@ impl Index {
         Ok(Self {
             connection: Mutex::new(connection),
             path: None,
+            uses: Uses::default(),
         })
     }
 

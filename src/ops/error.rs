@@ -96,6 +96,15 @@ pub enum OpsError {
     LastKey,
     #[error("{path} holds the writer key of another repository")]
     ForeignWriterKey { path: String },
+    #[error(
+        "the backup took so long that a prune may soon delete pieces of it that were stored before"
+    )]
+    Overtaken,
+    #[error(
+        "the snapshot was saved so late that a prune may have deleted pieces of it that were \
+         stored before"
+    )]
+    CommittedLate,
     #[error("interrupted")]
     Interrupted,
     /// A thread stopped because another one failed: never the error that a person sees.

@@ -47,10 +47,7 @@ pub use find::{FindOptions, FindReport, FoundPath, Version, find};
 pub use init::{InitOptions, InitReport, init};
 pub use keys::{add_key, remove_key};
 pub use pipeline::CheckpointRule;
-pub use prune::{
-    GRACE, GRACE_MAX, GRACE_MIN, PruneError, PruneOptions, PruneReport, REPACK_ABOVE_PERCENT, Sum,
-    prune,
-};
+pub use prune::{GRACE, PruneError, PruneOptions, PruneReport, REPACK_ABOVE_PERCENT, Sum, prune};
 pub use read::{Opened, cat, database, has_path, list_entries};
 pub use rebuild::{RebuildReport, rebuild_index, rebuild_index_from_footers};
 pub use restore::{Overwrite, RestoreOptions, RestoreReport, restore};

@@ -133,6 +133,18 @@ fn indexed_pack(repository: RepositoryId, pack: &PackRow) -> Result<IndexedPack,
     })
 }
 
+/// Looks anew at which packs the store holds.
+///
+/// # Errors
+/// `Store`, `Index`.
+pub fn load_packs(repository: &Repository, index: &Index) -> Result<()> {
+    let mut facts = CatalogFacts::default();
+    for kind in [Kind::DataPack, Kind::ListingPack] {
+        look_at_packs(repository, index, kind, &mut facts)?;
+    }
+    Ok(())
+}
+
 fn look_at_packs(
     repository: &Repository,
     index: &Index,

@@ -4,7 +4,7 @@
 //! run) and `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader`
 //! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`),
 //! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
-//! small objects, `objects` lists and fetches them, `proofs` keeps what was proven, `slots` and
+//! small objects, `objects` lists and fetches them, `proofs` keeps what was proven, `plans` what is to be pruned, `slots` and
 //! `slot_list` are the key slots; `catalog` brings the index level with the store.
 
 mod blocks;
@@ -35,8 +35,8 @@ use std::sync::Arc;
 
 pub use blocks::Ahead;
 pub use catalog::{
-    CatalogFacts, load as load_catalog, load_telling as load_catalog_telling, read_segment,
-    salvage, take_footer,
+    CatalogFacts, load as load_catalog, load_packs, load_telling as load_catalog_telling,
+    read_segment, salvage, take_footer,
 };
 pub use chunk_reader::{ChunkReader, Fetch};
 pub use content::{few_ids, read_content, read_ids, store_ids, visit_ids};
@@ -54,7 +54,10 @@ pub use pack_reader::{
 };
 pub use pack_room::{Held, PackBuffer};
 pub use pack_writer::{PackWriter, Plaintext};
-pub use plans::{StoredPlan, load_plans, store_plan};
+pub use plans::{
+    COMMIT_MAX, GRACE_MAX, GRACE_MIN, LAPSE_AFTER, MARK_MAX, StoredPlan, fetch_plan, load_plans,
+    store_plan, visit_plans,
+};
 pub use proofs::{PROOFS_MAX, Signature, StoredProof, load_proofs, store_proof};
 pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;

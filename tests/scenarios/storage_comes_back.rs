@@ -73,7 +73,10 @@ fn it_is_marked_first_and_told_when_it_will_be_free() {
     for user in both() {
         with_something_to_give_back(&user);
         let before = user.objects.list("");
-        let dry = user.offsite(&["prune", "--dry-run", "--json"]).done().json();
+        let dry = user
+            .offsite(&["prune", "--dry-run", "--json"])
+            .done()
+            .json();
         assert_eq!(user.objects.list(""), before);
 
         let marked = user.offsite(&["prune", "--json"]).done().json();

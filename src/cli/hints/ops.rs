@@ -28,6 +28,9 @@ fn hint(error: &OpsError) -> &'static str {
         OpsError::Drill(error) => drill::hint(error),
         OpsError::Source(error) => source::hint(error),
         OpsError::Busy => "wait for it to end; if it was killed, just run again",
+        OpsError::Overtaken | OpsError::CommittedLate => {
+            "run the backup again: it sends those pieces anew, and what was sent is kept"
+        }
         OpsError::RootsOverlap { .. } => "back the two up apart, each with a command of its own",
         OpsError::OriginalsAbsent { .. } => {
             "mount the disk that it is on and run again; if it was moved or removed on purpose, \

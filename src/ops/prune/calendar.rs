@@ -3,15 +3,10 @@
 
 use std::time::Duration;
 
-use super::error::GRACE_MIN;
-use crate::repository::StoredPlan;
+use crate::repository::{LAPSE_AFTER, StoredPlan};
 use crate::seams::Timestamp;
 
-/// Longer than that no plan waits, whatever it says.
-pub const GRACE_MAX: Duration = Duration::from_secs(30 * 24 * 3600);
-/// So long after its grace a plan may be carried out, and others must reckon with it.
-const LAPSE: Duration = Duration::from_secs(30 * 24 * 3600);
-/// Nothing is deleted in the last part of that.
+/// Nothing is deleted in the last part of the time in which others reckon with a plan.
 const LAPSE_MARGIN: Duration = Duration::from_secs(24 * 3600);
 /// The two clocks may disagree by so much on the time since the plan.
 const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(3600);
@@ -30,10 +25,7 @@ pub enum Standing {
 /// The grace that a plan is given. `shorter`: nobody else can write, and a person wants no more.
 pub fn grace(stored: &StoredPlan, shorter: Option<Duration>) -> Duration {
     let stated = Duration::from_secs(stored.plan.grace_seconds);
-    match shorter {
-        Some(shorter) => stated.min(shorter),
-        None => stated.clamp(GRACE_MIN, GRACE_MAX),
-    }
+    shorter.map_or(stored.grace(), |shorter| stated.min(shorter))
 }
 
 /// When a plan may be carried out at the earliest.
@@ -43,12 +35,12 @@ pub fn due(stored: &StoredPlan, shorter: Option<Duration>) -> Timestamp {
 
 /// Until when anything may be deleted because of the plan.
 pub fn last_delete(stored: &StoredPlan) -> Timestamp {
-    due(stored, None).plus(LAPSE - LAPSE_MARGIN)
+    due(stored, None).plus(LAPSE_AFTER - LAPSE_MARGIN)
 }
 
 /// Whether nobody has to reckon with the plan any more.
 pub fn has_lapsed(stored: &StoredPlan, now: Timestamp) -> bool {
-    now >= due(stored, None).plus(LAPSE)
+    now >= stored.lapses_at()
 }
 
 /// `now` by the store's clock; `own` has gone by since the plan by that of this machine, which made

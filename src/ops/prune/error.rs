@@ -1,9 +1,7 @@
 //! Why a prune stops before it deletes anything. What it merely keeps is no error but in its report.
 
-use std::time::Duration;
-
 use crate::id::{ChunkId, ObjectId};
-use crate::repository::RepositoryError;
+use crate::repository::{GRACE_MIN, RepositoryError};
 
 #[derive(Debug, thiserror::Error)]
 pub enum PruneError {
@@ -40,9 +38,6 @@ pub enum PruneError {
     #[error("somebody else is at work in the repository")]
     Busy,
 }
-
-/// Shorter than that only where everybody else is locked out.
-pub const GRACE_MIN: Duration = Duration::from_secs(24 * 3600);
 
 fn and_more(others: usize) -> String {
     match others {

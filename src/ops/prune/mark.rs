@@ -2,7 +2,6 @@
 //! that the store has the plan the grace runs, and writers refer no more to what it names.
 
 use std::collections::HashSet;
-use std::time::Duration;
 
 use super::judge::{Fate, Proof};
 use super::parallel::each;
@@ -15,14 +14,12 @@ use crate::index::NotedPlan;
 use crate::index::prune::PackUse;
 use crate::ops::Result;
 use crate::ops::prune::view::kind_of;
-use crate::repository::store_plan;
+use crate::repository::{MARK_MAX, store_plan};
 
 /// Packs of which nothing is needed are taken from the tables so many at a time.
 const PAGE: u32 = 256;
 /// A plan names at most so many packs: 8 MiB.
 const PACKS_MAX: usize = 250_000;
-/// From the look at the snapshots to the plan that follows from it no more time may go by.
-const LOOK_MAX: Duration = Duration::from_secs(24 * 3600);
 
 /// What was found that can be condemned.
 #[derive(Default)]
@@ -53,7 +50,7 @@ impl Run<'_> {
             return Ok(());
         }
         let boot = self.repository.seams.clock.since_boot();
-        if boot.saturating_sub(self.began) > LOOK_MAX {
+        if boot.saturating_sub(self.began) > MARK_MAX {
             self.progress.notice(
                 "this took over a day, so that what was seen is too old to condemn anything by; \
                  run it again",

@@ -28,7 +28,6 @@ mod sweep;
 mod tests;
 mod view;
 
-pub use calendar::GRACE_MAX;
-pub use error::{GRACE_MIN, PruneError};
+pub use error::PruneError;
 pub use options::{GRACE, PruneOptions, PruneReport, REPACK_ABOVE_PERCENT, Sum};
 pub use run::prune;

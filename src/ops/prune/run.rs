@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::calendar;
 use super::elsewhere::Elsewhere;
-use super::error::{GRACE_MIN, PruneError};
+use super::error::PruneError;
 use super::hold::{self, Attempt};
 use super::judge::Judge;
 use super::options::{PruneOptions, PruneReport, Sum};
@@ -19,7 +19,7 @@ use crate::index::prune::PruneTables;
 use crate::index::{Index, Trust};
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
-use crate::repository::{Repository, StoredPlan};
+use crate::repository::{GRACE_MIN, Repository, StoredPlan, visit_plans};
 use crate::seams::Timestamp;
 use crate::store::ErrorKind;
 
@@ -152,15 +152,21 @@ impl<'r> Run<'r> {
 
     fn condemn_again(&self) -> Result<()> {
         self.tables.pardon_all()?;
-        let now = self.view.now;
-        let others = self.view.others.iter();
-        for stored in others.filter(|stored| !calendar::has_lapsed(stored, now)) {
-            self.tables.condemn(&stored.plan.packs.0, false)?;
-        }
         for stored in &self.view.mine {
             self.tables.condemn(&stored.plan.packs.0, true)?;
         }
-        Ok(())
+        // However many plans somebody puts there, none is pushed out of sight by others.
+        let is_another = |id: &ObjectId| {
+            let is_it = |stored: &StoredPlan| stored.id == *id;
+            !self.view.mine.iter().any(is_it) && !self.done.contains(id)
+        };
+        visit_plans::<OpsError>(
+            self.repository,
+            self.view.now,
+            &mut |id| is_another(id),
+            &mut |_, _| {},
+            &mut |stored| Ok(self.tables.condemn(&stored.plan.packs.0, false)?),
+        )
     }
 
     /// Sweeps while nobody else writes, where that can be had.
