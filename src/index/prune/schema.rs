@@ -9,7 +9,9 @@ pub(super) const DROP: &str = "
     DROP TABLE IF EXISTS temp.claim_uses;
     DROP TABLE IF EXISTS temp.uses;";
 
+/// The tables, with 16 MiB of memory for all of them.
 pub(super) const CREATE: &str = "
+    PRAGMA temp.cache_size = -16384;
     -- Chunks that a listed snapshot needs.
     CREATE TEMP TABLE reached (id BLOB PRIMARY KEY, metadata INTEGER NOT NULL) WITHOUT ROWID;
     -- Packs that the LIST showed; `condemned`: a plan names it, `mine`: one of this host.
@@ -40,15 +42,11 @@ pub(super) const CREATE: &str = "
     ) WITHOUT ROWID;
     -- For each claim about a pack, and then for each pack: what it holds, and what of it is needed.
     CREATE TEMP TABLE claim_uses (
-        id       BLOB NOT NULL,
-        metadata INTEGER NOT NULL,
-        number   INTEGER NOT NULL,
-        verified INTEGER NOT NULL,
+        number   INTEGER PRIMARY KEY,
         sealed   INTEGER NOT NULL,
         reached  INTEGER NOT NULL,
         needed   INTEGER NOT NULL
     );
-    CREATE INDEX temp.claim_uses_by_pack ON claim_uses (id, metadata);
     CREATE TEMP TABLE uses (
         id       BLOB NOT NULL,
         metadata INTEGER NOT NULL,

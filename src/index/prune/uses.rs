@@ -30,41 +30,52 @@ pub struct Uses {
     pub needed: u64,
 }
 
-/// Live places of reached chunks, each pack of a chunk once, the best first: in no plan, then the
-/// newest. `?1`: whether chunks of contents count.
+/// Live places of reached chunks that have several, each pack of a chunk once, the best first: in no
+/// plan, then the newest. `?1`: whether chunks of contents count. Only what lies twice is sorted: the
+/// joins are written in the order in which they are to be made.
 const SPARE: &str = "
-    INSERT INTO temp.spare SELECT pack, id FROM (
+    INSERT INTO temp.spare
+    WITH twice AS MATERIALIZED (
+        SELECT chunks.id AS id
+        FROM main.chunks CROSS JOIN main.packs ON packs.number = chunks.pack
+        CROSS JOIN temp.shown ON shown.id = packs.id AND shown.bytes = packs.bytes
+            AND shown.metadata = (packs.class = 2)
+        GROUP BY chunks.id HAVING count(DISTINCT packs.id) > 1)
+    SELECT pack, id FROM (
         SELECT packs.id AS pack, reached.id AS id, row_number() OVER (
             PARTITION BY reached.id
             ORDER BY shown.condemned, shown.modified DESC, packs.id) AS place
-        FROM temp.reached JOIN main.chunks ON chunks.id = reached.id
-        JOIN main.packs ON packs.number = chunks.pack
-        JOIN temp.shown ON shown.id = packs.id AND shown.bytes = packs.bytes
+        FROM twice CROSS JOIN temp.reached ON reached.id = twice.id
+        CROSS JOIN main.chunks ON chunks.id = reached.id
+        CROSS JOIN main.packs ON packs.number = chunks.pack
+        CROSS JOIN temp.shown ON shown.id = packs.id AND shown.bytes = packs.bytes
             AND shown.metadata = (packs.class = 2)
         WHERE shown.metadata = reached.metadata AND (reached.metadata OR ?1)
         GROUP BY reached.id, packs.id)
     WHERE place > 1";
 
+/// Sums for each claim. Ten million rows are added up in place: to sort them would take gigabytes.
 const CLAIMS: &str = "
     INSERT INTO temp.claim_uses
-    SELECT packs.id, packs.class = 2, packs.number, packs.verified, sum(stored),
-        count(reached.id),
-        coalesce(sum(CASE WHEN reached.id IS NOT NULL AND spare.id IS NULL THEN stored END), 0)
-    FROM main.chunks JOIN main.packs ON packs.number = chunks.pack
-    JOIN temp.shown ON shown.id = packs.id AND shown.bytes = packs.bytes
+    SELECT chunks.pack, stored, reached.id IS NOT NULL,
+        CASE WHEN reached.id IS NOT NULL AND spare.id IS NULL THEN stored ELSE 0 END
+    FROM main.chunks CROSS JOIN main.packs ON packs.number = chunks.pack
+    CROSS JOIN temp.shown ON shown.id = packs.id AND shown.bytes = packs.bytes
         AND shown.metadata = (packs.class = 2)
     LEFT JOIN temp.reached ON reached.id = chunks.id
     LEFT JOIN temp.spare ON spare.pack = packs.id AND spare.id = chunks.id
-    GROUP BY packs.number";
+    WHERE true ON CONFLICT (number) DO UPDATE SET sealed = sealed + excluded.sealed,
+        reached = reached + excluded.reached, needed = needed + excluded.needed";
 
 /// The word of the pack itself, where it is known, else the most that anybody says of it.
 const USES: &str = "
     INSERT INTO temp.uses
-    SELECT id, metadata, max(number), max(sealed), max(reached), max(needed)
-    FROM temp.claim_uses AS claim WHERE verified OR NOT EXISTS (
-        SELECT 1 FROM temp.claim_uses AS other
-        WHERE other.id = claim.id AND other.metadata = claim.metadata AND other.verified)
-    GROUP BY id, metadata";
+    SELECT packs.id, packs.class = 2, max(packs.number), max(sealed), max(reached), max(needed)
+    FROM temp.claim_uses AS claim CROSS JOIN main.packs ON packs.number = claim.number
+    WHERE packs.verified OR NOT EXISTS (
+        SELECT 1 FROM main.packs AS other JOIN temp.claim_uses ON claim_uses.number = other.number
+        WHERE other.id = packs.id AND (other.class = 2) = (packs.class = 2) AND other.verified)
+    GROUP BY packs.id, packs.class = 2";
 
 impl PruneTables<'_> {
     /// Computes what is needed of each pack. Of a chunk with several places one is the home, and the

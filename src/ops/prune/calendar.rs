@@ -43,6 +43,12 @@ pub fn has_lapsed(stored: &StoredPlan, now: Timestamp) -> bool {
     now >= stored.lapses_at()
 }
 
+/// Whether two answers of a store about one object are the same time: a HEAD knows whole seconds, a
+/// LIST may know more.
+pub fn is_same(one: Timestamp, other: Timestamp) -> bool {
+    one.since(other).max(other.since(one)) <= Duration::from_secs(1)
+}
+
 /// `now` by the store's clock; `own` has gone by since the plan by that of this machine, which made
 /// it.
 pub fn standing(

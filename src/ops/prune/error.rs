@@ -6,7 +6,7 @@ use crate::repository::{GRACE_MIN, RepositoryError};
 #[derive(Debug, thiserror::Error)]
 pub enum PruneError {
     /// Whatever it holds may need what would be deleted.
-    #[error("nothing was deleted, because {what} cannot be read")]
+    #[error("prune stops and deletes nothing, because {what} cannot be read")]
     Unreadable {
         /// Such as "the listing of snapshot 3f09…".
         what: String,

@@ -104,6 +104,9 @@ pub struct PruneReport {
 impl PruneReport {
     /// Notes a pack that cannot be read.
     pub fn cannot_read(&mut self, name: String, problem: String) {
+        if self.unreadable.contains_key(&name) {
+            return;
+        }
         self.unreadable_total += 1;
         if self.unreadable.len() < UNREADABLE_NAMED_MAX {
             self.unreadable.insert(name, problem);

@@ -145,7 +145,7 @@ impl Run<'_> {
             .store
             .head(&name::of(Kind::Plan, &stored.id))
         {
-            Ok(info) => info.modified == stored.modified,
+            Ok(info) => calendar::is_same(info.modified, stored.modified),
             Err(error) if error.kind == ErrorKind::NotFound => false,
             Err(error) => return Err(error.into()),
         };

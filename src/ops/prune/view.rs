@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use super::calendar;
 use super::error::PruneError;
 use super::options::{PruneOptions, PruneReport};
 use super::sessions::Sessions;
@@ -102,7 +103,7 @@ impl View {
         };
         for stored in plans {
             match trust.noted_plan(&stored.id)? {
-                Some(noted) if noted.modified == stored.modified => {
+                Some(noted) if calendar::is_same(noted.modified, stored.modified) => {
                     view.noted.insert(stored.id, noted.noted);
                     view.mine.push(stored);
                 }
