@@ -10,7 +10,7 @@ use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
     audit, backup, cat, completions, config, database, demo, diff, drill, find, index, init, key,
-    ls, man, output, restore, snapshots, stats, verify,
+    ls, man, output, prune, restore, snapshots, stats, verify,
 };
 
 /// One a line: they are looked up, not read.
@@ -20,7 +20,7 @@ Exit codes:
     1  failed; the message says why, and nothing that was saved is lost
     2  the command line makes no sense
     3  the snapshot is saved, but some files could not be read
-    4  damage was found, or a restore is not complete
+    4  damage was found, a restore is not complete, or a prune refused for what it saw
     5  the audit found originals that are missing or altered
     8  the snapshot is saved, but suspect: too much of the library changed or is gone
    10  there is no repository at that address
@@ -59,6 +59,7 @@ enum Command {
     Verify(verify::Args),
     Audit(audit::Args),
     Drill(drill::Args),
+    Prune(prune::Args),
     #[command(subcommand)]
     Index(index::Command),
     #[command(subcommand)]
@@ -93,6 +94,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&context, &args),
         Command::Audit(args) => audit::run(&context, &args),
         Command::Drill(args) => drill::run(&context, &args),
+        Command::Prune(args) => prune::run(&context, &args),
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Config(command) => config::command::run(&context, &command),

@@ -36,6 +36,8 @@ mod named_places;
 mod output;
 mod places;
 pub mod progress;
+mod prune;
+mod prune_text;
 pub mod recovery_kit;
 mod restore;
 mod restored;

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::entries::{entry_of, file_entry};
 use super::links::{First, Links};
+use super::plans_watch::PlansWatch;
 use super::sequence::{Outcome, SourceProblem};
 use crate::format::entry::Attribute;
 use crate::format::pack::Class;
@@ -44,6 +45,7 @@ pub struct FileContext<'r> {
     pub counts: FileCounts,
     pub owners: Owners,
     pub links: Links,
+    pub plans: PlansWatch<'r>,
 }
 
 impl FileContext<'_> {
@@ -104,7 +106,7 @@ impl FileContext<'_> {
         let known = self.index.file(path)?;
         if let Some((stamp, content)) = &known
             && *stamp == stamp_of(&found.metadata)
-            && self.index.are_stored(&content.chunks)?
+            && self.plans.are_stored(found, content)?
             && let Some(attributes) = attributes_of_unchanged(found, content)
         {
             worker.pass(found.metadata.size);

@@ -6,15 +6,18 @@
 //! `run` knows what there was before and commits at the end; `crew` is the threads; `files` takes a
 //! file, `links` one with several names, `entries` says what is stored of them, `recall` helps a
 //! host that lost its state, `sequence` brings entries into order, `record` composes the snapshot
-//! record; `dry_run` does none of it and says what would be done.
+//! record; `plans_watch` sees to it that no prune takes away what the snapshot rests on, and
+//! `false_plans` that nobody else can pretend to; `dry_run` does none of it and says what would be done.
 
 mod auditing;
 mod crew;
 mod dry_run;
 mod entries;
+mod false_plans;
 mod files;
 mod links;
 mod options;
+mod plans_watch;
 mod recall;
 mod record;
 mod roots;
@@ -34,13 +37,31 @@ use crate::ops::pipeline::{Chunkers, Pipeline};
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{ListingWriter, Repository};
+use crate::source::database::DatabaseSource;
 
-/// Makes a snapshot.
+/// Makes a snapshot. One that a prune overtook is made once more: what was stored is there, and
+/// what the prune may delete is sent again.
 ///
 /// # Errors
 /// Of the source when nothing can be backed up or the dump is no good; of the repository. Nothing
 /// is committed then, and what was stored is found again by the next run.
 pub fn backup(
+    repository: &Repository,
+    index: &Index,
+    options: &BackupOptions,
+    progress: &dyn Progress,
+) -> Result<BackupReport> {
+    let can_be_read_again = !matches!(options.source.database, Some(DatabaseSource::Stdin));
+    match attempt(repository, index, options, progress) {
+        Err(OpsError::Overtaken) if can_be_read_again => {
+            progress.notice("a prune was faster than this backup, which begins again");
+            attempt(repository, index, options, progress)
+        }
+        done => done,
+    }
+}
+
+fn attempt(
     repository: &Repository,
     index: &Index,
     options: &BackupOptions,
@@ -81,3 +102,6 @@ mod tests;
 #[cfg(test)]
 #[path = "bad_day_tests.rs"]
 mod bad_day_tests;
+
+#[cfg(test)]
+mod plans_tests;

@@ -6,6 +6,7 @@ use super::auditing::Auditing;
 use super::files::{FileContext, FileCounts};
 use super::links::Links;
 use super::options::{BackupOptions, BackupReport, DatabaseReport};
+use super::plans_watch::PlansWatch;
 use super::recall;
 use super::record::{self, Taken};
 use super::roots;
@@ -62,6 +63,8 @@ impl<'r> Run<'r> {
         let anchors = roots.iter().map(Anchor::of);
         let anchors = anchors.collect::<Result<Vec<_>, _>>()?;
         let store_time = repository.store.now()?;
+        // Before anything else is listed.
+        let plans = PlansWatch::begin(repository, index, store_time, progress)?;
         let snapshots = look(repository, index, progress)?;
         let files = FileContext {
             index,
@@ -69,6 +72,7 @@ impl<'r> Run<'r> {
             counts: FileCounts::default(),
             owners: Owners::of_this_host(),
             links: Links::default(),
+            plans,
         };
         let auditing = Auditing::prepare(repository, index, options, &roots, &snapshots, progress)?;
         let run = Self {
@@ -85,6 +89,7 @@ impl<'r> Run<'r> {
             began_since_boot,
             store_time,
         };
+        run.files.plans.call_witnesses(run.comparable());
         let parent = run.parent().map(|one| &one.record);
         recall::files(repository, index, &run.roots, parent, progress)?;
         Ok(run)
@@ -173,7 +178,13 @@ impl<'r> Run<'r> {
             counts: &self.files.counts,
             totals: pipeline.totals(),
         });
+        let mut sessions = pipeline.uploads.continues();
+        sessions.push(pipeline.session());
+        let allowed = self.files.plans.before_commit(&sessions)?;
         let object = record::store(self.repository, self.files.index, &record)?;
+        self.files
+            .plans
+            .after_commit(&allowed, &object, &sessions)?;
         let (objects, bytes) = pipeline.uploads.totals();
         Ok(BackupReport {
             snapshot: object.id,
