@@ -19,8 +19,10 @@ pub fn step(cast: &Cast, world: &World, next: &mut Next<'_>) {
         forgotten.snapshots &= !OLD_SNAPSHOT;
         next("a snapshot is forgotten", forgotten);
     }
-    let may_come = cast.swift_snapshot && world.forgeries & CAME == 0 && world.packs != 0;
-    if may_come && world.plans.iter().all(|plan| !plan.is_late(world.now)) {
+    // What plans condemn is absent for it, and it sends nothing.
+    let condemned = world.plans.iter().fold(0, |all, plan| all | plan.packs);
+    let may_come = cast.swift_snapshot && world.forgeries & CAME == 0;
+    if may_come && world.packs & !condemned != 0 {
         let mut came = *world;
         came.forgeries |= CAME;
         came.snapshots |= OLD_SNAPSHOT;
@@ -29,6 +31,8 @@ pub fn step(cast: &Cast, world: &World, next: &mut Next<'_>) {
     }
     if cast.forges_plans {
         puts_a_plan(world, next);
+    }
+    if cast.puts_plans_again {
         puts_a_plan_again(cast, world, next);
     }
     for w in 0..2 {

@@ -51,6 +51,7 @@ const TWO_READERS: Cast = Cast {
 };
 const FORGED_PLAN: Cast = Cast {
     forges_plans: true,
+    puts_plans_again: true,
     ticks: 6,
     ..Cast::SMALL
 };
@@ -60,6 +61,7 @@ const FORGED_PLAN_LATER: Cast = Cast {
 };
 const FORGED_PLAN_AND_SYNC: Cast = Cast {
     forges_plans: true,
+    puts_plans_again: true,
     ticks: 7,
     ..SYNC
 };
@@ -76,6 +78,13 @@ const FORGOTTEN: Cast = Cast {
 const COMES_AND_GOES: Cast = Cast {
     swift_snapshot: true,
     ticks: 8,
+    ..Cast::SMALL
+};
+
+const PUT_AGAIN: Cast = Cast {
+    puts_plans_again: true,
+    swift_snapshot: true,
+    ticks: 9,
     ..Cast::SMALL
 };
 
@@ -128,6 +137,7 @@ fn a_forger_who_puts_plans_and_puts_honest_ones_again() {
     holds(FORGED_PLAN);
     holds(FORGED_PLAN_LATER);
     holds(FORGED_PLAN_AND_SYNC);
+    holds(PUT_AGAIN);
 }
 
 #[test]
@@ -162,6 +172,11 @@ fn a_sweep_by_anybodys_plan_is_caught() {
     breaks(SYNC_AND_TWO_PRUNERS, spoil);
     // A writer who ignores what it knows to be false needs that rule as well.
     breaks(FORGED_PLAN_LATER, spoil);
+}
+
+#[test]
+fn a_sweep_by_a_plan_that_somebody_put_again_is_caught() {
+    breaks(PUT_AGAIN, |rules| rules.sweep_notes_t0 = false);
 }
 
 #[test]

@@ -93,8 +93,10 @@ pub enum Role {
 pub struct Cast {
     pub writers: [Role; 2],
     pub pruners: usize,
-    /// Puts a plan, and puts an honest one again.
+    /// Puts a plan.
     pub forges_plans: bool,
+    /// Puts an honest one again.
+    pub puts_plans_again: bool,
     /// Puts records that name the sessions of writers.
     pub forges_records: bool,
     /// The chunk lies in a second old pack as well, and pruners have the read key.
@@ -112,6 +114,7 @@ impl Cast {
         writers: [Role::Backup, Role::Absent],
         pruners: 1,
         forges_plans: false,
+        puts_plans_again: false,
         forges_records: false,
         duplicate: false,
         old_snapshot: false,
