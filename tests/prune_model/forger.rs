@@ -47,24 +47,22 @@ pub fn step(cast: &Cast, world: &World, next: &mut Next<'_>) {
     }
 }
 
-/// It names all packs there are, and all snapshots, or none.
+/// It names all packs there are, and all snapshots, or none; and is as old as it says.
 fn puts_a_plan(world: &World, next: &mut Next<'_>) {
     if world.forgeries & HIS_PLAN != 0 || world.packs == 0 {
         return;
     }
-    for knew in [0, world.snapshots | OTHER_SNAPSHOT] {
+    let all = world.snapshots | OTHER_SNAPSHOT;
+    for (made, knew) in [(world.now, 0), (world.now, all), (0, all)] {
         let mut forged = *world;
         forged.forgeries |= HIS_PLAN;
-        let (packs, t0) = (world.packs, world.now);
-        forged.put_plan(
-            FORGED,
-            Plan {
-                packs,
-                t0,
-                made: t0,
-                knew,
-            },
-        );
+        let plan = Plan {
+            packs: world.packs,
+            t0: world.now,
+            made,
+            knew,
+        };
+        forged.put_plan(FORGED, plan);
         next("the forger puts a plan", forged);
     }
 }

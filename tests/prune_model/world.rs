@@ -40,7 +40,7 @@ pub struct Plan {
 
 impl Plan {
     pub fn has_lapsed(&self, now: u8) -> bool {
-        now >= self.t0 + LAPSE
+        now >= self.made.min(self.t0) + LAPSE
     }
 
     pub fn is_ripe(&self, now: u8) -> bool {
