@@ -8,7 +8,7 @@ use std::time::Duration;
 use super::objects::{fetch_record, list_objects};
 use super::{ObjectProblem, Repository, RepositoryError, Result, seal_record};
 use crate::format::housekeeping::Plan;
-use crate::format::{Kind, cbor, name};
+use crate::format::{FormatError, Kind, cbor, name};
 use crate::id::ObjectId;
 use crate::seams::Timestamp;
 
@@ -52,16 +52,21 @@ impl StoredPlan {
         self.modified.plus(self.grace())
     }
 
-    /// From when on it means nothing.
+    /// From when on it means nothing. Whoever deletes by it stops a day before.
     pub fn lapses_at(&self) -> Timestamp {
-        self.ripe_at().plus(LAPSE_AFTER)
+        self.made().plus(self.grace()).plus(LAPSE_AFTER)
+    }
+
+    /// When its maker began to look: unlike T0, nobody can move it by putting the plan again.
+    pub fn made(&self) -> Timestamp {
+        self.plan.created.min(self.modified)
     }
 
     /// Whether it cannot be what a pruner made: one names every snapshot that was listed when it
     /// looked. `snapshots`: those that are listed now, each with the store's time.
     pub fn omits_a_snapshot(&self, snapshots: &[(ObjectId, Timestamp)]) -> bool {
         // An hour more, for clocks that do not run alike.
-        let before = self.modified.minus(MARK_MAX + HOUR);
+        let before = self.made().minus(HOUR);
         let named: std::collections::HashSet<_> = self.plan.snapshots.0.iter().collect();
         let mut older = snapshots.iter().filter(|(_, modified)| *modified < before);
         older.any(|(id, _)| !named.contains(id))
@@ -73,15 +78,24 @@ impl StoredPlan {
     }
 }
 
-/// Stores a plan; gives it with its T0.
+/// Stores a plan; gives it with its T0. `created` is the time of the store, asked before the mark
+/// listed the snapshots.
 ///
 /// # Errors
-/// `Store`; `Object` for a plan that is too large.
+/// `Store`; `Object` for a plan that is too large, or was not made within the last 24 hours.
 pub fn store_plan(repository: &Repository, plan: Plan) -> Result<StoredPlan> {
     let random = repository.seams.random.as_ref();
     let sealed = seal_record(&repository.writer, random, Kind::Plan, &cbor::encode(&plan))
         .map_err(|problem| RepositoryError::object("the plan", problem))?;
     let store = &repository.store;
+    let now = store.now()?;
+    if plan.created > now.plus(HOUR) || plan.created.plus(MARK_MAX) < now {
+        let what = "the time at which the plan was made";
+        return Err(RepositoryError::object(
+            &sealed.name,
+            FormatError::Contradiction { what },
+        ));
+    }
     store.put(&sealed.name, sealed.bytes)?;
     Ok(StoredPlan {
         id: sealed.id,

@@ -4,7 +4,7 @@ use super::*;
 use crate::crypto::{KdfCost, ReadKey, Secret};
 use crate::format::slot::Label;
 use crate::repository::{Creation, create};
-use crate::seams::{Seams, SystemClock};
+use crate::seams::{Clock, Seams, SystemClock};
 use crate::store::Store;
 use crate::store::memory::Memory;
 
@@ -33,7 +33,7 @@ fn repository() -> (Arc<Memory>, Repository) {
 fn plan(number: u8, grace: Duration) -> Plan {
     Plan {
         host: "nas".to_owned(),
-        created: Timestamp::default(),
+        created: SystemClock.now(),
         grace_seconds: grace.as_secs(),
         packs: vec![ObjectId::new([number; 32])].into(),
         segments: Vec::new().into(),
@@ -105,13 +105,17 @@ fn the_grace_of_a_plan_is_held_within_bounds() {
 
 #[test]
 fn a_plan_lapses() {
-    let (_, repository) = repository();
+    let (store, repository) = repository();
     let short = store_plan(&repository, plan(1, DAY)).unwrap();
     store_plan(&repository, plan(2, 900 * DAY)).unwrap();
     let after = |days: u32| visited(&repository, short.modified.plus(days * DAY));
     assert_eq!(after(30), [1, 2]);
     assert_eq!(after(31), [2]);
     assert_eq!(after(61), [0; 0]);
+    // To put it again does not prolong it.
+    let name = name::of(Kind::Plan, &short.id);
+    assert!(store.set_modified(&name, short.modified.plus(30 * DAY)));
+    assert_eq!(after(31), [2]);
 }
 
 #[test]
@@ -122,8 +126,22 @@ fn a_plan_that_does_not_name_what_was_listed_long_before_it_is_false() {
     let stored = store_plan(&repository, named).unwrap();
     let at =
         |number, before: Duration| (ObjectId::new([number; 32]), stored.modified.minus(before));
-    assert!(!stored.omits_a_snapshot(&[at(7, 9 * DAY), at(8, DAY), at(9, Duration::ZERO)]));
-    assert!(stored.omits_a_snapshot(&[at(7, 9 * DAY), at(8, 2 * DAY)]));
+    let minutes = Duration::from_secs(50 * 60);
+    assert!(!stored.omits_a_snapshot(&[at(7, 9 * DAY), at(8, minutes), at(9, Duration::ZERO)]));
+    assert!(stored.omits_a_snapshot(&[at(7, 9 * DAY), at(8, DAY)]));
+}
+
+#[test]
+fn a_plan_of_a_host_with_a_wrong_clock_is_not_stored() {
+    let (store, repository) = repository();
+    for created in [Timestamp::default(), SystemClock.now().plus(2 * DAY)] {
+        let plan = Plan {
+            created,
+            ..plan(1, DAY)
+        };
+        assert!(store_plan(&repository, plan).is_err());
+    }
+    assert!(!store.names().iter().any(|name| name.starts_with("plans/")));
 }
 
 #[test]
@@ -136,6 +154,6 @@ fn a_flood_of_plans_is_bounded_in_memory_and_none_escapes_a_writer() {
     }
     let newest = load_plans(&repository, &mut |_, _| {}).unwrap();
     assert_eq!(numbers(&newest), (36..100).collect::<Vec<_>>());
-    let all = visited(&repository, Timestamp::default());
+    let all = visited(&repository, Timestamp::from_seconds(1));
     assert_eq!(all, (0..100).collect::<Vec<_>>());
 }

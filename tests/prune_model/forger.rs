@@ -19,8 +19,10 @@ pub fn step(cast: &Cast, world: &World, next: &mut Next<'_>) {
         forgotten.snapshots &= !OLD_SNAPSHOT;
         next("a snapshot is forgotten", forgotten);
     }
-    let may_come = cast.swift_snapshot && world.forgeries & CAME == 0 && world.packs != 0;
-    if may_come && world.plans.iter().all(|plan| !plan.is_late(world.now)) {
+    // What plans condemn is absent for it, and it sends nothing.
+    let condemned = world.plans.iter().fold(0, |all, plan| all | plan.packs);
+    let may_come = cast.swift_snapshot && world.forgeries & CAME == 0;
+    if may_come && world.packs & !condemned != 0 {
         let mut came = *world;
         came.forgeries |= CAME;
         came.snapshots |= OLD_SNAPSHOT;
@@ -29,6 +31,8 @@ pub fn step(cast: &Cast, world: &World, next: &mut Next<'_>) {
     }
     if cast.forges_plans {
         puts_a_plan(world, next);
+    }
+    if cast.puts_plans_again {
         puts_a_plan_again(cast, world, next);
     }
     for w in 0..2 {
@@ -43,24 +47,22 @@ pub fn step(cast: &Cast, world: &World, next: &mut Next<'_>) {
     }
 }
 
-/// It names all packs there are, and all snapshots, or none.
+/// It names all packs there are, and all snapshots, or none; and is as old as it says.
 fn puts_a_plan(world: &World, next: &mut Next<'_>) {
     if world.forgeries & HIS_PLAN != 0 || world.packs == 0 {
         return;
     }
-    for knew in [0, world.snapshots | OTHER_SNAPSHOT] {
+    let all = world.snapshots | OTHER_SNAPSHOT;
+    for (made, knew) in [(world.now, 0), (world.now, all), (0, all)] {
         let mut forged = *world;
         forged.forgeries |= HIS_PLAN;
-        let (packs, t0) = (world.packs, world.now);
-        forged.put_plan(
-            FORGED,
-            Plan {
-                packs,
-                t0,
-                made: t0,
-                knew,
-            },
-        );
+        let plan = Plan {
+            packs: world.packs,
+            t0: world.now,
+            made,
+            knew,
+        };
+        forged.put_plan(FORGED, plan);
         next("the forger puts a plan", forged);
     }
 }

@@ -51,6 +51,7 @@ const TWO_READERS: Cast = Cast {
 };
 const FORGED_PLAN: Cast = Cast {
     forges_plans: true,
+    puts_plans_again: true,
     ticks: 6,
     ..Cast::SMALL
 };
@@ -60,6 +61,7 @@ const FORGED_PLAN_LATER: Cast = Cast {
 };
 const FORGED_PLAN_AND_SYNC: Cast = Cast {
     forges_plans: true,
+    puts_plans_again: true,
     ticks: 7,
     ..SYNC
 };
@@ -77,6 +79,19 @@ const COMES_AND_GOES: Cast = Cast {
     swift_snapshot: true,
     ticks: 8,
     ..Cast::SMALL
+};
+
+const PUT_AGAIN: Cast = Cast {
+    puts_plans_again: true,
+    swift_snapshot: true,
+    ticks: 9,
+    ..Cast::SMALL
+};
+
+const PUT_AGAIN_AND_SYNC: Cast = Cast {
+    puts_plans_again: true,
+    ticks: 8,
+    ..SYNC
 };
 
 /// The protocol holds, whatever these do in whatever order.
@@ -128,6 +143,8 @@ fn a_forger_who_puts_plans_and_puts_honest_ones_again() {
     holds(FORGED_PLAN);
     holds(FORGED_PLAN_LATER);
     holds(FORGED_PLAN_AND_SYNC);
+    holds(PUT_AGAIN);
+    holds(PUT_AGAIN_AND_SYNC);
 }
 
 #[test]
@@ -162,6 +179,11 @@ fn a_sweep_by_anybodys_plan_is_caught() {
     breaks(SYNC_AND_TWO_PRUNERS, spoil);
     // A writer who ignores what it knows to be false needs that rule as well.
     breaks(FORGED_PLAN_LATER, spoil);
+}
+
+#[test]
+fn a_sweep_by_a_plan_that_somebody_put_again_is_caught() {
+    breaks(PUT_AGAIN_AND_SYNC, |rules| rules.sweep_notes_t0 = false);
 }
 
 #[test]
@@ -218,11 +240,6 @@ fn a_mark_that_condemns_packs_of_open_sessions_is_caught() {
 }
 
 #[test]
-fn a_mark_that_takes_days_is_caught() {
-    breaks(COMES_AND_GOES, |rules| rules.mark_is_quick = false);
-}
-
-#[test]
 fn a_plan_that_does_not_name_all_snapshots_is_caught() {
     breaks(Cast::SMALL, |rules| rules.mark_names_all_snapshots = false);
 }
@@ -259,6 +276,13 @@ fn a_writer_that_does_not_list_packs_again_is_caught() {
 fn a_writer_that_counts_from_the_time_of_a_plan_is_caught() {
     breaks(FORGED_PLAN, |rules| {
         rules.writer_counts_from_its_own_look = false;
+    });
+}
+
+#[test]
+fn a_writer_that_judges_a_plan_by_its_last_time_is_caught() {
+    breaks(PUT_AGAIN, |rules| {
+        rules.writer_judges_by_when_it_was_made = false;
     });
 }
 

@@ -1,6 +1,6 @@
 //! A pruner: marks, waits, sweeps; at any moment it can be killed and begin again.
 
-use super::rules::{Age, Cast, GRACE, LAPSE, Rules};
+use super::rules::{Age, Cast, MARK, Rules};
 use super::search::Next;
 use super::world::{
     FORGED, NEVER, OLD, OTHER_SNAPSHOT, Plan, Pruner, PrunerAt, TWIN, World, own, snapshot_of,
@@ -115,7 +115,7 @@ impl Step<'_> {
 
     fn puts_plan(&self, world: &World, next: &mut Next<'_>) {
         let pruner = &world.pruners[self.p];
-        if self.rules.mark_is_quick && world.now > pruner.began + GRACE {
+        if world.now > pruner.began + MARK {
             return;
         }
         let plan = Plan {
@@ -215,7 +215,7 @@ impl Step<'_> {
     fn deletes(&self, world: &World, next: &mut Next<'_>) {
         let pruner = &world.pruners[self.p];
         let slot = usize::from(pruner.slot);
-        let has_lapsed = world.now >= pruner.began + LAPSE;
+        let has_lapsed = world.plans[slot].packs != 0 && world.plans[slot].has_lapsed(world.now);
         let must_stop = self.rules.sweep_ends_before_the_lapse && has_lapsed;
         if pruner.packs == 0 || must_stop {
             let mut done = self.with(world, rest);

@@ -4,8 +4,10 @@
 pub const GRACE: u8 = 3;
 /// References made before a plan stay good until then, counted from its T0.
 pub const LIMIT: u8 = 2;
-/// From then on a plan means nothing any more, counted from its T0.
-pub const LAPSE: u8 = 5;
+/// From then on a plan means nothing any more, counted from when it was made.
+pub const LAPSE: u8 = 6;
+/// A mark takes no longer.
+pub const MARK: u8 = 1;
 /// A commit may be under way for so long after the look that allowed it. (Fifteen minutes in
 /// truth: one tick shows how much room a third of the grace leaves.)
 pub const COMMIT: u8 = 1;
@@ -33,7 +35,6 @@ pub struct Rules {
     pub sweep_age: Age,
     pub snapshots_are_listed_first: bool,
     pub mark_leaves_open_sessions: bool,
-    pub mark_is_quick: bool,
     pub mark_names_all_snapshots: bool,
     pub relied_on_is_in_no_plan: bool,
     pub writer_lists_plans_first: bool,
@@ -46,6 +47,8 @@ pub struct Rules {
     /// A writer believes in its own packs only while no record closes its session.
     pub writer_doubts_its_own_packs: bool,
     pub writer_counts_from_its_own_look: bool,
+    /// Whether it can be honest is judged by when a plan was made, not by its LastModified.
+    pub writer_judges_by_when_it_was_made: bool,
     pub sync_heeds_plans: bool,
     /// It asks whether what it put again arrived before the references to it would have to.
     pub sync_is_in_time: bool,
@@ -63,7 +66,6 @@ impl Rules {
         sweep_age: Age::LastModified,
         snapshots_are_listed_first: true,
         mark_leaves_open_sessions: true,
-        mark_is_quick: true,
         mark_names_all_snapshots: true,
         relied_on_is_in_no_plan: true,
         writer_lists_plans_first: true,
@@ -74,6 +76,7 @@ impl Rules {
         age_counts_from_the_plans: true,
         writer_doubts_its_own_packs: true,
         writer_counts_from_its_own_look: true,
+        writer_judges_by_when_it_was_made: true,
         sync_heeds_plans: true,
         sync_is_in_time: true,
         alarm_is_checked: true,
@@ -93,8 +96,10 @@ pub enum Role {
 pub struct Cast {
     pub writers: [Role; 2],
     pub pruners: usize,
-    /// Puts a plan, and puts an honest one again.
+    /// Puts a plan.
     pub forges_plans: bool,
+    /// Puts an honest one again.
+    pub puts_plans_again: bool,
     /// Puts records that name the sessions of writers.
     pub forges_records: bool,
     /// The chunk lies in a second old pack as well, and pruners have the read key.
@@ -112,6 +117,7 @@ impl Cast {
         writers: [Role::Backup, Role::Absent],
         pruners: 1,
         forges_plans: false,
+        puts_plans_again: false,
         forges_records: false,
         duplicate: false,
         old_snapshot: false,

@@ -3,7 +3,7 @@
 //! There is one chunk. It lies in an old pack, perhaps in a second one, and in those that backups
 //! put. Every snapshot reaches it; other snapshots, that do not, are always listed and not shown.
 
-use super::rules::{Cast, GRACE, LAPSE, LIMIT, Role};
+use super::rules::{Cast, GRACE, LAPSE, Role};
 
 pub const OLD: u8 = 0b0001;
 pub const TWIN: u8 = 0b0010;
@@ -39,13 +39,8 @@ pub struct Plan {
 }
 
 impl Plan {
-    /// Whether references to what it names come too late.
-    pub fn is_late(&self, now: u8) -> bool {
-        self.packs != 0 && now >= self.t0 + LIMIT
-    }
-
     pub fn has_lapsed(&self, now: u8) -> bool {
-        now >= self.t0 + LAPSE
+        now >= self.made.min(self.t0) + LAPSE
     }
 
     pub fn is_ripe(&self, now: u8) -> bool {

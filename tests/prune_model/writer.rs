@@ -63,7 +63,7 @@ impl Step<'_> {
         let seen = self.with(world, |writer| {
             writer.snapshots = world.snapshots;
             for (slot, plan) in writer.saw.iter().enumerate() {
-                if omits_an_older_one(plan, world) {
+                if omits_an_older_one(self.rules, plan, world) {
                     writer.disbelieved |= 1 << slot;
                 }
             }
@@ -237,11 +237,14 @@ impl Step<'_> {
     }
 }
 
-/// A snapshot that is listed and is over a day older than the plan, which does not name it.
-fn omits_an_older_one(plan: &Plan, world: &World) -> bool {
-    let is_older =
-        |s: &usize| world.snapshots >> s & 1 == 1 && world.committed[*s] + GRACE < plan.t0;
-    let omits_other = plan.t0 > GRACE && plan.knew & OTHER_SNAPSHOT == 0;
+/// A snapshot that is listed is older than the plan, which does not name it.
+fn omits_an_older_one(rules: &Rules, plan: &Plan, world: &World) -> bool {
+    let since = match rules.writer_judges_by_when_it_was_made {
+        true => plan.made.min(plan.t0),
+        false => plan.t0.saturating_sub(GRACE),
+    };
+    let is_older = |s: &usize| world.snapshots >> s & 1 == 1 && world.committed[*s] < since;
+    let omits_other = since > 0 && plan.knew & OTHER_SNAPSHOT == 0;
     let omits = omits_other || (0..3).filter(is_older).any(|s| plan.knew >> s & 1 == 0);
     plan.packs != 0 && omits
 }

@@ -35,11 +35,17 @@ const PACKS_LISTED_MAX: Duration = GRACE_MIN;
 const SWEEP_WAIT_MAX: Duration = Duration::from_secs(10 * 60);
 const SWEEP_WAIT_STEP: Duration = Duration::from_secs(1);
 
+/// A pruner takes a session for given up, whoever closes it, when it heard nothing of it for 30
+/// days; a day less.
+const ORPHAN_AFTER: Duration = Duration::from_secs(29 * 24 * 60 * 60);
+
 /// Watches the plans of one copy of the repository during one run.
 pub struct PlansWatch<'r> {
     repository: &'r Repository,
     index: &'r Index,
     progress: &'r dyn Progress,
+    /// By the store's clock.
+    began: Timestamp,
     looked: Mutex<Looked>,
     doubts: Doubts<'r>,
     /// A sweep of the same folder waits for this run.
@@ -80,6 +86,7 @@ impl<'r> PlansWatch<'r> {
             repository,
             index,
             progress,
+            began: store_time,
             looked: Mutex::new(Looked {
                 plans: HashSet::new(),
                 at: now,
@@ -175,12 +182,12 @@ impl<'r> PlansWatch<'r> {
         self.doubts.call(snapshots.map(listing_of).collect());
     }
 
-    /// The look that allows a commit. `sessions`: the run's own, whose packs no honest plan names
+    /// The look that allows a commit. `session`: the run's own, whose packs no honest plan names
     /// while no record closes it.
     ///
     /// # Errors
     /// `Overtaken`; `Store`, `Index`.
-    pub fn before_commit(&self, sessions: &[SessionId]) -> Result<Allowed> {
+    pub fn before_commit(&self, session: SessionId) -> Result<Allowed> {
         let mut looked = self.lock();
         let store_time = self.repository.store.now()?;
         let at = self.since_boot();
@@ -199,7 +206,7 @@ impl<'r> PlansWatch<'r> {
             looked.packs = at;
         }
         drop(looked);
-        match self.lost_ground(at, sessions)? {
+        match self.lost_ground(at, session)? {
             Some(_) => Err(OpsError::Overtaken),
             None => Ok(Allowed { at, store_time }),
         }
@@ -213,7 +220,7 @@ impl<'r> PlansWatch<'r> {
         &self,
         allowed: &Allowed,
         object: &SealedObject,
-        sessions: &[SessionId],
+        session: SessionId,
     ) -> Result<()> {
         let now = self.since_boot();
         let arrived = self.repository.store.head(&object.name);
@@ -229,19 +236,21 @@ impl<'r> PlansWatch<'r> {
         self.look(&mut looked, Some(before))?;
         load_packs(self.repository, self.index)?;
         drop(looked);
-        match self.lost_ground(now.max(allowed.at + took), sessions)? {
+        match self.lost_ground(now.max(allowed.at + took), session)? {
             Some(_) => Err(OpsError::CommittedLate),
             None => Ok(()),
         }
     }
 
-    fn lost_ground(&self, now: Duration, sessions: &[SessionId]) -> Result<Option<ObjectId>> {
+    fn lost_ground(&self, now: Duration, session: SessionId) -> Result<Option<ObjectId>> {
+        let age = self.lock().store_time.since(self.began);
+        let is_young = age < ORPHAN_AFTER;
         let mut closed: Option<BTreeSet<SessionId>> = None;
         let mut failure = None;
         let lost = self.index.lost_ground(now, &mut |header| {
-            let Some(session) = session_of(header).filter(|one| sessions.contains(one)) else {
+            if !is_young || session_of(header) != Some(session) {
                 return false;
-            };
+            }
             if closed.is_none() {
                 // Only now: it is asked for on a bad day alone.
                 match self.closed_sessions() {

@@ -178,13 +178,10 @@ impl<'r> Run<'r> {
             counts: &self.files.counts,
             totals: pipeline.totals(),
         });
-        let mut sessions = pipeline.uploads.continues();
-        sessions.push(pipeline.session());
-        let allowed = self.files.plans.before_commit(&sessions)?;
+        let session = pipeline.session();
+        let allowed = self.files.plans.before_commit(session)?;
         let object = record::store(self.repository, self.files.index, &record)?;
-        self.files
-            .plans
-            .after_commit(&allowed, &object, &sessions)?;
+        self.files.plans.after_commit(&allowed, &object, session)?;
         let (objects, bytes) = pipeline.uploads.totals();
         Ok(BackupReport {
             snapshot: object.id,
