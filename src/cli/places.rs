@@ -8,6 +8,7 @@ use crate::progress::Progress;
 use crate::seams::Seams;
 use crate::store::Store;
 use crate::store::open::{OpenOptions, StoreUrl, open};
+use crate::store::retention::ObjectLock;
 use crate::store::retry::RetryOptions;
 use crate::store::throttle::Limits;
 
@@ -33,6 +34,8 @@ pub struct Place {
     pub medium: Medium,
     pub offsite: bool,
     pub limits: Limits,
+    /// What is put there is locked so long.
+    pub object_lock: Option<ObjectLock>,
 }
 
 impl Place {
@@ -69,6 +72,7 @@ impl Place {
                 ..RetryOptions::default()
             },
             create,
+            object_lock: self.object_lock,
             ..OpenOptions::default()
         };
         Ok(open(&self.url, &options, seams)?)
@@ -110,6 +114,7 @@ fn at(url: &str, global: &Global) -> Result<Place, Failure> {
             upload: global.upload_limit,
             download: global.download_limit,
         },
+        object_lock: global.object_lock.filter(|_| !is_folder),
         url,
     })
 }

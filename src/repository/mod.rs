@@ -5,7 +5,7 @@
 //! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`),
 //! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
 //! small objects, `objects` lists and fetches them, `proofs` keeps what was proven, `slots` and
-//! `slot_list` are the key slots; `catalog` brings the index level with the store.
+//! `slot_list` are the key slots; `versions` looks behind an object that was written over; `catalog` brings the index level with the store.
 
 mod blocks;
 mod catalog;
@@ -28,6 +28,7 @@ mod segment_writer;
 mod slot_list;
 mod slots;
 mod snapshots;
+mod versions;
 
 use std::sync::Arc;
 

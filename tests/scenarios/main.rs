@@ -19,6 +19,7 @@
 //! costs a second of Argon2.
 
 mod as_of_a_time;
+mod attacker_with_the_hosts_key;
 mod bad_moments;
 mod configuration_comes_along;
 mod damaged_pack_names_its_files;
