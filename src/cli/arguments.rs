@@ -9,7 +9,7 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, completions, database, demo, diff, drill, find, index, init, key, ls, man,
+    audit, backup, cat, completions, database, demo, diff, drill, find, index, init, key, lock, ls, man,
     output, restore, snapshots, stats, verify,
 };
 
@@ -63,6 +63,8 @@ enum Command {
     Index(index::Command),
     #[command(subcommand)]
     Key(key::Command),
+    #[command(subcommand)]
+    Lock(lock::Command),
     Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -93,6 +95,7 @@ pub fn main() -> ExitCode {
         Command::Drill(args) => drill::run(&context, &args),
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
+        Command::Lock(command) => lock::run(&context, &command),
         Command::Demo(args) => demo::run(&context, &args),
         Command::Completions(args) => completions::run(&args, Arguments::command()),
         Command::Man(args) => man::run(&context, &args, Arguments::command()),

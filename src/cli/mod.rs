@@ -27,6 +27,7 @@ mod index;
 mod init;
 mod interrupt;
 mod key;
+mod lock;
 mod ls;
 mod man;
 mod mounts;

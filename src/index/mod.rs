@@ -12,6 +12,7 @@ mod files;
 mod links;
 mod packs;
 mod publication;
+mod reached;
 mod records;
 mod schema;
 mod totals;
@@ -28,7 +29,7 @@ pub use files::{CachedContent, CachedFile, FileStamp};
 pub use links::LinkTable;
 pub use packs::KnownPack;
 pub use totals::{ClassTotals, ReferenceTotals};
-pub use trust::Trust;
+pub use trust::{LockHorizon, Trust};
 pub use versions::{VersionRow, VersionTable};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.

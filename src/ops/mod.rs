@@ -13,6 +13,7 @@ mod database;
 mod diff;
 mod drill;
 mod error;
+mod extend;
 mod find;
 mod init;
 mod keys;
@@ -42,6 +43,7 @@ pub use drill::{
     drill,
 };
 pub use error::{OpsError, Result};
+pub use extend::{ExtendReport, extend_locks};
 pub use find::{FindOptions, FindReport, FoundPath, Version, find};
 pub use init::{InitOptions, InitReport, init};
 pub use keys::{add_key, remove_key};

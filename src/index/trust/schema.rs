@@ -9,4 +9,11 @@ pub(super) const TABLES: &[&str] = &[
         value TEXT NOT NULL,
         PRIMARY KEY (place, name)
     ) WITHOUT ROWID;",
+    // See `locks`.
+    "CREATE TABLE IF NOT EXISTS locks (
+        place TEXT NOT NULL,
+        name  TEXT NOT NULL,
+        until INTEGER NOT NULL,
+        PRIMARY KEY (place, name)
+    ) WITHOUT ROWID;",
 ];
