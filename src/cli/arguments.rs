@@ -9,7 +9,7 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, completions, database, demo, diff, drill, find, index, init, key, lock, ls, man,
+    audit, backup, cat, completions, database, demo, diff, doctor, drill, find, index, init, key, lock, ls, man,
     output, restore, snapshots, stats, verify,
 };
 
@@ -65,6 +65,7 @@ enum Command {
     Key(key::Command),
     #[command(subcommand)]
     Lock(lock::Command),
+    Doctor(doctor::Args),
     Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -96,6 +97,7 @@ pub fn main() -> ExitCode {
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Lock(command) => lock::run(&context, &command),
+        Command::Doctor(args) => doctor::run(&context, &args),
         Command::Demo(args) => demo::run(&context, &args),
         Command::Completions(args) => completions::run(&args, Arguments::command()),
         Command::Man(args) => man::run(&context, &args, Arguments::command()),

@@ -8,6 +8,7 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt;
 use super::places::{self, Place};
+use super::profile;
 use super::progress::{Shown, TerminalProgress};
 use super::secret::{self, Purpose, SecretError, Surroundings, Ways};
 use crate::crypto::ReadKey;
@@ -109,6 +110,7 @@ impl Context {
             .map_err(|failure| failure.with_address(self.global.repo.first()))?;
         let id = identify(store.as_ref())?;
         let state = self.state(id)?;
+        profile::heed(&self.place()?, &state, store.as_ref());
         let kept = state.writer_key()?;
         let reader = match access {
             Access::Reader => Some(self.read_key(store.as_ref(), id)?),

@@ -22,6 +22,8 @@ pub enum Status {
     Unproven,
     /// The snapshot is saved, and must not be taken for a replacement of older ones.
     Suspect,
+    /// What was examined is not as it must be.
+    Unsound,
 }
 
 impl Status {
@@ -32,6 +34,7 @@ impl Status {
             Self::Damage => 4,
             Self::Unproven => 5,
             Self::Suspect => 8,
+            Self::Unsound => 1,
         }
     }
 }

@@ -11,6 +11,7 @@ mod backup;
 mod child;
 mod database;
 mod diff;
+mod doctor;
 mod drill;
 mod error;
 mod extend;
@@ -38,6 +39,9 @@ pub use database::{
     DumpTarget, IntoReport, NamedDump, database_for_immich, database_for_psql, database_into,
 };
 pub use diff::{Change, Changed, DiffReport, Tally, diff};
+pub use doctor::{
+    DoctorOptions, DoctorReport, Expectation, Finding, Profile, Verdict as DoctorVerdict, doctor,
+};
 pub use drill::{
     AssetProblem, DrillError, DrillOptions, DrillReport, RowsDiffer, SAMPLE_MAX, ServerChoice,
     drill,

@@ -163,6 +163,15 @@ pub trait Retaining: Send + Sync {
     /// As the store answers.
     fn versions(&self, name: &str) -> Result<Vec<Version>>;
 
+    /// Marks that say that the object was deleted, at most [`VERSIONS_MAX`]; `delete_version` takes
+    /// them away.
+    ///
+    /// # Errors
+    /// As the store answers.
+    fn marks(&self, _name: &str) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// As `Store::get`, of one version.
     ///
     /// # Errors

@@ -26,6 +26,7 @@ mod damaged_pack_names_its_files;
 mod database_by_url;
 mod decoder_without_offsite;
 mod demo_shows_what_it_does;
+mod doctor_says_what_a_store_does;
 mod drill_proves_a_restore;
 mod dump_into_a_real_postgres;
 mod dump_of_a_running_postgres;

@@ -49,7 +49,8 @@ impl S3 {
         let failed = |kind| StoreError::new(kind, "open", "");
         let prefix = options.prefix.trim_matches('/').to_owned();
         if !prefix.is_empty() {
-            name::check(&prefix, "open")?;
+            // As a part of a name: `tmp` is refused at the top of a repository only.
+            name::check(&format!("in/{prefix}"), "open")?;
         }
         if options.bucket.is_empty() {
             return Err(failed(ErrorKind::Invalid).because("no bucket is named"));

@@ -207,6 +207,19 @@ impl Retaining for S3 {
         Ok(versions)
     }
 
+    fn marks(&self, name: &str) -> Result<Vec<String>> {
+        name::check(name, "look at")?;
+        let mut marks = Vec::new();
+        let mut pages = Pages::of(name);
+        while !pages.is_done() && marks.len() < VERSIONS_MAX {
+            let rows = self.block_on(self.version_page(&mut pages))?;
+            let rows = rows.into_iter().filter(|row| row.name == name && row.is_marker);
+            marks.extend(rows.map(|row| row.version));
+        }
+        marks.truncate(VERSIONS_MAX);
+        Ok(marks)
+    }
+
     fn get_version(&self, name: &str, version: &str, window: Window) -> Result<Bytes> {
         name::check(name, "fetch")?;
         if matches!(window, Window::Range { bytes: 0, .. }) {
