@@ -9,8 +9,8 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, completions, database, demo, diff, doctor, drill, find, index, init, key, lock, ls, man,
-    output, restore, snapshots, stats, verify,
+    audit, backup, cat, completions, database, demo, diff, doctor, drill, find, index, init, key,
+    lock, ls, man, output, restore, snapshots, stats, verify,
 };
 
 /// One a line: they are looked up, not read.

@@ -102,7 +102,11 @@ fn credentials(context: &Context, place: &Place, role: Option<Role>) -> Result {
         None => {
             let mut lines = Vec::new();
             for role in Role::ALL {
-                lines.push(format!("For {}, {}:", role.name(), policies::what_for(role.expectation())));
+                lines.push(format!(
+                    "For {}, {}:",
+                    role.name(),
+                    policies::what_for(role.expectation())
+                ));
                 let text = serde_json::to_string_pretty(&policy(role));
                 lines.push(text.map_err(|error| Failure::failed(error, ""))?);
                 lines.push(String::new());
@@ -191,7 +195,11 @@ fn document(place: &Place, report: &DoctorReport, remembered: bool) -> serde_jso
 }
 
 fn lines(place: &Place, report: &DoctorReport, remembered: bool) -> Vec<String> {
-    let mut table = Table::new([("", Align::Left), ("Seen", Align::Left), ("Means", Align::Left)]);
+    let mut table = Table::new([
+        ("", Align::Left),
+        ("Seen", Align::Left),
+        ("Means", Align::Left),
+    ]);
     for finding in &report.findings {
         let verdict = match finding.verdict {
             DoctorVerdict::Good => "ok",
@@ -214,7 +222,9 @@ fn lines(place: &Place, report: &DoctorReport, remembered: bool) -> Vec<String> 
     }));
     for left in &report.left {
         let left = show::harmless_sentence(left);
-        lines.push(format!("Could not be removed from the scratch place: {left}"));
+        lines.push(format!(
+            "Could not be removed from the scratch place: {left}"
+        ));
     }
     if remembered {
         lines.push("This host remembers it and acts on it.".to_owned());

@@ -49,11 +49,13 @@ pub fn run(context: &Context, command: &Command) -> Result {
     } else {
         output::lines(&lines(&report))?;
     }
-    Ok(if report.refused_count > 0 || !report.unreadable.is_empty() {
-        Status::Damage
-    } else {
-        Status::Done
-    })
+    Ok(
+        if report.refused_count > 0 || !report.unreadable.is_empty() {
+            Status::Damage
+        } else {
+            Status::Done
+        },
+    )
 }
 
 fn document(report: &ExtendReport) -> serde_json::Value {
@@ -78,7 +80,10 @@ fn lines(report: &ExtendReport) -> Vec<String> {
         show::count(report.sufficed),
     )];
     if let Some(until) = report.until {
-        lines.push(format!("All of them are locked until {}.", show::time(until)));
+        lines.push(format!(
+            "All of them are locked until {}.",
+            show::time(until)
+        ));
     }
     if report.refused_count > 0 {
         let number = show::counted(report.refused_count, "object", "objects");

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use bytes::Bytes;
 
 use super::{
-    ObjectProblem, Repository, RepositoryError, Result, add_slot, open_record, seal_record, versions,
+    ObjectProblem, Repository, RepositoryError, Result, add_slot, open_record, seal_record,
+    versions,
 };
 use crate::chunker::ChunkSizes;
 use crate::crypto::{KdfCost, ReadKey, WriterKey};

@@ -6,9 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::retention::{
-    PutTerms, Retaining, Retention, Seen, Shown, Version, deeper,
-};
+use super::retention::{PutTerms, Retaining, Retention, Seen, Shown, Version, deeper};
 use super::{ErrorKind, ObjectInfo, Result, Store, StoreError, Window};
 use crate::seams::Timestamp;
 
@@ -208,7 +206,9 @@ impl Faulty {
 
 impl Retaining for Faulty {
     fn put_on_terms(&self, name: &str, body: Bytes, terms: &PutTerms) -> Result<()> {
-        self.call("store", name, || self.deeper()?.put_on_terms(name, body, terms))
+        self.call("store", name, || {
+            self.deeper()?.put_on_terms(name, body, terms)
+        })
     }
 
     fn retain(&self, name: &str, version: Option<&str>, retention: Retention) -> Result<()> {
@@ -226,11 +226,15 @@ impl Retaining for Faulty {
     }
 
     fn get_version(&self, name: &str, version: &str, window: Window) -> Result<Bytes> {
-        self.call("fetch", name, || self.deeper()?.get_version(name, version, window))
+        self.call("fetch", name, || {
+            self.deeper()?.get_version(name, version, window)
+        })
     }
 
     fn delete_version(&self, name: &str, version: &str) -> Result<()> {
-        self.call("delete", name, || self.deeper()?.delete_version(name, version))
+        self.call("delete", name, || {
+            self.deeper()?.delete_version(name, version)
+        })
     }
 
     fn list_all(&self, prefix: &str, visit: &mut dyn FnMut(Seen) -> Result<()>) -> Result<()> {
@@ -238,7 +242,10 @@ impl Retaining for Faulty {
     }
 
     fn shown(&self) -> Shown {
-        self.inner.retaining().map(Retaining::shown).unwrap_or_default()
+        self.inner
+            .retaining()
+            .map(Retaining::shown)
+            .unwrap_or_default()
     }
 }
 

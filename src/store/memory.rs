@@ -206,7 +206,11 @@ impl Store for Memory {
         let gone = self.objects().remove(name);
         if let (Some(older), Some(gone)) = (&self.older, gone) {
             let mut older = older.lock().unwrap_or_else(PoisonError::into_inner);
-            older.versions.entry(name.to_owned()).or_default().push(gone);
+            older
+                .versions
+                .entry(name.to_owned())
+                .or_default()
+                .push(gone);
         }
         Ok(())
     }

@@ -137,9 +137,14 @@ impl Retaining for Memory {
                 }
             };
             // Newest first, as a bucket lists them.
-            objects.iter().for_each(|(name, stored)| add(name, stored, true));
+            objects
+                .iter()
+                .for_each(|(name, stored)| add(name, stored, true));
             for (name, versions) in &older.versions {
-                versions.iter().rev().for_each(|stored| add(name, stored, false));
+                versions
+                    .iter()
+                    .rev()
+                    .for_each(|stored| add(name, stored, false));
             }
         }
         let seen = gathered.into_values().filter_map(Gathered::seen);
@@ -152,9 +157,9 @@ impl Retaining for Memory {
         Shown {
             versions: Some(self.older.is_some()),
             locks: locks
-                || self.older("look at", "").is_ok_and(|older| {
-                    older.versions.values().flatten().any(is_locked)
-                }),
+                || self
+                    .older("look at", "")
+                    .is_ok_and(|older| older.versions.values().flatten().any(is_locked)),
         }
     }
 }

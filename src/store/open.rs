@@ -7,9 +7,9 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::local::Local;
+use super::retention::ObjectLock;
 use super::retry::{Retry, RetryOptions};
 use super::s3::{S3, S3Options, StaticCredentials};
-use super::retention::ObjectLock;
 use super::throttle::{Limits, Throttle};
 use super::versioned::Versioned;
 use super::{ErrorKind, Result, Store, StoreError};
@@ -68,11 +68,7 @@ pub fn open(url: &StoreUrl, options: &OpenOptions, seams: &Seams) -> Result<Arc<
 ///
 /// # Errors
 /// As [`open`].
-pub fn open_bare(
-    url: &StoreUrl,
-    options: &OpenOptions,
-    seams: &Seams,
-) -> Result<Arc<dyn Store>> {
+pub fn open_bare(url: &StoreUrl, options: &OpenOptions, seams: &Seams) -> Result<Arc<dyn Store>> {
     Ok(match url {
         StoreUrl::Folder(path) if options.create => Arc::new(Local::create(path, seams.clone())?),
         StoreUrl::Folder(path) => Arc::new(Local::open(path, seams.clone())?),

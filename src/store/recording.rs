@@ -5,9 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::retention::{
-    PutTerms, Retaining, Retention, Seen, Shown, Version, deeper,
-};
+use super::retention::{PutTerms, Retaining, Retention, Seen, Shown, Version, deeper};
 use super::{ObjectInfo, Result, Store, Window};
 use crate::seams::Timestamp;
 
@@ -196,6 +194,9 @@ impl Retaining for Recording {
     }
 
     fn shown(&self) -> Shown {
-        self.inner.retaining().map(Retaining::shown).unwrap_or_default()
+        self.inner
+            .retaining()
+            .map(Retaining::shown)
+            .unwrap_or_default()
     }
 }

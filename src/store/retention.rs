@@ -271,8 +271,19 @@ mod tests {
     fn locks_are_read_as_people_write_them() {
         let lock: ObjectLock = "compliance:90".parse().unwrap();
         assert_eq!((lock.mode, lock.days), (LockMode::Compliance, 90));
-        assert_eq!(lock.from(Timestamp::from_seconds(7)).until.seconds(), 7 + 90 * 86_400);
-        for wrong in ["", "compliance", "90", "legal:90", "governance:0", "governance:-1", "compliance:99999"] {
+        assert_eq!(
+            lock.from(Timestamp::from_seconds(7)).until.seconds(),
+            7 + 90 * 86_400
+        );
+        for wrong in [
+            "",
+            "compliance",
+            "90",
+            "legal:90",
+            "governance:0",
+            "governance:-1",
+            "compliance:99999",
+        ] {
             assert!(wrong.parse::<ObjectLock>().is_err(), "{wrong}");
         }
     }
@@ -288,7 +299,10 @@ mod tests {
         gathered.add(10, at(5), false);
         let seen = gathered.seen().unwrap();
         assert_eq!((seen.info.bytes, seen.is_troubled), (10, true));
-        assert!(Gathered::new("packs/2").seen().is_none(), "only a mark of deletion");
+        assert!(
+            Gathered::new("packs/2").seen().is_none(),
+            "only a mark of deletion"
+        );
         let mut alone = Gathered::new("packs/3");
         alone.add(3, at(4), true);
         assert!(!alone.seen().unwrap().is_troubled);

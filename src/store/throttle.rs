@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
-use super::retention::{
-    PutTerms, Retaining, Retention, Seen, Shown, Version, deeper,
-};
+use super::retention::{PutTerms, Retaining, Retention, Seen, Shown, Version, deeper};
 use super::{ObjectInfo, Result, Store, Window};
 use crate::seams::{Clock, Timestamp};
 
@@ -186,7 +184,10 @@ impl Retaining for Throttle {
     }
 
     fn shown(&self) -> Shown {
-        self.inner.retaining().map(Retaining::shown).unwrap_or_default()
+        self.inner
+            .retaining()
+            .map(Retaining::shown)
+            .unwrap_or_default()
     }
 }
 

@@ -147,7 +147,13 @@ impl Versioned {
                 failed(ErrorKind::TooLarge)
             }
             (Some(bytes), Window::Whole { .. }) => Ok(Some(bytes)),
-            (Some(bytes), Window::Range { start, bytes: length }) => {
+            (
+                Some(bytes),
+                Window::Range {
+                    start,
+                    bytes: length,
+                },
+            ) => {
                 let end = start.checked_add(length);
                 match end.filter(|end| *end <= bytes.len() as u64) {
                     // Both fit: they are within the length of a buffer.
@@ -220,7 +226,12 @@ impl Versioned {
     }
 
     /// That a version could not be deleted, or was locked: until when?
-    fn explain_refusal(&self, mut error: StoreError, name: &str, version: Option<&str>) -> StoreError {
+    fn explain_refusal(
+        &self,
+        mut error: StoreError,
+        name: &str,
+        version: Option<&str>,
+    ) -> StoreError {
         if !matches!(error.kind, ErrorKind::Denied | ErrorKind::Retained) {
             return error;
         }

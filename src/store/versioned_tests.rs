@@ -38,7 +38,11 @@ impl Scene {
         let clock = Arc::new(Still(Mutex::new(Timestamp::from_seconds(1_000_000))));
         let bucket = Arc::new(Memory::with_versions(clock.clone()));
         let calls = Arc::new(Recording::new(bucket.clone()));
-        Self { clock, bucket, calls }
+        Self {
+            clock,
+            bucket,
+            calls,
+        }
     }
 
     fn store(&self, lock: Option<ObjectLock>) -> Versioned {
@@ -77,13 +81,18 @@ fn what_was_deleted_or_written_over_is_found_by_a_reader_who_was_told_nothing() 
     let writer = scene.store(Some(lock()));
     let (one, first) = body("a pack of photos");
     let (two, second) = body("another");
-    writer.put("repository", Bytes::from_static(b"head")).unwrap();
+    writer
+        .put("repository", Bytes::from_static(b"head"))
+        .unwrap();
     writer.put(&one, first.clone()).unwrap();
     writer.put(&two, second.clone()).unwrap();
     scene.clock.sleep(DAY);
     // The attacker has the credential of the writer.
     for _ in 0..40 {
-        scene.bucket.put(&one, Bytes::from_static(b"ransom")).unwrap();
+        scene
+            .bucket
+            .put(&one, Bytes::from_static(b"ransom"))
+            .unwrap();
     }
     scene.bucket.delete(&two).unwrap();
     scene.bucket.delete("repository").unwrap();
@@ -117,11 +126,19 @@ fn nothing_more_is_asked_of_a_bucket_without_locks() {
     store.head(&name).unwrap();
     names(&store);
     store.delete(&name).unwrap();
-    let asked: Vec<_> = scene.calls.take().iter().map(|call| call.operation).collect();
+    let asked: Vec<_> = scene
+        .calls
+        .take()
+        .iter()
+        .map(|call| call.operation)
+        .collect();
     use Operation::{Delete, Get, Head, List, Put};
     assert_eq!(asked, [Put, Get, Head, List, Delete]);
     // And what was deleted there is gone, though the bucket has it yet.
-    assert_eq!(store.get(&name, WHOLE).unwrap_err().kind, ErrorKind::NotFound);
+    assert_eq!(
+        store.get(&name, WHOLE).unwrap_err().kind,
+        ErrorKind::NotFound
+    );
     assert!(names(&store).is_empty());
 }
 
@@ -133,22 +150,38 @@ fn a_locked_object_says_from_when_on_it_can_go_and_then_goes_for_good() {
     store.put(&name, bytes.clone()).unwrap();
     let until = Timestamp::from_seconds(1_000_000).plus(30 * DAY);
     let refused = store.delete(&name).unwrap_err();
-    assert_eq!((refused.kind, refused.until), (ErrorKind::Retained, Some(until)));
-    assert!(refused.to_string().contains("until 1970-02-11"), "{refused}");
-    assert_eq!(store.get(&name, WHOLE).unwrap(), bytes, "it is not even hidden");
+    assert_eq!(
+        (refused.kind, refused.until),
+        (ErrorKind::Retained, Some(until))
+    );
+    assert!(
+        refused.to_string().contains("until 1970-02-11"),
+        "{refused}"
+    );
+    assert_eq!(
+        store.get(&name, WHOLE).unwrap(),
+        bytes,
+        "it is not even hidden"
+    );
 
     scene.clock.sleep(20 * DAY);
     let later = lock().from(scene.clock.now());
     let retaining = store.retaining().unwrap();
     retaining.retain(&name, None, later).unwrap();
     // An earlier date changes nothing and is no failure.
-    let earlier = Retention { until: until.minus(DAY), ..later };
+    let earlier = Retention {
+        until: until.minus(DAY),
+        ..later
+    };
     retaining.retain(&name, None, earlier).unwrap();
     assert_eq!(retaining.retention(&name, None).unwrap(), Some(later));
 
     scene.clock.sleep(31 * DAY);
     store.delete(&name).unwrap();
-    assert_eq!(store.get(&name, WHOLE).unwrap_err().kind, ErrorKind::NotFound);
+    assert_eq!(
+        store.get(&name, WHOLE).unwrap_err().kind,
+        ErrorKind::NotFound
+    );
     assert!(scene.bucket.versions(&name).unwrap().is_empty());
 }
 
@@ -158,11 +191,18 @@ fn an_extension_goes_to_the_version_that_is_right() {
     let store = scene.store(Some(lock()));
     let (name, bytes) = body("a pack");
     store.put(&name, bytes).unwrap();
-    scene.bucket.put(&name, Bytes::from_static(b"not it")).unwrap();
+    scene
+        .bucket
+        .put(&name, Bytes::from_static(b"not it"))
+        .unwrap();
     names(&store);
     scene.clock.sleep(DAY);
     let longer = lock().from(scene.clock.now());
-    store.retaining().unwrap().retain(&name, None, longer).unwrap();
+    store
+        .retaining()
+        .unwrap()
+        .retain(&name, None, longer)
+        .unwrap();
     let versions = scene.bucket.versions(&name).unwrap();
     let kept = |version: &Version| scene.bucket.retention(&name, Some(&version.id)).unwrap();
     assert_eq!(kept(&versions[0]), Some(longer));

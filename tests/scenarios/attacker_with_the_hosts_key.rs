@@ -56,7 +56,10 @@ fn wait_until_it_may_lock(bucket: &str) {
     let store = bucket_of_the_host(bucket, "policy");
     let retention = Retention {
         mode: LockMode::Governance,
-        until: Seams::real().clock.now().plus(std::time::Duration::from_secs(1)),
+        until: Seams::real()
+            .clock
+            .now()
+            .plus(std::time::Duration::from_secs(1)),
     };
     for _ in 0..100 {
         store.put("a", Bytes::new()).expect("the host may write");
@@ -106,7 +109,10 @@ fn attack(bucket: &str) -> usize {
 fn what_was_locked_restores_on_a_machine_that_knows_nothing() {
     let user = with_locking_bucket("locked-photos");
     for photo in 0..12 {
-        user.write(format!("photos/{photo}.jpg"), noise(&photo.to_string(), 400_000));
+        user.write(
+            format!("photos/{photo}.jpg"),
+            noise(&photo.to_string(), 400_000),
+        );
     }
     user.write("dump.sql", DUMP);
     let locked = |arguments: &[&str]| {
@@ -130,6 +136,9 @@ fn what_was_locked_restores_on_a_machine_that_knows_nothing() {
     let inside = user.path("photos");
     let inside = inside.strip_prefix("/").expect("an absolute path");
     assert_same(&user.path("photos"), &machine.path("back").join(inside));
-    let whole = machine.offsite(&["verify", "--data", "--json"]).done().json();
+    let whole = machine
+        .offsite(&["verify", "--data", "--json"])
+        .done()
+        .json();
     assert_eq!(whole["ok"], true, "{whole}");
 }

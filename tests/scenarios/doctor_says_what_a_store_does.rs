@@ -46,17 +46,35 @@ fn a_folder_and_a_bucket_do_what_backups_rely_on_and_are_left_as_they_were() {
     for user in both() {
         user.init();
         let before = user.objects.list("");
-        let told = user.offsite(&["doctor", "--thorough", "--json"]).done().json();
-        assert_eq!((&told["ok"], &told["remembered"]), (&true.into(), &true.into()), "{told}");
-        for probe in ["read_after_write", "list_after_write", "ranges", "clock", "conditional_put",
-            "conditional_put_race", "delete", "overwrite", "long_listing"]
-        {
+        let told = user
+            .offsite(&["doctor", "--thorough", "--json"])
+            .done()
+            .json();
+        assert_eq!(
+            (&told["ok"], &told["remembered"]),
+            (&true.into(), &true.into()),
+            "{told}"
+        );
+        for probe in [
+            "read_after_write",
+            "list_after_write",
+            "ranges",
+            "clock",
+            "conditional_put",
+            "conditional_put_race",
+            "delete",
+            "overwrite",
+            "long_listing",
+        ] {
             assert_eq!(verdict(&told, probe), "good", "{probe}: {told}");
         }
         assert_eq!(told["left_behind"], serde_json::json!([]));
         assert_eq!(user.objects.list(""), before, "nothing of it stays");
         let text = user.offsite(&["doctor"]).done().text();
-        assert!(text.contains("Nothing stands in the way of backups here."), "{text}");
+        assert!(
+            text.contains("Nothing stands in the way of backups here."),
+            "{text}"
+        );
     }
 }
 
@@ -73,11 +91,22 @@ fn where_a_checksum_is_kept_backups_send_one_from_then_on() {
     user.offsite(&["backup", "photos", "--no-database"]).done();
     let store = store_of(&bucket_of(&user));
     let mut new = 0;
-    for name in user.objects.list("packs/").keys().filter(|name| !before.contains_key(*name)) {
-        let window = Window::Whole { bytes_max: 64 << 20 };
+    for name in user
+        .objects
+        .list("packs/")
+        .keys()
+        .filter(|name| !before.contains_key(*name))
+    {
+        let window = Window::Whole {
+            bytes_max: 64 << 20,
+        };
         let bytes = store.get(name, window).expect("a pack");
         let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &bytes);
-        assert_eq!(store.stored_checksum(name).expect("an answer"), Some(crc), "{name}");
+        assert_eq!(
+            store.stored_checksum(name).expect("an answer"),
+            Some(crc),
+            "{name}"
+        );
         new += 1;
     }
     assert!(new > 0);
@@ -89,7 +118,10 @@ fn a_key_for_backups_that_can_delete_is_told_loudly() {
     let mut user = User::with_bucket();
     user.set("AWS_ACCESS_KEY_ID", server.host_access_key());
     user.set("AWS_SECRET_ACCESS_KEY", server.host_secret_key());
-    let told = user.offsite(&["doctor", "--expect", "backup", "--json"]).ended(1).json();
+    let told = user
+        .offsite(&["doctor", "--expect", "backup", "--json"])
+        .ended(1)
+        .json();
     assert_eq!(verdict(&told, "credential"), "broken", "{told}");
     assert_eq!(told["remembered"], false, "there is no repository");
     user.offsite(&["doctor", "--expect", "maintenance"]).done();
@@ -98,7 +130,9 @@ fn a_key_for_backups_that_can_delete_is_told_loudly() {
     // The server takes a moment to heed a new policy.
     let mut told = Value::Null;
     for _ in 0..50 {
-        told = user.offsite(&["doctor", "--expect", "backup", "--json"]).json();
+        told = user
+            .offsite(&["doctor", "--expect", "backup", "--json"])
+            .json();
         if told["ok"] == true {
             break;
         }
@@ -107,7 +141,8 @@ fn a_key_for_backups_that_can_delete_is_told_loudly() {
     assert_eq!(verdict(&told, "credential"), "good", "{told}");
     let left = told["left_behind"].as_array().expect("a list");
     assert!(!left.is_empty(), "what it could not remove is named");
-    user.offsite(&["doctor", "--expect", "maintenance"]).ended(1);
+    user.offsite(&["doctor", "--expect", "maintenance"])
+        .ended(1);
 }
 
 #[test]
@@ -115,7 +150,12 @@ fn locks_are_tried_out_and_cleaned_up_when_they_are_over() {
     let user = with_locking_bucket("doctor-locks");
     let arguments = ["doctor", "--json", "--object-lock", "governance:1"];
     let told = user.offsite(&arguments).done().json();
-    for probe in ["versions", "lock_governance", "lock_compliance", "lock_extend"] {
+    for probe in [
+        "versions",
+        "lock_governance",
+        "lock_compliance",
+        "lock_extend",
+    ] {
         assert_eq!(verdict(&told, probe), "good", "{probe}: {told}");
     }
     assert_eq!(told["left_behind"], serde_json::json!([]), "{told}");
@@ -136,11 +176,25 @@ fn locks_are_tried_out_and_cleaned_up_when_they_are_over() {
 #[test]
 fn policies_are_printed_with_bucket_and_prefix_in_them() {
     let user = User::with_bucket();
-    let policy = user.offsite(&["doctor", "--credentials", "backup"]).done().json();
+    let policy = user
+        .offsite(&["doctor", "--credentials", "backup"])
+        .done()
+        .json();
     let text = policy.to_string();
     let bucket = bucket_of(&user);
-    assert!(text.contains(&format!("arn:aws:s3:::{bucket}/offsite/*")), "{text}");
-    let all = user.offsite(&["doctor", "--credentials", "--json"]).done().json();
-    assert!(all["maintenance"].is_object() && all["restore"].is_object(), "{all}");
-    User::with_folder().offsite(&["doctor", "--credentials"]).ended(2);
+    assert!(
+        text.contains(&format!("arn:aws:s3:::{bucket}/offsite/*")),
+        "{text}"
+    );
+    let all = user
+        .offsite(&["doctor", "--credentials", "--json"])
+        .done()
+        .json();
+    assert!(
+        all["maintenance"].is_object() && all["restore"].is_object(),
+        "{all}"
+    );
+    User::with_folder()
+        .offsite(&["doctor", "--credentials"])
+        .ended(2);
 }

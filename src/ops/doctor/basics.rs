@@ -18,9 +18,7 @@ const MANY: usize = 1_050;
 const SKEW_NOTABLE_SECONDS: i64 = 60;
 const SKEW_MAX_SECONDS: i64 = 14 * 60;
 
-const WHOLE: Window = Window::Whole {
-    bytes_max: 1 << 20,
-};
+const WHOLE: Window = Window::Whole { bytes_max: 1 << 20 };
 
 /// Nothing in it repeats at a power of two.
 pub fn body() -> Bytes {
@@ -93,7 +91,12 @@ pub fn write_and_read(scratch: &mut Scratch<'_>) -> Result<bool> {
     let means = "a backup that says done is there";
     match scratch.store.get("basics/a", WHOLE) {
         Ok(read) if read == body => {
-            scratch.say(probe, Verdict::Good, "what was stored is there at once", means);
+            scratch.say(
+                probe,
+                Verdict::Good,
+                "what was stored is there at once",
+                means,
+            );
         }
         Ok(_) => scratch.say(probe, Verdict::Broken, "other bytes came back", means),
         Err(error) => {
@@ -114,10 +117,20 @@ pub fn list(scratch: &mut Scratch<'_>) {
     });
     match (listed, found) {
         (Ok(()), Some(bytes)) if bytes == BODY_BYTES as u64 => {
-            scratch.say(probe, Verdict::Good, "it is listed at once, with its size", means);
+            scratch.say(
+                probe,
+                Verdict::Good,
+                "it is listed at once, with its size",
+                means,
+            );
         }
         (Ok(()), Some(_)) => {
-            scratch.say(probe, Verdict::Broken, "it is listed with another size", means);
+            scratch.say(
+                probe,
+                Verdict::Broken,
+                "it is listed with another size",
+                means,
+            );
         }
         (Ok(()), None) => scratch.say(probe, Verdict::Broken, "it is not listed", means),
         (Err(error), _) => {
@@ -156,7 +169,12 @@ pub fn overwrite(scratch: &mut Scratch<'_>) {
         Err(error) if matches!(error.kind, ErrorKind::Denied | ErrorKind::Retained) => {
             scratch.profile.overwrite = Some(false);
             let means = "nobody can replace what is stored; a PUT that is sent again may fail";
-            scratch.say(probe, Verdict::Good, "what is there cannot be written over", means);
+            scratch.say(
+                probe,
+                Verdict::Good,
+                "what is there cannot be written over",
+                means,
+            );
             return;
         }
         Err(error) => return scratch.cannot_say(probe, &error),

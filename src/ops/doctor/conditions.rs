@@ -36,7 +36,12 @@ pub fn twice(scratch: &mut Scratch<'_>) {
     scratch.profile.conditional_put = Some(verdict);
     if verdict {
         let found = "a second PUT under a condition is refused";
-        scratch.say(probe, Verdict::Good, found, "two runs of init cannot make two repositories");
+        scratch.say(
+            probe,
+            Verdict::Good,
+            found,
+            "two runs of init cannot make two repositories",
+        );
     } else {
         let found = "the condition of a PUT is ignored, or not known";
         scratch.say(probe, Verdict::Lacking, found, MEANS_IN_VAIN);
@@ -76,7 +81,12 @@ pub fn race(scratch: &mut Scratch<'_>) {
     scratch.profile.atomic_put = Some(most == 1);
     if most == 1 {
         let found = format!("of {THREADS} at once one wins");
-        scratch.say(probe, Verdict::Good, found, "the condition holds at one instant too");
+        scratch.say(
+            probe,
+            Verdict::Good,
+            found,
+            "the condition holds at one instant too",
+        );
     } else {
         let found = format!("of {THREADS} at once {most} were told that they won");
         scratch.say(probe, Verdict::Lacking, found, MEANS_IN_VAIN);

@@ -59,7 +59,9 @@ fn kind(scratch: &mut Scratch<'_>, path: &Path) {
         return;
     };
     let number = u64::try_from(told.f_type).unwrap_or(0);
-    let name = NETWORK.iter().find(|(known, _)| *known == number & 0xffff_ffff);
+    let name = NETWORK
+        .iter()
+        .find(|(known, _)| *known == number & 0xffff_ffff);
     let means = "a copy on another machine is a medium of its own; if that machine loses power, \
                  what it has not written yet is gone";
     if let Some((_, name)) = name {
@@ -85,10 +87,20 @@ fn locks(scratch: &mut Scratch<'_>, path: &Path) {
         }
         Ok((first, second)) => match (first.try_lock(), second.try_lock()) {
             (Ok(()), Err(fs::TryLockError::WouldBlock)) => {
-                scratch.say(probe, Verdict::Good, "a file that is locked stays locked", means_good);
+                scratch.say(
+                    probe,
+                    Verdict::Good,
+                    "a file that is locked stays locked",
+                    means_good,
+                );
             }
             (Ok(()), Ok(())) => {
-                scratch.say(probe, Verdict::Lacking, "a locked file can be locked again", means);
+                scratch.say(
+                    probe,
+                    Verdict::Lacking,
+                    "a locked file can be locked again",
+                    means,
+                );
             }
             _ => scratch.say(probe, Verdict::Lacking, "files cannot be locked", means),
         },
@@ -108,5 +120,10 @@ fn case(scratch: &mut Scratch<'_>) {
     } else {
         "upper and lower case are different names"
     };
-    scratch.say(probe, Verdict::Good, found, "all names of offsite are in lower case");
+    scratch.say(
+        probe,
+        Verdict::Good,
+        found,
+        "all names of offsite are in lower case",
+    );
 }

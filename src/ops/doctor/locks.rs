@@ -33,7 +33,12 @@ pub fn versions(scratch: &mut Scratch<'_>) {
         Ok(_) => {
             scratch.profile.versions = Some(false);
             let means = "what is written over or deleted is gone";
-            scratch.say(probe, Verdict::Lacking, "the bucket keeps no versions", means);
+            scratch.say(
+                probe,
+                Verdict::Lacking,
+                "the bucket keeps no versions",
+                means,
+            );
         }
         Err(error) if retaining.shown().versions == Some(true) => {
             scratch.profile.versions = Some(true);
@@ -44,7 +49,12 @@ pub fn versions(scratch: &mut Scratch<'_>) {
         Err(_) => {
             scratch.profile.versions = Some(false);
             let means = "what is written over or deleted is gone";
-            scratch.say(probe, Verdict::Lacking, "the store knows no versions", means);
+            scratch.say(
+                probe,
+                Verdict::Lacking,
+                "the store knows no versions",
+                means,
+            );
         }
     }
 }
@@ -116,7 +126,10 @@ pub fn lock(scratch: &mut Scratch<'_>, is_wanted: bool) {
         Verdict::Lacking
     };
     if let Ok(Some(kept)) = retaining.retention("basics/a", None) {
-        let found = format!("the bucket locks everything by itself, in mode {}", kept.mode);
+        let found = format!(
+            "the bucket locks everything by itself, in mode {}",
+            kept.mode
+        );
         let means = "backups are locked without --object-lock; what was tried here stays as long";
         scratch.say("lock_by_default", Verdict::Good, found, means);
     }
@@ -190,7 +203,12 @@ fn extend(scratch: &mut Scratch<'_>, retaining: &dyn Retaining) {
         Err(error) if error.kind == ErrorKind::Denied => {
             scratch.profile.extend = Some(false);
             let means = "offsite lock extend needs a credential with s3:PutObjectRetention";
-            scratch.say(probe, Verdict::Lacking, "this credential cannot extend a lock", means);
+            scratch.say(
+                probe,
+                Verdict::Lacking,
+                "this credential cannot extend a lock",
+                means,
+            );
         }
         Err(error) => scratch.cannot_say(probe, &error),
     }

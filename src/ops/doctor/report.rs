@@ -125,7 +125,11 @@ impl DoctorReport {
             ),
             Expectation::Maintenance => (
                 verdict(deletes),
-                if deletes { "this credential can delete" } else { "this credential cannot delete" },
+                if deletes {
+                    "this credential can delete"
+                } else {
+                    "this credential cannot delete"
+                },
                 "prune needs to delete what no snapshot needs",
             ),
             Expectation::Restore => (

@@ -49,7 +49,13 @@ impl<'s> Scratch<'s> {
         self.store.retaining()
     }
 
-    pub fn say(&mut self, probe: &'static str, verdict: Verdict, found: impl Into<String>, means: &'static str) {
+    pub fn say(
+        &mut self,
+        probe: &'static str,
+        verdict: Verdict,
+        found: impl Into<String>,
+        means: &'static str,
+    ) {
         self.findings.push(Finding {
             probe,
             verdict,
@@ -70,7 +76,12 @@ impl<'s> Scratch<'s> {
     }
 
     /// On terms of its own; where there are no such terms, plainly, or only if there is none.
-    pub fn put_on_terms(&mut self, name: &str, body: Bytes, terms: &PutTerms) -> Result<(), StoreError> {
+    pub fn put_on_terms(
+        &mut self,
+        name: &str,
+        body: Bytes,
+        terms: &PutTerms,
+    ) -> Result<(), StoreError> {
         self.will_put(name);
         if let Some(retention) = &terms.retention {
             self.locked_until = self.locked_until.max(Some(retention.until));
@@ -111,7 +122,10 @@ impl<'s> Scratch<'s> {
             _ => return self.store.delete(name),
         };
         for _ in 0..CLEAN_ROUNDS_MAX {
-            let ids = versions.versions(name)?.into_iter().map(|version| version.id);
+            let ids = versions
+                .versions(name)?
+                .into_iter()
+                .map(|version| version.id);
             let ids: Vec<_> = ids.chain(versions.marks(name)?).collect();
             if ids.is_empty() {
                 break;

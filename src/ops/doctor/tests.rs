@@ -54,12 +54,21 @@ fn a_bucket_with_locks_is_seen_for_what_it_is_and_left_empty() {
         panic!("{seen:?} is left")
     });
     nothing.unwrap();
-    for probe in ["versions", "lock_governance", "lock_compliance", "lock_extend", "long_listing"] {
+    for probe in [
+        "versions",
+        "lock_governance",
+        "lock_compliance",
+        "lock_extend",
+        "long_listing",
+    ] {
         assert_eq!(verdict(&report, probe), Some(Verdict::Good), "{probe}");
     }
     assert_eq!(verdict(&report, "checksum_on_put"), Some(Verdict::Lacking));
     let profile = report.profile;
-    assert_eq!((profile.delete, profile.delete_version), (Some(true), Some(true)));
+    assert_eq!(
+        (profile.delete, profile.delete_version),
+        (Some(true), Some(true))
+    );
     assert!(!profile.keeps_checksums());
 }
 
@@ -129,6 +138,10 @@ fn a_credential_is_held_against_what_it_is_for() {
             ..DoctorOptions::default()
         };
         let report = doctor(&bucket, &seams, &options, &Silent).unwrap();
-        assert_eq!(verdict(&report, "credential"), Some(verdict_wanted), "{expect:?}");
+        assert_eq!(
+            verdict(&report, "credential"),
+            Some(verdict_wanted),
+            "{expect:?}"
+        );
     }
 }

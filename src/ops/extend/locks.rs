@@ -95,7 +95,9 @@ impl<'l> Locks<'l> {
                 }
             });
         }
-        let outcomes = outcomes.into_inner().unwrap_or_else(PoisonError::into_inner);
+        let outcomes = outcomes
+            .into_inner()
+            .unwrap_or_else(PoisonError::into_inner);
         self.note(outcomes, report)?;
         match failure.into_inner().unwrap_or_else(PoisonError::into_inner) {
             Some(error) => Err(RepositoryError::from(error).into()),

@@ -77,7 +77,11 @@ pub fn extend_locks(
     progress.stage("Extending locks", None);
     let mut locks = Locks::new(repository, retaining, (trust, place), lock, now);
     let mut names = small_objects(repository)?;
-    names.extend(snapshots.iter().map(|one| name::of(Kind::Snapshot, &one.id)));
+    names.extend(
+        snapshots
+            .iter()
+            .map(|one| name::of(Kind::Snapshot, &one.id)),
+    );
     for batch in names.chunks(BATCH) {
         repository.seams.interrupt.check()?;
         locks.extend(batch, &mut report)?;

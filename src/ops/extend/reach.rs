@@ -143,7 +143,8 @@ impl Noted<'_> {
         match read {
             Err(error) if error.is_damage() || matches!(error, RepositoryError::Object { .. }) => {
                 if self.unreadable.len() < UNREADABLE_MAX {
-                    self.unreadable.push(format!("snapshot {}: {error}", snapshot.id));
+                    self.unreadable
+                        .push(format!("snapshot {}: {error}", snapshot.id));
                 }
                 Ok(())
             }

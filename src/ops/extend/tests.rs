@@ -8,9 +8,7 @@ use bytes::Bytes;
 
 use super::*;
 use crate::crypto::KdfCost;
-use crate::ops::{
-    BackupOptions, CheckpointRule, InitOptions, Opened, SourceChoice, backup, init,
-};
+use crate::ops::{BackupOptions, CheckpointRule, InitOptions, Opened, SourceChoice, backup, init};
 use crate::progress::Silent;
 use crate::seams::{Clock, Seams};
 use crate::store::Store;
@@ -83,7 +81,10 @@ impl Scene {
         for photo in 0_u32..6 {
             let mut bytes = vec![0; 700_000];
             let mut noise = blake3::Hasher::new();
-            noise.update(&photo.to_le_bytes()).finalize_xof().fill(&mut bytes);
+            noise
+                .update(&photo.to_le_bytes())
+                .finalize_xof()
+                .fill(&mut bytes);
             std::fs::write(scene.folder.path().join(format!("photos/{photo}")), bytes).unwrap();
         }
         let options = BackupOptions {
@@ -117,7 +118,10 @@ impl Scene {
     }
 
     fn until(&self, name: &str) -> Option<Timestamp> {
-        self.bucket.retention(name, None).unwrap().map(|it| it.until)
+        self.bucket
+            .retention(name, None)
+            .unwrap()
+            .map(|it| it.until)
     }
 }
 
@@ -126,34 +130,55 @@ fn everything_needed_is_extended_once_a_third_and_nothing_is_asked_twice() {
     let scene = Scene::new();
     let names = scene.bucket.names();
     assert!(names.len() > 7, "{names:?}");
-    let (litter, body) = (format!("packs/aa/{}", "a".repeat(64)), Bytes::from(vec![0; 70_000]));
+    let (litter, body) = (
+        format!("packs/aa/{}", "a".repeat(64)),
+        Bytes::from(vec![0; 70_000]),
+    );
     scene.bucket.put(&litter, body).unwrap();
 
     scene.clock.sleep(5 * DAY);
     let report = scene.extend().unwrap();
     let all = names.len() as u64;
-    assert_eq!((report.needed, report.extended, report.sufficed), (all, 0, all));
-    assert_eq!(scene.calls.count(Operation::Beyond, ""), names.len(), "each is asked once");
+    assert_eq!(
+        (report.needed, report.extended, report.sufficed),
+        (all, 0, all)
+    );
+    assert_eq!(
+        scene.calls.count(Operation::Beyond, ""),
+        names.len(),
+        "each is asked once"
+    );
     let report = scene.extend().unwrap();
     assert_eq!((report.extended, report.sufficed), (0, all));
     assert_eq!(scene.calls.count(Operation::Beyond, ""), 0);
 
     scene.clock.sleep(6 * DAY);
     let report = scene.extend().unwrap();
-    assert_eq!((report.extended, report.sufficed, report.refused_count), (all, 0, 0));
+    assert_eq!(
+        (report.extended, report.sufficed, report.refused_count),
+        (all, 0, 0)
+    );
     let until = scene.clock.now().plus(30 * DAY);
     assert_eq!(report.until, Some(until));
     for name in &names {
         assert_eq!(scene.until(name), Some(until), "{name}");
     }
-    assert_eq!(scene.until(&litter), None, "what nobody needs is left to end");
+    assert_eq!(
+        scene.until(&litter),
+        None,
+        "what nobody needs is left to end"
+    );
 
     // A year of it, every eleven days.
     for _ in 0..33 {
         scene.clock.sleep(11 * DAY);
         assert_eq!(scene.extend().unwrap().extended, all);
     }
-    assert!(names.iter().all(|name| scene.until(name) > Some(scene.clock.now().plus(29 * DAY))));
+    assert!(
+        names
+            .iter()
+            .all(|name| scene.until(name) > Some(scene.clock.now().plus(29 * DAY)))
+    );
 }
 
 #[test]
@@ -164,14 +189,22 @@ fn an_extension_that_was_cut_short_goes_on_where_it_was() {
     let packs = names.iter().filter(|name| name.starts_with("packs/"));
     let last = packs.last().unwrap();
     // Of its own name, not of a listing.
-    scene.faults.fail_names(last, Fault::Before(ErrorKind::Transient));
+    scene
+        .faults
+        .fail_names(last, Fault::Before(ErrorKind::Transient));
     assert!(scene.extend().is_err());
     scene.faults.heal();
     let report = scene.extend().unwrap();
     assert!(report.sufficed > 0 && report.extended > 0, "{report:?}");
     assert_eq!(report.needed, report.sufficed + report.extended);
     let until = scene.clock.now().plus(30 * DAY);
-    assert!(scene.bucket.names().iter().all(|name| scene.until(name) == Some(until)));
+    assert!(
+        scene
+            .bucket
+            .names()
+            .iter()
+            .all(|name| scene.until(name) == Some(until))
+    );
 }
 
 #[test]
@@ -181,18 +214,30 @@ fn what_was_hidden_is_extended_too_and_what_is_refused_is_named() {
     let names = scene.bucket.names();
     let (hidden, over) = (&names[names.len() - 1], &names[0]);
     scene.bucket.delete(hidden).unwrap();
-    scene.bucket.put(over, Bytes::from_static(b"ransom")).unwrap();
+    scene
+        .bucket
+        .put(over, Bytes::from_static(b"ransom"))
+        .unwrap();
     let report = scene.extend().unwrap();
     assert_eq!(report.extended, names.len() as u64, "{report:?}");
     let oldest = |name: &str| scene.bucket.versions(name).unwrap()[0].id.clone();
     for name in [hidden, over] {
         let kept = scene.bucket.retention(name, Some(&oldest(name))).unwrap();
-        assert_eq!(kept.map(|it| it.until), Some(scene.clock.now().plus(30 * DAY)), "{name}");
+        assert_eq!(
+            kept.map(|it| it.until),
+            Some(scene.clock.now().plus(30 * DAY)),
+            "{name}"
+        );
     }
     scene.clock.sleep(15 * DAY);
     let key = names.iter().find(|name| name.starts_with("keys/")).unwrap();
-    scene.faults.fail_names(key, Fault::Before(ErrorKind::Denied));
+    scene
+        .faults
+        .fail_names(key, Fault::Before(ErrorKind::Denied));
     let report = scene.extend().unwrap();
-    assert_eq!((report.refused_count, report.refused[0].0.as_str()), (1, key.as_str()));
+    assert_eq!(
+        (report.refused_count, report.refused[0].0.as_str()),
+        (1, key.as_str())
+    );
     assert_eq!(report.extended, report.needed - 1);
 }

@@ -4,9 +4,7 @@
 use bytes::Bytes;
 
 use super::Retry;
-use crate::store::retention::{
-    PutTerms, Retaining, Retention, Seen, Shown, Version, deeper,
-};
+use crate::store::retention::{PutTerms, Retaining, Retention, Seen, Shown, Version, deeper};
 use crate::store::{ErrorKind, Result, Window};
 
 impl Retry {
@@ -68,6 +66,9 @@ impl Retaining for Retry {
     }
 
     fn shown(&self) -> Shown {
-        self.inner.retaining().map(Retaining::shown).unwrap_or_default()
+        self.inner
+            .retaining()
+            .map(Retaining::shown)
+            .unwrap_or_default()
     }
 }

@@ -112,7 +112,11 @@ impl S3 {
                 return Err(odd("the listing goes round in circles"));
             }
             (pages.key_marker, pages.version_marker) = (Some(next), version);
-            pages.empty_pages = if rows.is_empty() { pages.empty_pages + 1 } else { 0 };
+            pages.empty_pages = if rows.is_empty() {
+                pages.empty_pages + 1
+            } else {
+                0
+            };
             if pages.empty_pages > EMPTY_PAGES_MAX || pages.pages > PAGES_MAX {
                 return Err(odd("the listing does not advance"));
             }
@@ -151,8 +155,7 @@ impl S3 {
                     _ => hand_over(gathered.replace(Gathered::new(&row.name)), visit)?,
                 }
                 if let (Some(gathered), false) = (&mut gathered, row.is_marker) {
-                    let info =
-                        info(&row.name, row.bytes, row.modified.as_ref()).map_err(failed)?;
+                    let info = info(&row.name, row.bytes, row.modified.as_ref()).map_err(failed)?;
                     gathered.add(info.bytes, info.modified, row.is_latest);
                 }
             }
@@ -161,10 +164,7 @@ impl S3 {
     }
 }
 
-fn hand_over(
-    gathered: Option<Gathered>,
-    visit: &mut dyn FnMut(Seen) -> Result<()>,
-) -> Result<()> {
+fn hand_over(gathered: Option<Gathered>, visit: &mut dyn FnMut(Seen) -> Result<()>) -> Result<()> {
     match gathered.and_then(Gathered::seen) {
         Some(seen) => visit(seen),
         None => Ok(()),

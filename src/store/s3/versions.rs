@@ -213,7 +213,9 @@ impl Retaining for S3 {
         let mut pages = Pages::of(name);
         while !pages.is_done() && marks.len() < VERSIONS_MAX {
             let rows = self.block_on(self.version_page(&mut pages))?;
-            let rows = rows.into_iter().filter(|row| row.name == name && row.is_marker);
+            let rows = rows
+                .into_iter()
+                .filter(|row| row.name == name && row.is_marker);
             marks.extend(rows.map(|row| row.version));
         }
         marks.truncate(VERSIONS_MAX);
