@@ -14,6 +14,7 @@ use super::show::{Align, Table};
 use super::{output, profile, show};
 use crate::ops::{self, DoctorOptions, DoctorReport, DoctorVerdict, Expectation};
 use crate::repository::{RepositoryError, identify};
+use crate::store::ErrorKind;
 use crate::store::open::{OpenOptions, StoreUrl, open_bare};
 
 /// Try out what a store really does, and say what it means
@@ -126,9 +127,14 @@ fn examine(
 ) -> std::result::Result<(DoctorReport, bool), Failure> {
     // Whether the place is there at all, and whose repository it holds.
     let repository = identify(context.store_at(place, false)?.as_ref());
-    if let Err(error @ (RepositoryError::NoPlace { .. } | RepositoryError::Store(_))) = repository {
-        return Err(error.into());
-    }
+    // A credential that may not even read is worth trying out.
+    let repository = match repository {
+        Err(RepositoryError::Store(error)) if error.kind == ErrorKind::Denied => None,
+        Err(error @ (RepositoryError::NoPlace { .. } | RepositoryError::Store(_))) => {
+            return Err(error.into());
+        }
+        told => told.ok(),
+    };
     let mut random = [0; 6];
     let drawn = context.seams.random.fill(&mut random);
     drawn.map_err(|error| Failure::failed(error, ""))?;
@@ -151,8 +157,8 @@ fn examine(
     let progress = context.progress.as_ref();
     let report = ops::doctor(store.as_ref(), &context.seams, &options, progress)?;
     let remembered = match repository {
-        Ok(id) => profile::remember(place, &context.state(id)?, &report.profile)?,
-        Err(_) => false,
+        Some(id) => profile::remember(place, &context.state(id)?, &report.profile)?,
+        None => false,
     };
     Ok((report, remembered))
 }

@@ -4,6 +4,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
@@ -21,6 +22,8 @@ pub struct Memory {
     pub(super) objects: Mutex<BTreeMap<String, Stored>>,
     /// What was written over or deleted, where versions are kept (`memory_versions`).
     pub(super) older: Option<Mutex<Older>>,
+    /// Something was put with a lock, or got one.
+    pub(super) has_locks: AtomicBool,
 }
 
 /// Versions that are not current, by name, oldest first; and the number of the next version.
@@ -44,6 +47,7 @@ impl Memory {
             clock,
             objects: Mutex::default(),
             older: None,
+            has_locks: AtomicBool::new(false),
         }
     }
 
@@ -112,6 +116,9 @@ impl Memory {
             version: 0,
             retention,
         };
+        if retention.is_some() {
+            self.has_locks.store(true, Ordering::Relaxed);
+        }
         let before = objects.remove(name);
         if let Some(older) = &self.older {
             let mut older = older.lock().unwrap_or_else(PoisonError::into_inner);

@@ -128,6 +128,17 @@ fn what_was_locked_restores_on_a_machine_that_knows_nothing() {
     let touched = attack("locked-photos");
     assert!(touched > 8, "{touched} objects");
 
+    // What a plain listing still shows is what the attacker put there.
+    let plain = bucket_of_the_host("locked-photos", "offsite");
+    let mut shown = 0;
+    let listed = plain.list("", &mut |info| {
+        shown += 1;
+        assert!(info.bytes < 10, "{} was not touched", info.name);
+        Ok(())
+    });
+    listed.expect("a listing");
+    assert!(shown < touched, "{shown} of {touched} are shown");
+
     let machine = user.another_machine();
     let snapshots = machine.offsite(&["snapshots", "--json"]).done().json();
     assert_eq!(snapshots.as_array().map(Vec::len), Some(2));

@@ -59,7 +59,12 @@ pub fn doctor(
     }
     progress.finish();
     let mut report = scratch.into_report(left);
-    tried?;
+    tried.inspect_err(|_| {
+        for left in &report.left {
+            let text = format!("could not be removed from the scratch place: {left}");
+            progress.notice(&text);
+        }
+    })?;
     if let Some(expect) = options.expect {
         report.judge(expect);
     }
