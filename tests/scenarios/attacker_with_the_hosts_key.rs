@@ -153,3 +153,43 @@ fn what_was_locked_restores_on_a_machine_that_knows_nothing() {
         .json();
     assert_eq!(whole["ok"], true, "{whole}");
 }
+
+#[test]
+fn locks_are_extended_when_a_third_of_their_time_is_over_and_not_asked_for_before() {
+    let user = with_locking_bucket("extended-photos");
+    user.write("photos/a.jpg", noise("a", 300_000));
+    let run = |arguments: &[&str], lock: &str| {
+        let lock = ["--object-lock", lock];
+        user.offsite(&[arguments, &lock].concat()).done()
+    };
+    run(&["init"], "compliance:1");
+    run(&["backup", "photos", "--no-database"], "compliance:1");
+    let extend = ["lock", "extend", "--json"];
+    let first = run(&extend, "compliance:1").json();
+    assert_eq!(
+        first["objects_sufficed"], first["objects_needed"],
+        "{first}"
+    );
+    // Of nine days one is left.
+    let second = run(&extend, "compliance:9").json();
+    assert_eq!(
+        second["objects_extended"], first["objects_needed"],
+        "{second}"
+    );
+    let third = run(&extend, "compliance:9").json();
+    assert_eq!(
+        third["objects_sufficed"], first["objects_needed"],
+        "{third}"
+    );
+    assert_eq!(third["locked_until"], second["locked_until"]);
+    // The store says the same.
+    let store = bucket_of_the_host("extended-photos", "offsite");
+    let until = store
+        .retention("repository", None)
+        .expect("an answer")
+        .expect("a lock")
+        .until;
+    let days = until.since(Seams::real().clock.now()).as_secs() / 3600;
+    assert!((8 * 24..=9 * 24).contains(&days), "{days} hours");
+    user.offsite(&["lock", "extend"]).ended(2);
+}

@@ -157,14 +157,15 @@ pub fn lock(scratch: &mut Scratch<'_>, is_wanted: bool) {
         };
         note(scratch, mode, holds);
         if holds {
-            let found = "a locked version cannot be deleted";
+            let found = format!("what is locked in mode {mode} cannot be deleted");
             let means = match mode {
                 LockMode::Governance => "it holds against all who may not bypass it",
                 LockMode::Compliance => "it holds against everybody, the owner of the bucket too",
             };
             scratch.say(probe, Verdict::Good, found, means);
         } else {
-            let found = "a locked version could be deleted, or was not locked";
+            let found =
+                format!("what is locked in mode {mode} could be deleted, or was not locked");
             let means = "a lock in this mode protects nothing against this credential";
             scratch.say(probe, verdict, found, means);
         }
