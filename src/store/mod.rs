@@ -25,7 +25,7 @@ use std::fmt;
 use bytes::Bytes;
 
 use crate::seams::Timestamp;
-use retention::Retaining;
+pub use retention::Retaining;
 
 /// An object as LIST and HEAD show it.
 #[derive(Debug, Clone, PartialEq, Eq)]

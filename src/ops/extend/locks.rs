@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::super::Result;
-use super::ExtendReport;
+use super::report::ExtendReport;
 use crate::index::Trust;
 use crate::repository::{Repository, RepositoryError};
 use crate::seams::Timestamp;

@@ -7,6 +7,7 @@
 
 mod locks;
 mod reach;
+mod report;
 
 #[cfg(test)]
 mod tests;
@@ -17,33 +18,16 @@ use crate::id::ObjectId;
 use crate::index::{Index, Trust};
 use crate::progress::Progress;
 use crate::repository::{Repository, RepositoryError, StoredSnapshot, list_objects};
-use crate::seams::Timestamp;
 use crate::store::retention::ObjectLock;
 use crate::store::{ErrorKind, StoreError};
 use locks::Locks;
+pub use report::ExtendReport;
 
 /// Objects that are asked and noted together.
 const BATCH: usize = 256;
 
 /// Kinds of which all that there are is needed, but for snapshots, of which somebody decides.
 const KINDS: [Kind; 4] = [Kind::Repository, Kind::KeySlot, Kind::Segment, Kind::Forget];
-
-/// What an extension did.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct ExtendReport {
-    /// Objects that are needed.
-    pub needed: u64,
-    pub extended: u64,
-    /// Locked long enough as it is.
-    pub sufficed: u64,
-    /// Names of objects whose lock the store would not extend, with its reason, the first hundred.
-    pub refused: Vec<(String, String)>,
-    pub refused_count: u64,
-    /// Parts of snapshots that cannot be read; what they need is not known.
-    pub unreadable: Vec<String>,
-    /// When the first lock of what is needed is over.
-    pub until: Option<Timestamp>,
-}
 
 /// Extends the locks of everything that `snapshots` need. `place` is the key under which `trust`
 /// remembers until when. A run that was cut short goes on where it was.

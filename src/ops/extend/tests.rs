@@ -10,7 +10,7 @@ use super::*;
 use crate::crypto::KdfCost;
 use crate::ops::{BackupOptions, CheckpointRule, InitOptions, Opened, SourceChoice, backup, init};
 use crate::progress::Silent;
-use crate::seams::{Clock, Seams};
+use crate::seams::{Clock, Seams, Timestamp};
 use crate::store::Store;
 use crate::store::faulty::{Fault, Faulty};
 use crate::store::memory::Memory;

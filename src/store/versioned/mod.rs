@@ -4,7 +4,10 @@
 //!
 //! Whether a place has locks is told by whoever opens it, or by the answers themselves: the first
 //! object that is fetched shows its lock. In all other places nothing is asked that was not asked
-//! before, but for one question where an object is missing.
+//! before, but for one question where an object is missing. `right` finds the version that is meant.
+
+mod retaining;
+mod right;
 
 use std::collections::hash_map::DefaultHasher;
 use std::collections::{HashMap, HashSet};
@@ -13,16 +16,10 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::retention::{
-    ObjectLock, PutTerms, Retaining, Retention, Seen, Shown, VERSIONS_MAX, Version, deeper,
-};
+use super::retention::{ObjectLock, PutTerms, Retaining, VERSIONS_MAX, deeper};
 use super::{ErrorKind, ObjectInfo, Result, Store, StoreError, Window};
-use crate::id::ObjectId;
 use crate::progress::Progress;
 use crate::seams::{Clock, Timestamp};
-
-/// Larger than any object: versions beyond it are not ours and are not fetched to look.
-const OBJECT_BYTES_MAX: u64 = 128 << 20;
 
 /// Names in trouble that are remembered one by one, eight bytes each; beyond, every name is.
 const TROUBLED_MAX: usize = 1 << 20;
@@ -102,129 +99,6 @@ impl Versioned {
         memory.right.insert(name.to_owned(), version.to_owned());
     }
 
-    /// The version whose hash is its name, and its bytes where they had to be fetched to know. Where
-    /// there is but one, or the name is no hash, the oldest, unseen. `None` where none is right.
-    fn right_version(&self, name: &str) -> Result<Option<(Version, Option<Bytes>)>> {
-        let deeper = deeper(self.inner.as_ref())?;
-        let mut versions = deeper.versions(name)?;
-        let id = id_of(name);
-        if versions.len() <= 1 || id.is_none() {
-            versions.truncate(1);
-            return Ok(versions.pop().map(|version| (version, None)));
-        }
-        for version in versions {
-            if version.bytes > OBJECT_BYTES_MAX {
-                continue;
-            }
-            let window = Window::Whole {
-                bytes_max: version.bytes,
-            };
-            match deeper.get_version(name, &version.id, window) {
-                Ok(bytes) if id == Some(ObjectId::of(&bytes)) => {
-                    self.note_right(name, &version.id);
-                    return Ok(Some((version, Some(bytes))));
-                }
-                Ok(_) => {}
-                Err(error) if is_about_this_version(&error) => {}
-                Err(error) => return Err(error),
-            }
-        }
-        Ok(None)
-    }
-
-    /// What the right version holds; `None` where there is none.
-    fn get_right(&self, name: &str, window: Window) -> Result<Option<Bytes>> {
-        let Some((version, bytes)) = self.right_version(name)? else {
-            return Ok(None);
-        };
-        let failed = |kind| Err(StoreError::new(kind, "fetch", name));
-        match (bytes, window) {
-            (None, _) => {
-                let deeper = deeper(self.inner.as_ref())?;
-                deeper.get_version(name, &version.id, window).map(Some)
-            }
-            (Some(bytes), Window::Whole { bytes_max }) if bytes.len() as u64 > bytes_max => {
-                failed(ErrorKind::TooLarge)
-            }
-            (Some(bytes), Window::Whole { .. }) => Ok(Some(bytes)),
-            (
-                Some(bytes),
-                Window::Range {
-                    start,
-                    bytes: length,
-                },
-            ) => {
-                let end = start.checked_add(length);
-                match end.filter(|end| *end <= bytes.len() as u64) {
-                    // Both fit: they are within the length of a buffer.
-                    Some(end) => Ok(Some(bytes.slice(start as usize..end as usize))),
-                    None => failed(ErrorKind::Incomplete),
-                }
-            }
-        }
-    }
-
-    /// Whether somebody may have deleted what is not there. Where no lock was seen so far, that
-    /// counts only if it was locked: elsewhere whoever deletes has the right to.
-    fn may_be_hidden(&self, name: &str) -> Result<bool> {
-        let Some(deeper) = self.inner.retaining() else {
-            return Ok(false);
-        };
-        if deeper.shown().versions == Some(false) || self.memory().cannot_list {
-            return Ok(false);
-        }
-        if self.locked().is_some() {
-            return Ok(true);
-        }
-        match deeper.versions(name)?.first() {
-            Some(oldest) => Ok(deeper.retention(name, Some(&oldest.id))?.is_some()),
-            None => Ok(false),
-        }
-    }
-
-    /// What is behind a name of which nothing is shown.
-    fn behind<T>(
-        &self,
-        name: &str,
-        missing: StoreError,
-        look: impl FnOnce() -> Result<Option<T>>,
-    ) -> Result<T> {
-        let found = match self.may_be_hidden(name) {
-            Ok(true) => look(),
-            Ok(false) => return Err(missing),
-            Err(error) => Err(error),
-        };
-        self.or_missing(missing, found)
-    }
-
-    /// As the store would have it if nobody had touched it since.
-    fn info_of(&self, name: &str) -> Result<Option<ObjectInfo>> {
-        let versions = deeper(self.inner.as_ref())?.versions(name)?;
-        let Some(oldest) = versions.first() else {
-            return Ok(None);
-        };
-        let same = versions.iter().filter(|it| it.bytes == oldest.bytes);
-        let modified = same.map(|version| version.modified).max();
-        Ok(Some(ObjectInfo {
-            name: name.to_owned(),
-            bytes: oldest.bytes,
-            modified: modified.unwrap_or(oldest.modified),
-        }))
-    }
-
-    /// A failed look behind what is missing leaves it missing.
-    fn or_missing<T>(&self, missing: StoreError, found: Result<Option<T>>) -> Result<T> {
-        match found {
-            Ok(Some(found)) => Ok(found),
-            Ok(None) => Err(missing),
-            Err(error) if error.is_worth_a_retry() => Err(error),
-            Err(_) => {
-                self.memory().cannot_list = true;
-                Err(missing)
-            }
-        }
-    }
-
     /// That a version could not be deleted, or was locked: until when?
     fn explain_refusal(
         &self,
@@ -298,7 +172,7 @@ impl Store for Versioned {
             Err(missing) if missing.kind == ErrorKind::NotFound => {
                 self.behind(name, missing, || self.get_right(name, window))
             }
-            Ok(bytes) if is_wrong(name, window, &bytes) && self.locked().is_some() => {
+            Ok(bytes) if Self::is_wrong(name, window, &bytes) && self.locked().is_some() => {
                 // If there is no better one, whoever asked will see what is wrong with it.
                 Ok(self.get_right(name, window)?.unwrap_or(bytes))
             }
@@ -396,84 +270,6 @@ impl Store for Versioned {
     }
 }
 
-/// `None` means the right version, not the current one.
-impl Retaining for Versioned {
-    fn put_on_terms(&self, name: &str, body: Bytes, terms: &PutTerms) -> Result<()> {
-        deeper(self.inner.as_ref())?.put_on_terms(name, body, terms)
-    }
-
-    fn retain(&self, name: &str, version: Option<&str>, retention: Retention) -> Result<()> {
-        let deeper = deeper(self.inner.as_ref())?;
-        let version = self.meant(name, version)?;
-        let denied = match deeper.retain(name, version.as_deref(), retention) {
-            Err(error) if error.kind == ErrorKind::Denied => error,
-            result => return result,
-        };
-        // It is refused as well where the lock is longer, or cannot be lifted, already.
-        match deeper.retention(name, version.as_deref())? {
-            Some(kept) if kept.until >= retention.until => Ok(()),
-            _ => Err(denied),
-        }
-    }
-
-    fn retention(&self, name: &str, version: Option<&str>) -> Result<Option<Retention>> {
-        let version = self.meant(name, version)?;
-        deeper(self.inner.as_ref())?.retention(name, version.as_deref())
-    }
-
-    fn versions(&self, name: &str) -> Result<Vec<Version>> {
-        deeper(self.inner.as_ref())?.versions(name)
-    }
-
-    fn get_version(&self, name: &str, version: &str, window: Window) -> Result<Bytes> {
-        deeper(self.inner.as_ref())?.get_version(name, version, window)
-    }
-
-    fn delete_version(&self, name: &str, version: &str) -> Result<()> {
-        deeper(self.inner.as_ref())?.delete_version(name, version)
-    }
-
-    fn list_all(&self, prefix: &str, visit: &mut dyn FnMut(Seen) -> Result<()>) -> Result<()> {
-        deeper(self.inner.as_ref())?.list_all(prefix, visit)
-    }
-
-    fn shown(&self) -> Shown {
-        let shown = self.inner.retaining().map(Retaining::shown);
-        let mut shown = shown.unwrap_or_default();
-        shown.locks |= self.lock.is_some();
-        shown
-    }
-}
-
-impl Versioned {
-    fn meant(&self, name: &str, version: Option<&str>) -> Result<Option<String>> {
-        if version.is_some() || !self.is_troubled(name) {
-            return Ok(version.map(str::to_owned));
-        }
-        if let Some(version) = self.memory().right.get(name) {
-            return Ok(Some(version.clone()));
-        }
-        Ok(self.right_version(name)?.map(|(version, _)| version.id))
-    }
-}
-
-/// The hash that a name says its bytes have; `None` for a name that is none.
-fn id_of(name: &str) -> Option<ObjectId> {
-    name.rsplit('/').next()?.parse().ok()
-}
-
-fn is_wrong(name: &str, window: Window, bytes: &Bytes) -> bool {
-    matches!(window, Window::Whole { .. })
-        && id_of(name).is_some_and(|id| id != ObjectId::of(bytes))
-}
-
-fn is_about_this_version(error: &StoreError) -> bool {
-    matches!(
-        error.kind,
-        ErrorKind::NotFound | ErrorKind::TooLarge | ErrorKind::Incomplete
-    )
-}
-
 fn hash_of(name: &str) -> u64 {
     let mut hasher = DefaultHasher::new();
     name.hash(&mut hasher);
@@ -490,5 +286,4 @@ fn date(until: Timestamp) -> String {
 }
 
 #[cfg(test)]
-#[path = "versioned_tests.rs"]
 mod tests;
