@@ -9,8 +9,8 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, completions, config, database, demo, diff, drill, find, index, init, key,
-    ls, man, output, prune, restore, snapshots, stats, verify,
+    audit, backup, cat, completions, config, database, demo, diff, doctor, drill, find, index,
+    init, key, lock, ls, man, output, prune, restore, snapshots, stats, verify,
 };
 
 /// One a line: they are looked up, not read.
@@ -66,6 +66,9 @@ enum Command {
     Key(key::Command),
     #[command(subcommand)]
     Config(config::command::Command),
+    #[command(subcommand)]
+    Lock(lock::Command),
+    Doctor(doctor::Args),
     Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -98,6 +101,8 @@ pub fn main() -> ExitCode {
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Config(command) => config::command::run(&context, &command),
+        Command::Lock(command) => lock::run(&context, &command),
+        Command::Doctor(args) => doctor::run(&context, &args),
         Command::Demo(args) => demo::run(&context, &args),
         Command::Completions(args) => completions::run(&args, Arguments::command()),
         Command::Man(args) => man::run(&context, &args, Arguments::command()),

@@ -10,6 +10,7 @@ use super::global::Global;
 use super::interrupt;
 use super::named_places;
 use super::places::Place;
+use super::profile;
 use super::progress::{Shown, TerminalProgress};
 use super::secret::{self, Purpose, SecretError, Surroundings, Ways};
 use crate::crypto::ReadKey;
@@ -53,6 +54,18 @@ impl Context {
             progress,
             global,
             configuration: OnceLock::new(),
+        }
+    }
+
+    /// The same for one of its places alone.
+    pub fn at(&self, place: &Place) -> Self {
+        let mut global = self.global.clone();
+        global.repo = vec![place.name.clone()];
+        Self {
+            global,
+            seams: self.seams.clone(),
+            progress: self.progress.clone(),
+            configuration: self.configuration.clone(),
         }
     }
 
@@ -126,6 +139,7 @@ impl Context {
             .map_err(|failure| failure.with_address(&place.name))?;
         let id = identify(store.as_ref())?;
         let state = self.state(id)?;
+        profile::heed(&place, &state, store.as_ref());
         let kept = state.writer_key()?;
         let reader = match access {
             Access::Reader => Some(self.read_key(store.as_ref(), id)?),

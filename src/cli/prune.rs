@@ -46,7 +46,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let mut reports: Vec<(String, PruneReport)> = Vec::new();
     let mut failure: Option<Failure> = None;
     for place in places {
-        match at_place(context, args, &place.name) {
+        match at_place(&context.at(&place), args) {
             Ok(report) => reports.push((place.name, report)),
             Err(failed) => {
                 let name = show::harmless(place.name.as_bytes());
@@ -84,18 +84,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
 }
 
 /// Prunes one of the places that were named.
-fn at_place(
-    context: &Context,
-    args: &Args,
-    name: &str,
-) -> std::result::Result<PruneReport, Failure> {
-    let mut global = context.global.clone();
-    global.repo = vec![name.to_owned()];
-    let context = Context {
-        global,
-        seams: context.seams.clone(),
-        progress: context.progress.clone(),
-    };
+fn at_place(context: &Context, args: &Args) -> std::result::Result<PruneReport, Failure> {
     let (repository, state) = context.repository(Access::ReaderIfGiven)?;
     let index = context.index(&state)?;
     let trust = state.open_trust()?;

@@ -14,6 +14,7 @@ mod links;
 mod packs;
 pub mod prune;
 mod publication;
+mod reached;
 mod records;
 mod schema;
 mod totals;
@@ -32,7 +33,7 @@ pub use files::{CachedContent, CachedFile, FileStamp};
 pub use links::LinkTable;
 pub use packs::KnownPack;
 pub use totals::{ClassTotals, ReferenceTotals};
-pub use trust::{NotedPlan, Trust};
+pub use trust::{LockHorizon, NotedPlan, Trust};
 pub use versions::{VersionRow, VersionTable};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.

@@ -11,8 +11,10 @@ mod backup;
 mod child;
 mod database;
 mod diff;
+mod doctor;
 mod drill;
 mod error;
+mod extend;
 mod find;
 mod init;
 mod keys;
@@ -38,11 +40,15 @@ pub use database::{
     DumpTarget, IntoReport, NamedDump, database_for_immich, database_for_psql, database_into,
 };
 pub use diff::{Change, Changed, DiffReport, Tally, diff};
+pub use doctor::{
+    DoctorOptions, DoctorReport, Expectation, Finding, Profile, Verdict as DoctorVerdict, doctor,
+};
 pub use drill::{
     AssetProblem, DrillError, DrillOptions, DrillReport, RowsDiffer, SAMPLE_MAX, ServerChoice,
     drill,
 };
 pub use error::{OpsError, Result};
+pub use extend::{ExtendReport, extend_locks};
 pub use find::{FindOptions, FindReport, FoundPath, Version, find};
 pub use init::{InitOptions, InitReport, init};
 pub use keys::{add_key, remove_key};

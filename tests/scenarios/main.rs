@@ -19,6 +19,7 @@
 //! costs a second of Argon2.
 
 mod as_of_a_time;
+mod attacker_with_the_hosts_key;
 mod bad_moments;
 mod commands_around_a_backup;
 mod configuration_comes_along;
@@ -26,6 +27,7 @@ mod damaged_pack_names_its_files;
 mod database_by_url;
 mod decoder_without_offsite;
 mod demo_shows_what_it_does;
+mod doctor_says_what_a_store_does;
 mod drill_proves_a_restore;
 mod dump_into_a_real_postgres;
 mod dump_of_a_running_postgres;

@@ -15,4 +15,11 @@ pub(super) const TABLES: &[&str] = &[
         modified INTEGER NOT NULL,
         noted    INTEGER NOT NULL
     ) WITHOUT ROWID;",
+    // See `locks`.
+    "CREATE TABLE IF NOT EXISTS locks (
+        place TEXT NOT NULL,
+        name  TEXT NOT NULL,
+        until INTEGER NOT NULL,
+        PRIMARY KEY (place, name)
+    ) WITHOUT ROWID;",
 ];
