@@ -79,9 +79,8 @@ impl Noted<'_> {
             }
             is_new
         };
-        let mut entries =
-            ListingReader::new(self.chunks, record.listing).filtered(Box::new(filter));
-        while let Some(entry) = entries.next() {
+        let entries = ListingReader::new(self.chunks, record.listing).filtered(Box::new(filter));
+        for entry in entries {
             for id in fresh.borrow_mut().drain(..) {
                 self.note(id)?;
             }

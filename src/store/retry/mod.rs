@@ -71,6 +71,9 @@ pub struct Retry {
 /// An object that is cut short stays short: a second look tells it from a line that broke.
 const INCOMPLETE_ATTEMPTS_MAX: u32 = 3;
 
+/// Shows a visitor what a listing has.
+type List<'l, T> = dyn Fn(&mut dyn FnMut(T) -> Result<()>) -> Result<()> + 'l;
+
 /// The failures of one call so far.
 #[derive(Default)]
 struct Failures {
@@ -188,7 +191,7 @@ impl Retry {
     /// Starts again from the beginning and passes over what was visited; names come in order.
     fn listing<T>(
         &self,
-        list: &dyn Fn(&mut dyn FnMut(T) -> Result<()>) -> Result<()>,
+        list: &List<'_, T>,
         name_of: &dyn Fn(&T) -> &String,
         visit: &mut dyn FnMut(T) -> Result<()>,
     ) -> Result<()> {

@@ -3,6 +3,7 @@
 
 use std::cmp::Ordering;
 
+use aws_sdk_s3::operation::list_object_versions::ListObjectVersionsOutput;
 use aws_sdk_s3::primitives::DateTime;
 use bytes::Bytes;
 
@@ -79,29 +80,7 @@ impl S3 {
             Ok(Err(error)) => return Err(failed(self.explain(failure(&error), &exchange))),
             Err(Stalled) => return Err(failed(stalled())),
         };
-        let mut rows = Vec::new();
-        for version in answer.versions() {
-            rows.push(Row {
-                name: version.key().unwrap_or_default().to_owned(),
-                version: version.version_id().unwrap_or_default().to_owned(),
-                is_marker: false,
-                is_latest: version.is_latest() == Some(true),
-                bytes: version.size(),
-                modified: version.last_modified().copied(),
-            });
-        }
-        for marker in answer.delete_markers() {
-            rows.push(Row {
-                name: marker.key().unwrap_or_default().to_owned(),
-                version: marker.version_id().unwrap_or_default().to_owned(),
-                is_marker: true,
-                is_latest: marker.is_latest() == Some(true),
-                bytes: None,
-                modified: marker.last_modified().copied(),
-            });
-        }
-        // Stable: versions of one name keep their order, which is newest first.
-        rows.sort_by(|a, b| a.name.cmp(&b.name));
+        let mut rows = rows_of(&answer);
         pages.pages += 1;
         pages.is_done = answer.is_truncated() != Some(true);
         if !pages.is_done {
@@ -162,6 +141,34 @@ impl S3 {
         }
         hand_over(gathered, visit)
     }
+}
+
+/// What stands on a page, by name.
+fn rows_of(answer: &ListObjectVersionsOutput) -> Vec<Row> {
+    let mut rows = Vec::new();
+    for version in answer.versions() {
+        rows.push(Row {
+            name: version.key().unwrap_or_default().to_owned(),
+            version: version.version_id().unwrap_or_default().to_owned(),
+            is_marker: false,
+            is_latest: version.is_latest() == Some(true),
+            bytes: version.size(),
+            modified: version.last_modified().copied(),
+        });
+    }
+    for marker in answer.delete_markers() {
+        rows.push(Row {
+            name: marker.key().unwrap_or_default().to_owned(),
+            version: marker.version_id().unwrap_or_default().to_owned(),
+            is_marker: true,
+            is_latest: marker.is_latest() == Some(true),
+            bytes: None,
+            modified: marker.last_modified().copied(),
+        });
+    }
+    // Stable: versions of one name keep their order, which is newest first.
+    rows.sort_by(|a, b| a.name.cmp(&b.name));
+    rows
 }
 
 fn hand_over(gathered: Option<Gathered>, visit: &mut dyn FnMut(Seen) -> Result<()>) -> Result<()> {

@@ -1,11 +1,12 @@
 //! Whoever may write into the bucket hides nothing in it.
 
 use super::*;
+use crate::id::ObjectId;
 use crate::seams::SystemClock;
 use crate::store::contract::verify_store;
 use crate::store::memory::Memory;
 use crate::store::recording::{Operation, Recording};
-use crate::store::retention::LockMode;
+use crate::store::retention::{LockMode, Retention, Version};
 use std::time::Duration;
 
 /// Time passes when the test says so.
