@@ -9,8 +9,8 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, completions, database, demo, diff, drill, find, index, init, key, ls, man,
-    output, restore, snapshots, stats, verify,
+    audit, backup, cat, completions, database, demo, diff, drill, find, forget, index, init, key,
+    ls, man, output, restore, snapshots, stats, verify,
 };
 
 /// One a line: they are looked up, not read.
@@ -59,6 +59,7 @@ enum Command {
     Verify(verify::Args),
     Audit(audit::Args),
     Drill(drill::Args),
+    Forget(forget::Args),
     #[command(subcommand)]
     Index(index::Command),
     #[command(subcommand)]
@@ -91,6 +92,7 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&context, &args),
         Command::Audit(args) => audit::run(&context, &args),
         Command::Drill(args) => drill::run(&context, &args),
+        Command::Forget(args) => forget::run(&context, &args),
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Demo(args) => demo::run(&context, &args),

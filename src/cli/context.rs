@@ -104,9 +104,18 @@ impl Context {
 
     /// Opens the repository with the key that `access` asks for.
     pub fn repository(&self, access: Access) -> Result<(Repository, StateFolder), Failure> {
+        self.repository_at(&self.place()?, access)
+    }
+
+    /// Opens the repository at a place with the key that `access` asks for.
+    pub fn repository_at(
+        &self,
+        place: &Place,
+        access: Access,
+    ) -> Result<(Repository, StateFolder), Failure> {
         let store = self
-            .store(false)
-            .map_err(|failure| failure.with_address(self.global.repo.first()))?;
+            .store_at(place, false)
+            .map_err(|failure| failure.with_address(Some(&place.name)))?;
         let id = identify(store.as_ref())?;
         let state = self.state(id)?;
         let kept = state.writer_key()?;

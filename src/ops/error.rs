@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use super::drill::DrillError;
+use super::forget::ForgetError;
 use super::said::Said;
 use crate::index::IndexError;
 use crate::repository::{ObjectProblem, RepositoryError};
@@ -61,6 +62,8 @@ pub enum OpsError {
     NoAudit,
     #[error(transparent)]
     Drill(#[from] DrillError),
+    #[error(transparent)]
+    Forget(#[from] ForgetError),
     #[error("the command that the dump was piped into failed: {ending}")]
     CommandFailed {
         ending: String,

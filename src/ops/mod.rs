@@ -14,6 +14,7 @@ mod diff;
 mod drill;
 mod error;
 mod find;
+mod forget;
 mod init;
 mod keys;
 mod look;
@@ -43,6 +44,10 @@ pub use drill::{
 };
 pub use error::{OpsError, Result};
 pub use find::{FindOptions, FindReport, FoundPath, Version, find};
+pub use forget::{
+    Candidate, Drilled, Drills, ForgetError, ForgetOptions, ForgetPlace, ForgetReport, GroupBy,
+    JudgedSnapshot, Period, Policy, Reason, Rule, explain_absence, forget, judge, protections,
+};
 pub use init::{InitOptions, InitReport, init};
 pub use keys::{add_key, remove_key};
 pub use pipeline::CheckpointRule;

@@ -4,8 +4,8 @@
 //! run) and `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader`
 //! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`),
 //! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
-//! small objects, `objects` lists and fetches them, `proofs` keeps what was proven, `slots` and
-//! `slot_list` are the key slots; `catalog` brings the index level with the store.
+//! small objects, `objects` lists and fetches them, `proofs` keeps what was proven, `forgets` why
+//! snapshots went, `slots` and `slot_list` are the key slots; `catalog` brings the index level with the store.
 
 mod blocks;
 mod catalog;
@@ -13,6 +13,7 @@ mod chunk_reader;
 mod content;
 mod error;
 mod fixed_frame;
+mod forgets;
 mod listing_diff;
 mod listing_reader;
 mod listing_writer;
@@ -38,6 +39,7 @@ pub use catalog::{
 pub use chunk_reader::{ChunkReader, Fetch};
 pub use content::{few_ids, read_content, read_ids, store_ids};
 pub use error::{ObjectProblem, RepositoryError, Result};
+pub use forgets::{StoredForget, load_forgets, store_forget};
 pub use listing_diff::{Difference, ListingDiff};
 pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
@@ -50,7 +52,9 @@ pub use pack_reader::{
 };
 pub use pack_room::{Held, PackBuffer};
 pub use pack_writer::{PackWriter, Plaintext};
-pub use proofs::{PROOFS_MAX, Signature, StoredProof, load_proofs, store_proof};
+pub use proofs::{
+    PROOFS_MAX, Signature, StoredProof, load_proofs, load_proofs_remembered, store_proof,
+};
 pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;
 pub use slot_list::{SlotFacts, list_slots};
