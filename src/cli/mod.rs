@@ -44,6 +44,7 @@ mod span;
 mod stats;
 mod typed_path;
 mod verify;
+mod verify_text;
 pub mod when;
 
 pub use arguments::main;

@@ -28,7 +28,7 @@ pub use files::{CachedContent, CachedFile, FileStamp};
 pub use links::LinkTable;
 pub use packs::KnownPack;
 pub use totals::{ClassTotals, ReferenceTotals};
-pub use trust::Trust;
+pub use trust::{PackRead, Trust};
 pub use versions::{VersionRow, VersionTable};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.

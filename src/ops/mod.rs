@@ -57,4 +57,7 @@ pub use restore::{Overwrite, RestoreOptions, RestoreReport, restore};
 pub use said::Said;
 pub use state::{SourceLock, StateFolder, load_writer_key, save_writer_key};
 pub use stats::{RepositoryStats, SnapshotStats, repository_stats, snapshot_stats};
-pub use verify::{Damage, VerifyOptions, VerifyPart, VerifyReport, verify, verify_part};
+pub use verify::{
+    Compared, Coverage, Damage, PackReads, RECENT_DAYS, VerifyOptions, VerifyPart, VerifyReport,
+    permille, prove_verify, verify, verify_part,
+};

@@ -183,6 +183,10 @@ impl Store for Faulty {
     fn now(&self) -> Result<Timestamp> {
         self.call("ask the time of", "", || self.inner.now())
     }
+
+    fn stored_checksum(&self, name: &str) -> Result<Option<u64>> {
+        self.call("look at", name, || self.inner.stored_checksum(name))
+    }
 }
 
 #[cfg(test)]

@@ -105,6 +105,14 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the store does not answer.
     fn now(&self) -> Result<Timestamp>;
+
+    /// The CRC-64/NVME that the store keeps of an object; `None` where it keeps none.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn stored_checksum(&self, _name: &str) -> Result<Option<u64>> {
+        Ok(None)
+    }
 }
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;

@@ -123,4 +123,10 @@ impl Store for Recording {
         self.note(Operation::Now, "", 0);
         result
     }
+
+    fn stored_checksum(&self, name: &str) -> Result<Option<u64>> {
+        let result = self.inner.stored_checksum(name);
+        self.note(Operation::Head, name, 0);
+        result
+    }
 }

@@ -128,6 +128,10 @@ impl Store for Throttle {
     fn now(&self) -> Result<Timestamp> {
         self.inner.now()
     }
+
+    fn stored_checksum(&self, name: &str) -> Result<Option<u64>> {
+        self.inner.stored_checksum(name)
+    }
 }
 
 #[cfg(test)]

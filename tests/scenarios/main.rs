@@ -54,6 +54,7 @@ mod newest_dump_of_a_folder;
 mod nothing_readable_in_the_store;
 mod objects;
 mod odd_names_come_back;
+mod old_snapshots_go;
 mod only_the_bucket_left;
 mod originals_changed_overnight;
 mod passphrases_come_and_go;

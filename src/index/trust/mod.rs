@@ -3,11 +3,13 @@
 //! a repository id, `trust.sqlite`; for each table of `schema` a file in this folder.
 
 mod notes;
+mod reads;
 mod schema;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+pub use reads::PackRead;
 use rusqlite::Connection;
 
 use super::{IndexError, Result};

@@ -1,5 +1,7 @@
 //! What a verify is asked, and what it answers.
 
+use super::checksums::Compared;
+use super::turns::Coverage;
 use crate::id::ObjectId;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,6 +31,10 @@ pub struct VerifyReport {
     pub bytes_read: u64,
     /// Contents were decrypted, and the id of every chunk computed again.
     pub decrypted: bool,
+    /// What the store's own checksums said, where they were asked for.
+    pub checksums: Compared,
+    /// What this and earlier verifies read, where that is remembered.
+    pub coverage: Option<Coverage>,
     /// In the order of the objects' names.
     pub damage: Vec<Damage>,
     /// Objects whose names are of no known form: the first [`UNKNOWN_NAMED_MAX`] of them.

@@ -274,6 +274,10 @@ impl Store for Retry {
     fn now(&self) -> Result<Timestamp> {
         self.attempt(|| self.inner.now())
     }
+
+    fn stored_checksum(&self, name: &str) -> Result<Option<u64>> {
+        self.attempt(|| self.inner.stored_checksum(name))
+    }
 }
 
 #[cfg(test)]
