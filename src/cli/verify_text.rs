@@ -30,7 +30,9 @@ pub fn checksums(report: &VerifyReport, is_asked: bool) -> Vec<String> {
 
 /// How much was read by this and earlier nights.
 pub fn coverage(report: &VerifyReport, now: Timestamp) -> Vec<String> {
-    let Some(coverage) = report.coverage.filter(|it| it.total_bytes > 0) else {
+    // Of a whole reading there is nothing to add, and of none it was not asked.
+    let is_part = report.packs_read > 0 && report.packs_read < report.packs_total;
+    let Some(coverage) = report.coverage.filter(|_| is_part) else {
         return Vec::new();
     };
     let Some(oldest) = coverage.oldest else {

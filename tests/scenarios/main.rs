@@ -18,6 +18,7 @@
 //! A test makes a tree of its own, since the tests run at once, and unlocks seldom: every passphrase
 //! costs a second of Argon2.
 
+mod a_little_every_night;
 mod as_of_a_time;
 mod bad_moments;
 mod configuration_comes_along;

@@ -20,7 +20,7 @@ pub enum ForgetError {
         /// How far it came, in words.
         done: String,
         #[source]
-        source: StoreError,
+        source: Box<StoreError>,
     },
     #[error("{url} still retains {kept}, which are locked against deletion{until}; {done}")]
     Retained {

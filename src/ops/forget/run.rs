@@ -286,6 +286,7 @@ fn delete_all(
             Err(error) if error.kind == ErrorKind::Retained => retained.push(error),
             Err(source) if source.kind == ErrorKind::Denied => {
                 let (url, done) = (store.url(), so_far(done, removed.len()));
+                let source = Box::new(source);
                 return Err(OpsError::from(ForgetError::Denied { url, done, source }));
             }
             Err(error) => return Err(error.into()),

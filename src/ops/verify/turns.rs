@@ -76,13 +76,15 @@ impl PackReads {
         let last = |pack: &ListedPack| reads.get(&pack.id).copied().filter(|it| is_past(it, now));
         packs.sort_by_cached_key(|pack| (last(pack).map(|it| it.at), pack.id));
         let was_damaged = |pack: &ListedPack| last(pack).is_some_and(|it| !it.was_sound);
-        let (damaged, others): (Vec<_>, Vec<_>) = packs.into_iter().partition(was_damaged);
         let (mut chosen, mut left) = (HashSet::new(), budget);
         let reserve = budget / 2;
-        for pack in damaged {
-            if left.saturating_sub(pack.bytes) >= reserve || chosen.is_empty() {
+        let mut others = Vec::with_capacity(packs.len());
+        for pack in packs {
+            if was_damaged(&pack) && left.saturating_sub(pack.bytes) >= reserve {
                 left = left.saturating_sub(pack.bytes);
                 chosen.insert(pack.id);
+            } else {
+                others.push(pack);
             }
         }
         for pack in others {
