@@ -11,16 +11,17 @@ use crate::ops::Result;
 const NAME: &str = "forgetting";
 const DRILLED: &str = "drilled";
 
-/// How far it came with a snapshot.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stage {
-    /// It is to go.
-    Decided,
-    /// A forget record explains it.
-    Recorded,
+/// A snapshot that was to go.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Begun {
+    /// A person named it: then it goes with the next run. What rules chose is judged again, by the
+    /// rules of that run.
+    pub is_named: bool,
+    /// A forget record explains it already.
+    pub is_recorded: bool,
 }
 
-/// The note of one place: lines of `decided ID` and `recorded ID`.
+/// The note of one place: lines of `named recorded ID`, `judged decided ID` and the like.
 pub(super) struct Note<'t> {
     trust: &'t Trust,
     place: &'t str,
@@ -33,17 +34,22 @@ impl<'t> Note<'t> {
 
     /// # Errors
     /// `Index`.
-    pub fn read(&self) -> Result<BTreeMap<ObjectId, Stage>> {
+    pub fn read(&self) -> Result<BTreeMap<ObjectId, Begun>> {
         let text = self.trust.note(self.place, NAME)?.unwrap_or_default();
         Ok(text.lines().filter_map(read_line).collect())
     }
 
     /// # Errors
     /// `Index`.
-    pub fn write(&self, begun: &BTreeMap<ObjectId, Stage>) -> Result<()> {
-        let lines = begun.iter().map(|(id, stage)| match stage {
-            Stage::Decided => format!("decided {id}\n"),
-            Stage::Recorded => format!("recorded {id}\n"),
+    pub fn write(&self, begun: &BTreeMap<ObjectId, Begun>) -> Result<()> {
+        let lines = begun.iter().map(|(id, it)| {
+            let why = if it.is_named { "named" } else { "judged" };
+            let stage = if it.is_recorded {
+                "recorded"
+            } else {
+                "decided"
+            };
+            format!("{why} {stage} {id}\n")
         });
         let text: String = lines.collect();
         Ok(self.trust.set_note(self.place, NAME, &text)?)
@@ -81,12 +87,11 @@ impl<'t> Note<'t> {
     }
 }
 
-fn read_line(line: &str) -> Option<(ObjectId, Stage)> {
-    let (stage, id) = line.split_once(' ')?;
-    let stage = match stage {
-        "decided" => Stage::Decided,
-        "recorded" => Stage::Recorded,
-        _ => return None,
+fn read_line(line: &str) -> Option<(ObjectId, Begun)> {
+    let mut words = line.split(' ');
+    let begun = Begun {
+        is_named: words.next()? == "named",
+        is_recorded: words.next()? == "recorded",
     };
-    Some((id.parse().ok()?, stage))
+    Some((words.next()?.parse().ok()?, begun))
 }

@@ -1,7 +1,8 @@
 //! Forgetting in one repository, in an order that can be cut short anywhere: what is to go is noted
 //! on this host, a forget record explains it in the store, and only then snapshot objects are deleted.
 //!
-//! What the note holds the next run finishes. Forget records are never acted upon: anybody with a
+//! What a person named and the note holds the next run finishes; what rules chose it judges again, by
+//! its own rules. Forget records are never acted upon: anybody with a
 //! writer key can put one, and a claim in metadata never takes anything away.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -11,7 +12,7 @@ use jiff::tz::TimeZone;
 use super::candidate::{Candidate, Drills};
 use super::error::ForgetError;
 use super::judge::{GroupBy, Reason, judge, protections};
-use super::note::{Note, Stage};
+use super::note::{Begun, Note};
 use super::policy::Policy;
 use super::report::{ForgetReport, JudgedSnapshot};
 use crate::format::housekeeping::Forget;
@@ -72,12 +73,16 @@ pub fn forget(
     progress.finish();
     let mut begun = note.read()?;
     begun.retain(|id, _| found.iter().any(|(snapshot, _)| snapshot.id == *id));
-    if options.policy.is_empty() && options.named.is_empty() && begun.is_empty() {
+    let has_begun = begun.values().any(|it| it.is_named);
+    if options.policy.is_empty() && options.named.is_empty() && !has_begun {
         return Err(ForgetError::NothingAsked.into());
     }
     let named = named(&found, options)?;
     let report = decide(place, options, found, &named, &begun, progress)?;
     if !options.dry_run {
+        for id in named {
+            begun.entry(id).or_default().is_named = true;
+        }
         carry_out(place, options, &note, begun, &report, progress)?;
     }
     Ok(report)
@@ -144,75 +149,88 @@ fn decide(
     options: &ForgetOptions,
     found: Found,
     named: &BTreeSet<ObjectId>,
-    begun: &BTreeMap<ObjectId, Stage>,
+    begun: &BTreeMap<ObjectId, Begun>,
     progress: &dyn Progress,
 ) -> Result<ForgetReport> {
-    let repository = place.repository;
-    let proofs = load_proofs_remembered(repository, place.index, &mut |name, problem| {
-        progress.notice(&format!("{name} cannot be used: {problem}"));
-    })?;
-    let mut drills = Drills::from_proofs(&proofs);
-    let is_listed = |id: &ObjectId| found.iter().any(|(it, _)| it.id == *id);
-    Note::new(place.trust, place.key).remember_drills(&mut drills, &is_listed)?;
-    let candidates: Vec<Candidate> = found
-        .iter()
-        .map(|(it, arrived)| Candidate::new(it, *arrived, &drills))
-        .collect();
+    let candidates = candidates(place, &found, progress)?;
     let protections = protections(&candidates, options.group_by);
-    let is_named = |one: &Candidate| named.contains(&one.id);
-    for (one, because) in candidates.iter().zip(&protections) {
-        if is_named(one) && !because.is_empty() && !options.even_protected {
-            let why: Vec<String> = because.iter().map(in_a_sentence).collect();
-            let id = one.id.to_string().chars().take(12).collect();
-            let why = why.join(", and ");
-            return Err(ForgetError::Protected { id, why }.into());
-        }
+    if !options.even_protected {
+        refuse_protected(&candidates, &protections, named)?;
     }
-    // What was decided before and is protected by now stays; what is named is gone when others are
-    // judged.
-    let goes = |one: &Candidate, because: &BTreeSet<Reason>| {
-        is_named(one) || begun.contains_key(&one.id) && because.is_empty()
+    // What was named before and is protected by now stays. What goes takes nobody's place.
+    let was_named = |one: &Candidate| begun.get(&one.id).is_some_and(|it| it.is_named);
+    let goes: Vec<bool> = candidates
+        .iter()
+        .zip(&protections)
+        .map(|(one, because)| named.contains(&one.id) || was_named(one) && because.is_empty())
+        .collect();
+    let is_judged = |(snapshot, _): &(StoredSnapshot, Timestamp), goes: bool| {
+        !goes && options.filter.allows(&snapshot.record)
     };
-    let allowed = |snapshot: &StoredSnapshot| options.filter.allows(&snapshot.record);
-    let mut judged = Vec::new();
-    let mut at = vec![None; candidates.len()];
-    for (number, (one, because)) in candidates.iter().zip(&protections).enumerate() {
-        let is_allowed = found.get(number).is_some_and(|(it, _)| allowed(it));
-        if is_allowed && !goes(one, because) {
-            if let Some(at) = at.get_mut(number) {
-                *at = Some(judged.len());
-            }
-            judged.push(one.clone());
-        }
-    }
-    let verdicts = if options.policy.is_empty() {
-        vec![BTreeSet::from([Reason::NotNamed]); judged.len()]
-    } else {
-        judge(&judged, &options.policy, options.group_by, &options.zone)
+    let judged: Vec<Candidate> = found
+        .iter()
+        .zip(&candidates)
+        .zip(&goes)
+        .filter(|((found, _), goes)| is_judged(found, **goes))
+        .map(|((_, one), _)| one.clone())
+        .collect();
+    let verdicts = match options.policy.is_empty() {
+        true => vec![BTreeSet::from([Reason::NotNamed]); judged.len()],
+        false => judge(&judged, &options.policy, options.group_by, &options.zone),
     };
+    let mut verdicts = verdicts.into_iter();
     let mut report = ForgetReport::default();
-    let mut left_aside = 0;
-    for (number, (snapshot, _)) in found.into_iter().enumerate() {
-        let Some(one) = candidates.get(number) else {
-            continue;
-        };
-        let mut reasons = BTreeSet::new();
-        match at.get(number).copied().flatten() {
-            Some(place) => reasons.extend(verdicts.get(place).into_iter().flatten().cloned()),
-            None if !allowed(&snapshot) && !is_named(one) && !begun.contains_key(&one.id) => {
-                left_aside += 1;
-                continue;
-            }
-            None => {}
+    for ((found, one), goes) in found.into_iter().zip(&candidates).zip(goes) {
+        if goes {
+            report.take(JudgedSnapshot::new(found.0, one, BTreeSet::new()));
+        } else if is_judged(&found, goes) {
+            let kept = || BTreeSet::from([Reason::NotNamed]);
+            let reasons = verdicts.next().unwrap_or_else(kept);
+            report.take(JudgedSnapshot::new(found.0, one, reasons));
+        } else {
+            report.left_aside += 1;
         }
-        report.take(JudgedSnapshot::new(snapshot, one, reasons));
     }
-    report.left_aside = left_aside;
-    if report.kept.is_empty() && left_aside == 0 && !report.removed.is_empty() {
-        let url = repository.store.url();
+    if report.kept.is_empty() && report.left_aside == 0 && !report.removed.is_empty() {
+        let url = place.repository.store.url();
         return Err(ForgetError::AllOfThem { url }.into());
     }
     Ok(report)
+}
+
+/// The snapshots as they are judged, with what drills have shown of them.
+fn candidates(
+    place: &ForgetPlace<'_>,
+    found: &Found,
+    progress: &dyn Progress,
+) -> Result<Vec<Candidate>> {
+    let (repository, index) = (place.repository, place.index);
+    let proofs = load_proofs_remembered(repository, index, &mut |name, problem| {
+        progress.notice(&format!("{name} cannot be used: {problem}"));
+    })?;
+    let mut drills = Drills::from_proofs(&proofs);
+    let listed: BTreeSet<ObjectId> = found.iter().map(|(it, _)| it.id).collect();
+    Note::new(place.trust, place.key).remember_drills(&mut drills, &|id| listed.contains(id))?;
+    let candidates = found
+        .iter()
+        .map(|(it, arrived)| Candidate::new(it, *arrived, &drills));
+    Ok(candidates.collect())
+}
+
+fn refuse_protected(
+    candidates: &[Candidate],
+    protections: &[BTreeSet<Reason>],
+    named: &BTreeSet<ObjectId>,
+) -> Result<(), ForgetError> {
+    for (one, because) in candidates.iter().zip(protections) {
+        if named.contains(&one.id) && !because.is_empty() {
+            let why: Vec<String> = because.iter().map(in_a_sentence).collect();
+            let id = one.id.to_string().chars().take(12).collect();
+            let why = why.join(", and ");
+            return Err(ForgetError::Protected { id, why });
+        }
+    }
+    Ok(())
 }
 
 fn in_a_sentence(reason: &Reason) -> String {
@@ -232,7 +250,7 @@ fn carry_out(
     place: &ForgetPlace<'_>,
     options: &ForgetOptions,
     note: &Note<'_>,
-    mut begun: BTreeMap<ObjectId, Stage>,
+    mut begun: BTreeMap<ObjectId, Begun>,
     report: &ForgetReport,
     progress: &dyn Progress,
 ) -> Result<()> {
@@ -242,13 +260,13 @@ fn carry_out(
         return note.clear();
     }
     for id in &removed {
-        begun.entry(*id).or_insert(Stage::Decided);
+        begun.entry(*id).or_default();
     }
     note.write(&begun)?;
     let unexplained: Vec<&JudgedSnapshot> = report
         .removed
         .iter()
-        .filter(|one| begun.get(&one.id) == Some(&Stage::Decided))
+        .filter(|one| begun.get(&one.id).is_some_and(|it| !it.is_recorded))
         .collect();
     progress.stage("Forgetting", None);
     for part in unexplained.chunks(RECORD_SNAPSHOTS_MAX) {
@@ -261,7 +279,7 @@ fn carry_out(
         };
         explain_absence(place.repository, &options.host, ids, sessions, reason)?;
         for one in part {
-            begun.insert(one.id, Stage::Recorded);
+            begun.entry(one.id).or_default().is_recorded = true;
         }
         note.write(&begun)?;
     }
