@@ -364,6 +364,19 @@ fn a_store_that_denies_deletion_loses_nothing_and_is_asked_again_without_a_secon
     assert_eq!(world.listed(), ids[4..].iter().copied().collect());
 }
 
+fn good_drill_of(snapshot: ObjectId) -> Finding {
+    Finding {
+        kind: "drill".to_owned(),
+        host: "nas".to_owned(),
+        began: night(3),
+        ended: night(3),
+        snapshot: Some(snapshot),
+        ok: true,
+        figures: Counts::default(),
+        summary: String::new(),
+    }
+}
+
 #[test]
 fn protected_ones_go_only_when_that_is_said_and_never_the_last() {
     let world = World::new();
@@ -374,17 +387,7 @@ fn protected_ones_go_only_when_that_is_said_and_never_the_last() {
     let suspect = world.commit("nas", night(3), |it| {
         it.suspect = Some("half is gone".into())
     });
-    let finding = Finding {
-        kind: "drill".to_owned(),
-        host: "nas".to_owned(),
-        began: night(3),
-        ended: night(3),
-        snapshot: Some(drilled),
-        ok: true,
-        figures: Counts::default(),
-        summary: String::new(),
-    };
-    store_proof(&world.repository, finding).unwrap();
+    store_proof(&world.repository, good_drill_of(drilled)).unwrap();
 
     let rules = ForgetOptions {
         policy: Policy {

@@ -10,6 +10,7 @@ use super::catalog::Catalog;
 use super::fetch::{each_object, fetch};
 use super::findings::Findings;
 use super::part::Selection;
+use super::report::Compared;
 use crate::format::{Kind, PACK_BYTES_MAX, name};
 use crate::id::ObjectId;
 use crate::ops::OpsError;
@@ -19,17 +20,6 @@ use crate::store::ObjectInfo;
 
 /// So many packs without an answer, and none with one: such a store has none to give.
 const UNANSWERED_MAX: u64 = 16;
-
-/// What came of it.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub struct Compared {
-    /// Packs whose checksums agree.
-    pub agreeing: u64,
-    /// Packs of which the store gave no checksum, or no segment has one.
-    pub unknown: u64,
-    /// The store gave none at all, and was not asked further.
-    pub is_given_up: bool,
-}
 
 /// Compares the packs that the selection has.
 ///

@@ -25,9 +25,8 @@ mod tests;
 mod turns;
 mod walk;
 
-pub use checksums::Compared;
 pub use part::VerifyPart;
 pub use proof::{permille, prove_verify};
-pub use report::{Damage, VerifyOptions, VerifyReport};
+pub use report::{Compared, Damage, VerifyOptions, VerifyReport};
 pub use run::{verify, verify_part};
 pub use turns::{Coverage, PackReads, RECENT_DAYS};

@@ -1,6 +1,5 @@
 //! What a verify is asked, and what it answers.
 
-use super::checksums::Compared;
 use super::turns::Coverage;
 use crate::id::ObjectId;
 
@@ -47,6 +46,17 @@ impl VerifyReport {
     pub fn is_sound(&self) -> bool {
         self.damage.is_empty()
     }
+}
+
+/// What a store's own checksums said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Packs whose checksums agree.
+    pub agreeing: u64,
+    /// Packs of which the store gave no checksum, or no segment has one.
+    pub unknown: u64,
+    /// The store gave none at all, and was not asked further.
+    pub is_given_up: bool,
 }
 
 /// One object that is not as it should be, and whom it hurts.

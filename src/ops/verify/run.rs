@@ -3,12 +3,11 @@
 use std::sync::Arc;
 
 use super::super::Result;
-use super::checksums::Compared;
 use super::fetch::fetch;
 use super::findings::Findings;
 use super::meter::Meter;
 use super::part::{Contents, Selection, VerifyPart};
-use super::report::{VerifyOptions, VerifyReport};
+use super::report::{Compared, VerifyOptions, VerifyReport};
 use super::walk::Walk;
 use super::{catalog, checksums, objects};
 use crate::format::{Kind, cbor, name};

