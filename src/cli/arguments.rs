@@ -9,8 +9,8 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, completions, config, database, demo, diff, doctor, drill, find, index,
-    init, key, lock, ls, man, output, prune, restore, snapshots, stats, verify,
+    audit, backup, cat, completions, config, database, demo, diff, doctor, drill, find, forget,
+    index, init, key, lock, ls, man, output, prune, restore, snapshots, stats, verify,
 };
 
 /// One a line: they are looked up, not read.
@@ -60,6 +60,7 @@ enum Command {
     Audit(audit::Args),
     Drill(drill::Args),
     Prune(prune::Args),
+    Forget(forget::Args),
     #[command(subcommand)]
     Index(index::Command),
     #[command(subcommand)]
@@ -98,6 +99,7 @@ pub fn main() -> ExitCode {
         Command::Audit(args) => audit::run(&context, &args),
         Command::Drill(args) => drill::run(&context, &args),
         Command::Prune(args) => prune::run(&context, &args),
+        Command::Forget(args) => forget::run(&context, &args),
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Config(command) => config::command::run(&context, &command),

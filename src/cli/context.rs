@@ -133,13 +133,21 @@ impl Context {
 
     /// Opens the repository with the key that `access` asks for.
     pub fn repository(&self, access: Access) -> Result<(Repository, StateFolder), Failure> {
-        let place = self.place()?;
+        self.repository_at(&self.place()?, access)
+    }
+
+    /// Opens the repository at a place with the key that `access` asks for.
+    pub fn repository_at(
+        &self,
+        place: &Place,
+        access: Access,
+    ) -> Result<(Repository, StateFolder), Failure> {
         let store = self
-            .store_at(&place, false)
+            .store_at(place, false)
             .map_err(|failure| failure.with_address(&place.name))?;
         let id = identify(store.as_ref())?;
         let state = self.state(id)?;
-        profile::heed(&place, &state, store.as_ref());
+        profile::heed(place, &state, store.as_ref());
         let kept = state.writer_key()?;
         let reader = match access {
             Access::Reader => Some(self.read_key(store.as_ref(), id)?),

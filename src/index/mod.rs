@@ -33,7 +33,7 @@ pub use files::{CachedContent, CachedFile, FileStamp};
 pub use links::LinkTable;
 pub use packs::KnownPack;
 pub use totals::{ClassTotals, ReferenceTotals};
-pub use trust::{LockHorizon, NotedPlan, Trust};
+pub use trust::{LockHorizon, NotedPlan, PackRead, Trust};
 pub use versions::{VersionRow, VersionTable};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.

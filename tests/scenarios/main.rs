@@ -18,6 +18,7 @@
 //! A test makes a tree of its own, since the tests run at once, and unlocks seldom: every passphrase
 //! costs a second of Argon2.
 
+mod a_little_every_night;
 mod as_of_a_time;
 mod attacker_with_the_hosts_key;
 mod bad_moments;
@@ -57,6 +58,7 @@ mod newest_dump_of_a_folder;
 mod nothing_readable_in_the_store;
 mod objects;
 mod odd_names_come_back;
+mod old_snapshots_go;
 mod one_file_says_it_all;
 mod only_the_bucket_left;
 mod originals_changed_overnight;

@@ -5,11 +5,13 @@
 mod locks;
 mod notes;
 mod plans;
+mod reads;
 mod schema;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+pub use reads::PackRead;
 use rusqlite::Connection;
 
 pub use plans::NotedPlan;

@@ -22,4 +22,12 @@ pub(super) const TABLES: &[&str] = &[
         until INTEGER NOT NULL,
         PRIMARY KEY (place, name)
     ) WITHOUT ROWID;",
+    // See `reads`. `place`: a short hash; `at`: nanoseconds since 1970.
+    "CREATE TABLE IF NOT EXISTS pack_reads (
+        place BLOB NOT NULL,
+        pack  BLOB NOT NULL,
+        at    INTEGER NOT NULL,
+        sound INTEGER NOT NULL,
+        PRIMARY KEY (place, pack)
+    ) WITHOUT ROWID;",
 ];
