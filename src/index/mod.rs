@@ -19,6 +19,7 @@ mod records;
 mod schema;
 mod totals;
 mod trust;
+mod uses;
 mod versions;
 
 use std::path::{Path, PathBuf};
@@ -26,7 +27,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
-use condemned::Uses;
+use uses::Uses;
 
 pub use chunks::{ChunkRow, IndexedPack, Place};
 pub use files::{CachedContent, CachedFile, FileStamp};
