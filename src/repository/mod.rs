@@ -4,7 +4,7 @@
 //! run) and `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader`
 //! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`),
 //! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
-//! small objects, `objects` lists and fetches them, `proofs` keeps what was proven, `slots` and
+//! small objects, `objects` lists and fetches them (`others`: from further copies), `proofs` keeps what was proven, `slots` and
 //! `slot_list` are the key slots; `catalog` brings the index level with the store.
 
 mod blocks;
@@ -18,6 +18,7 @@ mod listing_reader;
 mod listing_writer;
 mod objects;
 mod open;
+mod others;
 mod pack_builder;
 mod pack_reader;
 mod pack_room;
@@ -43,6 +44,7 @@ pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
 pub use objects::{fetch_record, list_objects};
 pub use open::{Creation, create, identify, open, repository_object};
+pub use others::{Opens, Others};
 pub use pack_builder::{FinishedPack, PackBuilder, PackKeys};
 pub use pack_reader::{
     PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, read_contents,
@@ -72,6 +74,8 @@ pub struct Repository {
     pub writer: WriterKey,
     /// Present when passphrase or words were given: then contents can be read.
     pub reader: Option<ReadKey>,
+    /// Other copies, for what is missing or damaged in this one.
+    pub others: Others,
 }
 
 impl Repository {

@@ -88,6 +88,7 @@ pub fn create(
             parameters,
             writer,
             reader,
+            others: Default::default(),
         },
         object.bytes,
     ))
@@ -171,6 +172,7 @@ pub fn open(
         parameters,
         writer,
         reader,
+        others: Default::default(),
     })
 }
 
