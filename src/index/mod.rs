@@ -15,6 +15,7 @@ mod publication;
 mod records;
 mod schema;
 mod totals;
+mod transfers;
 mod trust;
 mod versions;
 
@@ -28,6 +29,7 @@ pub use files::{CachedContent, CachedFile, FileStamp};
 pub use links::LinkTable;
 pub use packs::KnownPack;
 pub use totals::{ClassTotals, ReferenceTotals};
+pub use transfers::{TransferTable, WantedPack};
 pub use trust::Trust;
 pub use versions::{VersionRow, VersionTable};
 

@@ -21,10 +21,12 @@ mod pipeline;
 mod queue;
 mod read;
 mod rebuild;
+mod replica;
 mod restore;
 mod said;
 mod state;
 mod stats;
+mod sync;
 mod target;
 mod verify;
 
@@ -48,8 +50,12 @@ pub use keys::{add_key, remove_key};
 pub use pipeline::CheckpointRule;
 pub use read::{Opened, cat, database, has_path, list_entries};
 pub use rebuild::{RebuildReport, rebuild_index, rebuild_index_from_footers};
+pub use replica::Replica;
 pub use restore::{Overwrite, RestoreOptions, RestoreReport, restore};
 pub use said::Said;
 pub use state::{SourceLock, StateFolder, load_writer_key, save_writer_key};
 pub use stats::{RepositoryStats, SnapshotStats, repository_stats, snapshot_stats};
+pub use sync::{
+    Direction, Lacking, LevelOptions, LevelReport, PlaceReport, SyncReport, Waiting, level, sync,
+};
 pub use verify::{Damage, VerifyOptions, VerifyPart, VerifyReport, verify, verify_part};

@@ -5,7 +5,7 @@
 //! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`),
 //! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
 //! small objects, `objects` lists and fetches them (`others`: from further copies), `proofs` keeps what was proven, `slots` and
-//! `slot_list` are the key slots; `catalog` brings the index level with the store.
+//! `slot_list` are the key slots, `replicate` makes a further copy; `catalog` brings the index level with the store.
 
 mod blocks;
 mod catalog;
@@ -25,6 +25,7 @@ mod pack_room;
 mod pack_writer;
 mod proofs;
 mod record;
+mod replicate;
 mod segment_writer;
 mod slot_list;
 mod slots;
@@ -43,17 +44,18 @@ pub use listing_diff::{Difference, ListingDiff};
 pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
 pub use objects::{fetch_record, list_objects};
-pub use open::{Creation, create, identify, open, repository_object};
+pub use open::{Creation, check_repository_bytes, create, identify, open, repository_object};
 pub use others::{Opens, Others};
 pub use pack_builder::{FinishedPack, PackBuilder, PackKeys};
 pub use pack_reader::{
     PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, read_contents,
-    session_of,
+    rows_of_pack, session_of,
 };
 pub use pack_room::{Held, PackBuffer};
 pub use pack_writer::{PackWriter, Plaintext};
 pub use proofs::{PROOFS_MAX, Signature, StoredProof, load_proofs, store_proof};
 pub use record::{SealedObject, open_record, seal_record};
+pub use replicate::{check_slot_bytes, copy_slot, replicate};
 pub use segment_writer::SegmentWriter;
 pub use slot_list::{SlotFacts, list_slots};
 pub use slots::{add_slot, check_slot, unlock, unlock_slot};

@@ -96,7 +96,7 @@ pub fn create(
 
 /// An answer may be lost and the call be made again: what lies there is ours if it is the same
 /// bytes, which carry our random salt.
-fn put_repository(store: &dyn Store, bytes: Bytes) -> Result<()> {
+pub(super) fn put_repository(store: &dyn Store, bytes: Bytes) -> Result<()> {
     match store.put_if_absent(REPOSITORY, bytes.clone()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind == ErrorKind::AlreadyExists => {
@@ -185,6 +185,17 @@ pub fn repository_object(repository: &Repository) -> Result<Bytes> {
     let bytes = fetch(store)?;
     parameters_in(&bytes, store, &repository.writer)?;
     Ok(bytes)
+}
+
+/// Whether these bytes are the `repository` object of the one that the key belongs to.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check_repository_bytes(writer: &WriterKey, bytes: &[u8]) -> Result<(), ObjectProblem> {
+    Header::decode(bytes, Kind::Repository, Some(writer.repository()))?;
+    let payload = open_record(writer, Kind::Repository, bytes)?;
+    cbor::decode::<Parameters>(&payload)?;
+    Ok(())
 }
 
 fn parameters_in(bytes: &[u8], store: &dyn Store, writer: &WriterKey) -> Result<Parameters> {
