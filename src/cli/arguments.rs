@@ -9,8 +9,8 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, completions, database, demo, diff, drill, find, index, init, key, ls, man,
-    output, restore, snapshots, stats, verify,
+    audit, backup, cat, completions, copy, database, demo, diff, drill, find, index, init, key, ls,
+    man, output, restore, snapshots, stats, sync, verify,
 };
 
 /// One a line: they are looked up, not read.
@@ -22,6 +22,7 @@ Exit codes:
     3  the snapshot is saved, but some files could not be read
     4  damage was found, or a restore is not complete
     5  the audit found originals that are missing or altered
+    7  a copy of the repository is behind the others
     8  the snapshot is saved, but suspect: too much of the library changed or is gone
    10  there is no repository at that address
    12  a wrong passphrase or key, or none where one is needed
@@ -59,6 +60,8 @@ enum Command {
     Verify(verify::Args),
     Audit(audit::Args),
     Drill(drill::Args),
+    Sync(sync::Args),
+    Copy(copy::Args),
     #[command(subcommand)]
     Index(index::Command),
     #[command(subcommand)]
@@ -91,12 +94,15 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&context, &args),
         Command::Audit(args) => audit::run(&context, &args),
         Command::Drill(args) => drill::run(&context, &args),
+        Command::Sync(args) => sync::run(&context, &args),
+        Command::Copy(args) => copy::run(&context, &args),
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Demo(args) => demo::run(&context, &args),
         Command::Completions(args) => completions::run(&args, Arguments::command()),
         Command::Man(args) => man::run(&context, &args, Arguments::command()),
     };
+    context.tell_who_helped();
     match result {
         Ok(status) => status.into(),
         // Whatever failed after the interrupt failed because of it.

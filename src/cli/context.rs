@@ -2,7 +2,7 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::exit::Failure;
 use super::global::Global;
@@ -15,7 +15,9 @@ use crate::id::RepositoryId;
 use crate::index::Index;
 use crate::ops::{Opened, OpsError, StateFolder};
 use crate::progress::Progress;
-use crate::repository::{Repository, SnapshotFilter, StoredSnapshot, identify, open, unlock};
+use crate::repository::{
+    Others, Repository, SnapshotFilter, StoredSnapshot, identify, open, unlock,
+};
 use crate::seams::Seams;
 use crate::store::open::StoreUrl;
 use crate::store::{ErrorKind, Store};
@@ -36,6 +38,8 @@ pub struct Context {
     pub global: Global,
     pub seams: Seams,
     pub progress: Arc<TerminalProgress>,
+    /// The copies beside the one that is read.
+    pub others: OnceLock<Others>,
 }
 
 impl Context {
@@ -49,6 +53,7 @@ impl Context {
             seams,
             progress,
             global,
+            others: OnceLock::new(),
         }
     }
 
@@ -107,6 +112,15 @@ impl Context {
         let store = self
             .store(false)
             .map_err(|failure| failure.with_address(self.global.repo.first()))?;
+        self.repository_in(store, access)
+    }
+
+    /// As [`Context::repository`], of the store at a place that was opened.
+    pub fn repository_in(
+        &self,
+        store: Arc<dyn Store>,
+        access: Access,
+    ) -> Result<(Repository, StateFolder), Failure> {
         let id = identify(store.as_ref())?;
         let state = self.state(id)?;
         let kept = state.writer_key()?;
@@ -138,11 +152,10 @@ impl Context {
         Ok((open(store, self.seams.clone(), writer, reader)?, state))
     }
 
-    /// Opens the repository and brings the index level with it.
+    /// Opens the repository and brings the index level with it; the next of the named places where
+    /// the first is out of reach.
     pub fn look(&self, access: Access) -> Result<Opened, Failure> {
-        let (repository, state) = self.repository(access)?;
-        let index = self.index(&state)?;
-        Ok(Opened::look(repository, index, self.progress.as_ref())?)
+        self.look_anywhere(access)
     }
 
     /// The snapshot of that name; says so if it is suspect.
@@ -223,7 +236,7 @@ pub fn host_name() -> String {
 
 impl Failure {
     /// A missing folder or bucket, where a repository was expected, is "no repository there".
-    fn with_address(self, repo: Option<&String>) -> Self {
+    pub fn with_address(self, repo: Option<&String>) -> Self {
         match (self.store_kind(), repo) {
             (Some(ErrorKind::NoContainer), Some(url)) => {
                 crate::repository::RepositoryError::NoPlace { url: url.clone() }.into()

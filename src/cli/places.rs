@@ -93,7 +93,11 @@ pub fn named(global: &Global) -> Result<Vec<Place>, Failure> {
     Ok(places)
 }
 
-fn at(url: &str, global: &Global) -> Result<Place, Failure> {
+/// The place at an address.
+///
+/// # Errors
+/// The address cannot work.
+pub fn at(url: &str, global: &Global) -> Result<Place, Failure> {
     let url = url.parse::<StoreUrl>()?;
     let is_folder = matches!(url, StoreUrl::Folder(_));
     Ok(Place {

@@ -8,6 +8,7 @@
 mod all_rows;
 pub mod audit;
 mod chunks;
+mod distrust;
 mod files;
 mod links;
 mod packs;

@@ -83,6 +83,7 @@ pub(super) fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
     } else if version != SCHEMA_VERSION {
         return Err(rusqlite::Error::InvalidQuery);
     }
+    connection.execute_batch(super::distrust::TABLE)?;
     Ok(connection)
 }
 

@@ -45,8 +45,8 @@ pub use drill::{
 };
 pub use error::{OpsError, Result};
 pub use find::{FindOptions, FindReport, FoundPath, Version, find};
-pub use init::{InitOptions, InitReport, init};
-pub use keys::{add_key, remove_key};
+pub use init::{InitOptions, InitReport, init, init_replica};
+pub use keys::{add_key, remove_key, share_key};
 pub use pipeline::CheckpointRule;
 pub use read::{Opened, cat, database, has_path, list_entries};
 pub use rebuild::{RebuildReport, rebuild_index, rebuild_index_from_footers};
@@ -58,4 +58,7 @@ pub use stats::{RepositoryStats, SnapshotStats, repository_stats, snapshot_stats
 pub use sync::{
     Direction, Lacking, LevelOptions, LevelReport, PlaceReport, SyncReport, Waiting, level, sync,
 };
-pub use verify::{Damage, VerifyOptions, VerifyPart, VerifyReport, verify, verify_part};
+pub use verify::{
+    Damage, HealReport, Healed, VerifyOptions, VerifyPart, VerifyReport, heal, heal_head, verify,
+    verify_part,
+};

@@ -141,6 +141,12 @@ impl Others {
         })
     }
 
+    /// The copies that answer and hold this repository, each by name.
+    pub fn reachable(&self, id: RepositoryId) -> impl Iterator<Item = (&str, &Arc<dyn Store>)> {
+        let copies = self.0.copies.iter();
+        copies.filter_map(move |copy| Some((copy.name.as_str(), copy.store(id)?)))
+    }
+
     fn note(&self, copy: &Copy, name: &str) {
         copy.helped.store(true, Ordering::Relaxed);
         let mut came = self.came();

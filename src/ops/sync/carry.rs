@@ -197,6 +197,7 @@ impl<'c> Carry<'c> {
         self.bytes.fetch_add(pack.len() as u64, Ordering::Relaxed);
         let (indexed, row) = rows_of_pack(&contents, id, &pack);
         // Only now is it a fact; before, no index row may say so.
+        to.index.trust_again(&[id])?;
         to.index.add_pack(&indexed)?;
         self.note(session_id(contents.header.extension()), row, pack.len())?;
         Ok(Carried::All)

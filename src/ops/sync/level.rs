@@ -32,6 +32,8 @@ const COMMIT_WITHIN: Duration = Duration::from_secs(15 * 60);
 pub struct LevelOptions<'o> {
     /// Only these, also those that the target has forgotten; `None`: all but what it has forgotten.
     pub these: Option<&'o [ObjectId]>,
+    /// Also those that the target has: for one that lost some of what they need.
+    pub again: bool,
     /// Whether the target would keep a snapshot: one that the next `forget` there would drop need
     /// not be copied.
     pub keeps: &'o dyn Fn(&StoredSnapshot) -> bool,
@@ -42,6 +44,7 @@ impl Default for LevelOptions<'_> {
     fn default() -> Self {
         Self {
             these: None,
+            again: false,
             keeps: &|_| true,
             checkpoint: CheckpointRule::default(),
         }
@@ -82,6 +85,7 @@ pub fn level(
     let mut level = Level {
         reach: Reach::new(from, &target, &table),
         carry: &carry,
+        again: options.again,
         progress,
     };
     // The newest first: if the way is long, the latest state of things arrives.
@@ -137,7 +141,7 @@ fn wanted_snapshots(
     }
     let mut wanted = Vec::new();
     for snapshot in all {
-        if there.contains(&snapshot.id) || !is_asked(&snapshot.id) {
+        if there.contains(&snapshot.id) && !options.again || !is_asked(&snapshot.id) {
             continue;
         }
         if options.these.is_none() && gone.contains(&snapshot.id) {
@@ -159,6 +163,8 @@ enum Outcome {
 struct Level<'l> {
     reach: Reach<'l>,
     carry: &'l Carry<'l>,
+    /// The snapshots are at the target; what they need may not be.
+    again: bool,
     progress: &'l dyn Progress,
 }
 
@@ -173,12 +179,12 @@ impl Level<'_> {
                 }));
             }
         };
-        let mut is_there = false;
+        let mut is_there = self.again;
         for _ in 0..ROUNDS_MAX {
             let reached = match self.bring(snapshot)? {
                 Brought::All(reached) => reached,
                 Brought::Less => continue,
-                Brought::Not(_) if is_there => return Ok(Outcome::Copied),
+                Brought::Not(_) if is_there && !self.again => return Ok(Outcome::Copied),
                 Brought::Not(outcome) => return Ok(outcome),
             };
             self.carry.publish()?;
@@ -205,8 +211,8 @@ impl Level<'_> {
         }
         let reason = "the copy did not hold still: prune is at work there, or the source is damaged";
         Ok(match is_there {
-            true => Outcome::Copied,
-            false => Outcome::Waits(reason.to_owned()),
+            true if !self.again => Outcome::Copied,
+            _ => Outcome::Waits(reason.to_owned()),
         })
     }
 

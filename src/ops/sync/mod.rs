@@ -17,6 +17,8 @@ mod reach;
 mod report;
 mod run;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use level::{LevelOptions, level};
 pub use report::{Lacking, LevelReport, PlaceReport, SyncReport, Waiting};

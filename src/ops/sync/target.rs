@@ -130,7 +130,9 @@ impl<'t> Target<'t> {
                 });
             }
         }
-        Ok(if is_right {
+        // It was read and found damaged: sound bytes take its place.
+        let is_sound = !self.replica.index.is_distrusted(pack)?;
+        Ok(if is_right && is_sound {
             Standing::There
         } else {
             Standing::Lacking

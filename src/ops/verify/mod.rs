@@ -5,12 +5,15 @@
 //! fetches all there is (or the share of
 //! it that `part` chooses) and notes which chunks truly do; `walk` holds the listings against that,
 //! and, when something is wrong, `blame` finds what hurts which file. `findings` collects, `report`
-//! is what comes out, `meter` counts bytes, `run` is the whole in order.
+//! is what comes out, `meter` counts bytes, `run` is the whole in order. `heal` puts back what another
+//! copy has sound, `head` the `repository` object, without which nothing opens.
 
 mod blame;
 mod catalog;
 mod fetch;
 mod findings;
+mod head;
+mod heal;
 mod meter;
 mod objects;
 mod packs;
@@ -21,6 +24,8 @@ mod run;
 mod tests;
 mod walk;
 
+pub use head::heal_head;
+pub use heal::{HealReport, Healed, heal};
 pub use part::VerifyPart;
 pub use report::{Damage, VerifyOptions, VerifyReport};
 pub use run::{verify, verify_part};
