@@ -12,7 +12,7 @@ use crate::ops::{Opened, OpsError, Replica};
 use crate::progress::Progress;
 use crate::repository::{Opens, Others, Repository, RepositoryError, identify, open};
 use crate::store::open::StoreUrl;
-use crate::store::{ErrorKind, StoreError};
+use crate::store::{ErrorKind, Store, StoreError};
 
 /// A further copy, or why it cannot be had.
 pub struct Further {
@@ -60,16 +60,20 @@ impl Context {
     }
 
     fn look_at(&self, place: &Place, others: Others, access: Access) -> Result<Opened, Failure> {
-        let url = place.url.to_string();
-        let store = self
-            .store_at(place, false)
-            .map_err(|failure| failure.with_address(Some(&url)))?;
+        let store = self.existing(place)?;
         let (mut repository, state) = self.repository_in(store, access)?;
         repository.others = others.clone();
         // Each command looks once.
         let _ = self.others.set(others);
         let index = state.open_index(&place.key())?;
         Ok(Opened::look(repository, index, self.progress.as_ref())?)
+    }
+
+    /// The store at a place where a repository should be.
+    fn existing(&self, place: &Place) -> Result<Arc<dyn Store>, Failure> {
+        let url = place.url.to_string();
+        let opened = self.store_at(place, false);
+        opened.map_err(|failure| failure.with_address(Some(&url)))
     }
 
     /// Copies beside the first place.
@@ -102,7 +106,7 @@ impl Context {
 
     /// The copy at a place, which must share the keys of `home`.
     pub fn open_as(&self, place: &Place, home: &Repository) -> Result<Repository, Failure> {
-        let store = self.store_at(place, false)?;
+        let store = self.existing(place)?;
         let (writer, reader) = (home.writer.clone(), home.reader.clone());
         Ok(open(store, self.seams.clone(), writer, reader)?)
     }
@@ -123,7 +127,7 @@ impl Context {
             let opened = match &home {
                 Some(home) => self.open_as(place, home),
                 None => self
-                    .store_at(place, false)
+                    .existing(place)
                     .and_then(|store| self.repository_in(store, Access::Writer))
                     .map(|(repository, _)| repository),
             };
@@ -176,7 +180,10 @@ impl Context {
 
 /// The copies beside one of the places, opened when they are needed.
 fn others(context: &Context, places: &[Place], home: usize) -> Others {
-    let others = places.iter().enumerate().filter(|(number, _)| *number != home);
+    let others = places
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| *number != home);
     Others::new(others.map(|(_, place)| {
         let (copy, seams) = (place.clone(), context.seams.clone());
         let progress = Arc::clone(&context.progress);
@@ -219,9 +226,7 @@ pub fn with_its_head(
     };
     let is_lost = match failure.error.downcast_ref::<RepositoryError>() {
         Some(RepositoryError::HeadLost { .. }) => true,
-        Some(RepositoryError::Object { name, .. }) => {
-            name == crate::format::name::REPOSITORY
-        }
+        Some(RepositoryError::Object { name, .. }) => name == crate::format::name::REPOSITORY,
         _ => false,
     };
     if !is_lost {

@@ -147,7 +147,11 @@ fn document(report: &SyncReport, absent: &[(String, Failure)], is_level: bool) -
 
 fn place_document(place: &PlaceReport) -> Value {
     let came = &place.came;
-    let copied: Vec<_> = came.snapshots_copied.iter().map(ToString::to_string).collect();
+    let copied: Vec<_> = came
+        .snapshots_copied
+        .iter()
+        .map(ToString::to_string)
+        .collect();
     let waiting = came.waiting.iter();
     let waiting: Vec<_> = waiting
         .map(|(id, why)| json!({ "snapshot": id.to_string(), "reason": why.reason }))
@@ -156,7 +160,11 @@ fn place_document(place: &PlaceReport) -> Value {
         .lacking
         .iter()
         .map(|(id, lacking)| {
-            let files: Vec<_> = lacking.files.iter().map(|path| show::harmless(path)).collect();
+            let files: Vec<_> = lacking
+                .files
+                .iter()
+                .map(|path| show::harmless(path))
+                .collect();
             json!({
                 "snapshot": id.to_string(),
                 "reason": lacking.reason,

@@ -64,7 +64,8 @@ impl Index {
     /// `Sqlite`.
     pub fn distrusted(&self) -> Result<Vec<ObjectId>> {
         self.with(|connection| {
-            let mut statement = connection.prepare_cached("SELECT id FROM distrusted ORDER BY id")?;
+            let mut statement =
+                connection.prepare_cached("SELECT id FROM distrusted ORDER BY id")?;
             let rows = statement.query_map([], |row| Ok(ObjectId::new(row.get(0)?)))?;
             rows.collect()
         })

@@ -55,7 +55,8 @@ impl TransferTable {
     /// `Sqlite`: the disk is full.
     pub fn want(&self, (kind, id, bytes): WantedPack) -> Result<bool> {
         self.with(|connection| {
-            let sql = "INSERT INTO wanted (kind, id, bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
+            let sql =
+                "INSERT INTO wanted (kind, id, bytes) VALUES (?, ?, ?) ON CONFLICT DO NOTHING";
             let mut insert = connection.prepare_cached(sql)?;
             Ok(insert.execute(params![kind, id.as_bytes(), bytes])? > 0)
         })
@@ -149,7 +150,9 @@ impl TransferTable {
     pub fn is_bad(&self, kind: u8, id: &ObjectId) -> Result<bool> {
         self.with(|connection| {
             let sql = "SELECT 1 FROM bad WHERE kind = ? AND id = ?";
-            connection.prepare_cached(sql)?.exists(params![kind, id.as_bytes()])
+            connection
+                .prepare_cached(sql)?
+                .exists(params![kind, id.as_bytes()])
         })
     }
 
@@ -179,19 +182,16 @@ impl TransferTable {
         })
     }
 
-    /// Of the plans that condemn the pack and were not made before `modified` (all, of a pack that is
+    /// Of the plans that condemn the pack and were made after `modified` (all, of a pack that is
     /// not there): until when it may be put again. `None`: no plan can take it away.
     ///
     /// # Errors
     /// `Sqlite`.
-    pub fn threat(
-        &self,
-        id: &ObjectId,
-        modified: Option<Timestamp>,
-    ) -> Result<Option<Timestamp>> {
+    pub fn threat(&self, id: &ObjectId, modified: Option<Timestamp>) -> Result<Option<Timestamp>> {
+        // A sweep deletes only what is older than its plan.
         let modified = modified.map_or(i64::MIN, Timestamp::nanoseconds);
         self.with(|connection| {
-            let sql = "SELECT min(safe_until) FROM condemned WHERE id = ? AND made >= ?";
+            let sql = "SELECT min(safe_until) FROM condemned WHERE id = ? AND made > ?";
             let mut statement = connection.prepare_cached(sql)?;
             let row = params![id.as_bytes(), modified];
             let until: Option<i64> = statement.query_row(row, |row| row.get(0))?;
@@ -200,7 +200,10 @@ impl TransferTable {
     }
 
     fn with<T>(&self, work: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
-        let connection = self.connection.lock().unwrap_or_else(PoisonError::into_inner);
+        let connection = self
+            .connection
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         work(&connection).map_err(failure)
     }
 }
@@ -234,7 +237,7 @@ mod tests {
     }
 
     #[test]
-    fn a_plan_threatens_only_what_is_not_younger_than_it() {
+    fn a_plan_threatens_only_what_is_older_than_it() {
         let table = TransferTable::temporary().unwrap();
         let (id, at) = (ObjectId::new([1; 32]), Timestamp::from_seconds);
         table.condemn(&id, at(10), at(20)).unwrap();
@@ -242,8 +245,8 @@ mod tests {
         assert!(table.is_condemned(&id).unwrap());
         assert!(!table.is_condemned(&ObjectId::new([2; 32])).unwrap());
         assert_eq!(table.threat(&id, None).unwrap(), Some(at(20)));
-        assert_eq!(table.threat(&id, Some(at(10))).unwrap(), Some(at(20)));
-        assert_eq!(table.threat(&id, Some(at(11))).unwrap(), Some(at(60)));
-        assert_eq!(table.threat(&id, Some(at(51))).unwrap(), None);
+        assert_eq!(table.threat(&id, Some(at(9))).unwrap(), Some(at(20)));
+        assert_eq!(table.threat(&id, Some(at(10))).unwrap(), Some(at(60)));
+        assert_eq!(table.threat(&id, Some(at(50))).unwrap(), None);
     }
 }

@@ -263,7 +263,10 @@ impl<'r> ChunkReader<'r> {
             let what = "the place of a chunk";
             RepositoryError::object(&name, FormatError::Contradiction { what })
         })?;
-        if let Some(bytes) = self.blocks.find_or_claim(&ticket, &frame_range(&place.chunk)) {
+        if let Some(bytes) = self
+            .blocks
+            .find_or_claim(&ticket, &frame_range(&place.chunk))
+        {
             return Ok(bytes);
         }
         let fetched = self.fetch(&ticket);

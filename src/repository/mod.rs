@@ -35,7 +35,8 @@ use std::sync::Arc;
 
 pub use blocks::Ahead;
 pub use catalog::{
-    CatalogFacts, load as load_catalog, load_telling as load_catalog_telling, salvage, take_footer,
+    CatalogFacts, load as load_catalog, load_telling as load_catalog_telling, salvage,
+    salvage_named, take_footer,
 };
 pub use chunk_reader::{ChunkReader, Fetch};
 pub use content::{few_ids, read_content, read_ids, store_ids};

@@ -48,7 +48,8 @@ pub fn fetch_record(repository: &Repository, kind: Kind, id: &ObjectId) -> Resul
     here.or_else(|error| {
         // Of records only snapshots are the same in all copies.
         let others = (kind == Kind::Snapshot).then_some(&repository.others);
-        let found = others.and_then(|them| them.find(repository.id(), &name, window, &mut { open }));
+        let found =
+            others.and_then(|them| them.find(repository.id(), &name, window, &mut { open }));
         found.ok_or(error)
     })
 }

@@ -8,10 +8,10 @@ use crate::compress::decompress;
 use crate::crypto::{CryptoError, ObjectKey, Purpose, ReadKey, Secret, WriterKey};
 use crate::format::frame::{Codec, Role, Shape};
 use crate::format::header::{Header, PACK_HEADER_BYTES, sealed_session};
-use crate::format::segment::PackRow;
 use crate::format::pack::{
     Class, ENTRY_BYTES, FooterEntry, PACK_END_BYTES, TRAILER_BYTES, Trailer, decode_entries,
 };
+use crate::format::segment::PackRow;
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX, TAG_BYTES, name};
 use crate::id::{ChunkId, ObjectId};
 use crate::index::{ChunkRow, IndexedPack};

@@ -63,6 +63,7 @@ mod restore_only_what_i_ask_for;
 mod restore_over_what_is_there;
 mod second_backup_sends_nothing;
 mod slow_or_absent_store;
+mod the_first_copy_is_lost;
 mod the_guides_are_true;
 mod tree;
 mod two_backups_at_once;

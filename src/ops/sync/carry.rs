@@ -254,12 +254,7 @@ impl<'c> Carry<'c> {
         Ok(others.find(repository.id(), name, window, &mut check))
     }
 
-    fn note(
-        &self,
-        session: SessionId,
-        row: PackRow,
-        bytes: usize,
-    ) -> Result<()> {
+    fn note(&self, session: SessionId, row: PackRow, bytes: usize) -> Result<()> {
         let now = self.target.replica.repository.seams.clock.since_boot();
         let mut publishing = self.lock();
         publishing.segments.continue_session(session);

@@ -114,9 +114,13 @@ fn wanted_snapshots(
     report: &mut LevelReport,
 ) -> Result<Vec<StoredSnapshot>> {
     let mut there = BTreeSet::new();
-    list_objects(to.repository.store.as_ref(), Kind::Snapshot, &mut |id, _| {
-        there.insert(id);
-    })?;
+    list_objects(
+        to.repository.store.as_ref(),
+        Kind::Snapshot,
+        &mut |id, _| {
+            there.insert(id);
+        },
+    )?;
     let gone = forgotten(&to.repository, &mut |name, problem| {
         let text = format!("{name} at {} cannot be used: {problem}", to.name);
         progress.notice(&text);
@@ -209,7 +213,8 @@ impl Level<'_> {
             self.reach.settled.extend(reached.listing);
             return Ok(Outcome::Copied);
         }
-        let reason = "the copy did not hold still: prune is at work there, or the source is damaged";
+        let reason =
+            "the copy did not hold still: prune is at work there, or the source is damaged";
         Ok(match is_there {
             true if !self.again => Outcome::Copied,
             _ => Outcome::Waits(reason.to_owned()),

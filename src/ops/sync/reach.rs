@@ -1,20 +1,20 @@
 //! What a snapshot reaches, chunk by chunk: each that the target lacks is looked up at the source,
 //! and the pack in which it lies there is noted as wanted.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use super::report::Lacking;
 use super::target::{Standing, Target};
+use crate::format::Kind;
 use crate::format::cbor::Joined;
 use crate::format::entry::Entry;
 use crate::format::listing::{ID_LIST_LEVEL_MAX, decode_id_list};
 use crate::format::pack::Class;
-use crate::format::Kind;
 use crate::id::{ChunkId, ObjectId};
 use crate::index::TransferTable;
 use crate::ops::{Replica, Result};
 use crate::repository::{
-    ChunkReader, Fetch, ListingReader, RepositoryError, StoredSnapshot, salvage,
+    ChunkReader, Fetch, ListingReader, RepositoryError, StoredSnapshot, salvage, salvage_named,
 };
 
 /// Where chunks come from and where they are to go.
@@ -24,8 +24,9 @@ pub struct Reach<'r> {
     pub table: &'r TransferTable,
     /// Chunks of listings of which all that is beneath them is at the target for good.
     pub settled: HashSet<ChunkId>,
-    /// Kinds of which the source's packs were asked that none of its segments names.
-    salvaged: HashSet<Kind>,
+    /// How far the source's packs of a kind were asked what they hold: those that no segment names,
+    /// then all, since what segments say may be false.
+    asked: HashMap<Kind, u8>,
 }
 
 /// What a walk through one snapshot found.
@@ -44,7 +45,7 @@ impl<'r> Reach<'r> {
             target,
             table,
             settled: HashSet::new(),
-            salvaged: HashSet::new(),
+            asked: HashMap::new(),
         }
     }
 
@@ -154,14 +155,19 @@ impl<'r> Reach<'r> {
             return Ok(true);
         }
         self.table.need_chunk(kind.number(), id)?;
-        if self.find(kind, id)? {
-            return Ok(true);
+        loop {
+            if self.find(kind, id)? {
+                return Ok(true);
+            }
+            let (repository, index) = (&self.from.repository, &self.from.index);
+            let asked = self.asked.entry(kind).or_default();
+            match *asked {
+                0 => salvage(repository, index, kind)?,
+                1 => salvage_named(repository, index, kind)?,
+                _ => return Ok(false),
+            };
+            *asked += 1;
         }
-        if !self.salvaged.insert(kind) {
-            return Ok(false);
-        }
-        salvage(&self.from.repository, &self.from.index, kind)?;
-        self.find(kind, id)
     }
 
     fn find(&self, kind: Kind, id: &ChunkId) -> Result<bool> {

@@ -72,7 +72,10 @@ fn introduce(replicas: &mut [Replica]) {
         .map(|one| (one.name.clone(), one.repository.store.clone()))
         .collect();
     for (place, replica) in replicas.iter_mut().enumerate() {
-        let others = stores.iter().enumerate().filter(|(other, _)| *other != place);
+        let others = stores
+            .iter()
+            .enumerate()
+            .filter(|(other, _)| *other != place);
         let others = others.map(|(_, (name, store))| {
             let store = store.clone();
             let opens: Opens = Box::new(move || Ok(store.clone()));

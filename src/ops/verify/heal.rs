@@ -10,9 +10,9 @@ use bytes::Bytes;
 use super::super::sync::{LevelOptions, level};
 use super::super::{Replica, Result};
 use super::head::{candidate, heal_head};
+use super::part::VerifyPart;
 use super::report::{Damage, VerifyOptions, VerifyReport};
 use super::run::verify_part;
-use super::part::VerifyPart;
 use crate::format::slot::SLOT_BYTES_MAX;
 use crate::format::{Kind, PACK_BYTES_MAX, name};
 use crate::id::ObjectId;
@@ -93,7 +93,9 @@ pub fn heal(
             !damage.object.ends_with('/') && !is_new
         });
         report.damage.extend(again.damage);
-        report.damage.sort_by(|one, other| one.object.cmp(&other.object));
+        report
+            .damage
+            .sort_by(|one, other| one.object.cmp(&other.object));
         if report.damage.is_empty() {
             break;
         }

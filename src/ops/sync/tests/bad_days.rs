@@ -1,9 +1,9 @@
 //! Copies that fail half-way, and sources that are not what they should be.
 
 use super::*;
+use crate::format::Kind;
 use crate::format::cbor;
 use crate::format::segment::Segment;
-use crate::format::Kind;
 use crate::ops::Result;
 use crate::repository::seal_record;
 use crate::store::ErrorKind;
@@ -22,7 +22,10 @@ fn interrupted(at_source: bool, fault: Fault) {
             true => (faulty.clone() as Arc<dyn Store>, second.clone() as _),
             false => (first.clone() as Arc<dyn Store>, faulty.clone() as _),
         };
-        let (from, to) = (original().at("a", from, &clock), original().at("b", to, &clock));
+        let (from, to) = (
+            original().at("a", from, &clock),
+            original().at("b", to, &clock),
+        );
         let attempt: Result<LevelReport> = level(&from, &to, &LevelOptions::default(), &Silent);
         let was_hit = faulty.calls() >= call;
         if attempt.is_err() {
@@ -32,6 +35,7 @@ fn interrupted(at_source: bool, fault: Fault) {
             let report = verify(&alone.repository, &alone.index, &options, &Silent).unwrap();
             assert!(report.is_sound(), "call {call}: {:?}", report.damage);
         }
+        faulty.heal();
         let packs = second.names().len();
         let again = match call % 2 {
             0 => run(&from, &to),
@@ -43,7 +47,11 @@ fn interrupted(at_source: bool, fault: Fault) {
             assert_whole(&second, &clock, &original().snapshots);
         }
         // Nothing is there twice or without need.
-        let count = second.names().iter().filter(|name| name.starts_with("packs/")).count();
+        let count = second
+            .names()
+            .iter()
+            .filter(|name| name.starts_with("packs/"))
+            .count();
         assert_eq!(count, original().names("packs/").len());
         if !was_hit {
             assert!(attempt.unwrap().is_level());
@@ -89,7 +97,11 @@ fn a_damaged_pack_is_never_copied_and_the_file_is_named() {
         copied.sort_by_key(|id| original().snapshots.iter().position(|one| one == id));
         assert_whole(&second, &clock, &copied);
         // Once the source is healed, the rest follows.
-        let sound = original().objects.iter().find(|(name, _)| *name == largest).unwrap();
+        let sound = original()
+            .objects
+            .iter()
+            .find(|(name, _)| *name == largest)
+            .unwrap();
         first.put(&largest, sound.1.clone()).unwrap();
         assert!(run(&original().at("first", first, &clock), &to).is_level());
         assert_whole(&second, &clock, &original().snapshots);
@@ -100,7 +112,11 @@ fn a_damaged_pack_is_never_copied_and_the_file_is_named() {
 fn largest_pack() -> String {
     let packs = original().objects.iter();
     let packs = packs.filter(|(name, _)| name.starts_with("packs/"));
-    packs.max_by_key(|(_, bytes)| bytes.len()).unwrap().0.clone()
+    packs
+        .max_by_key(|(_, bytes)| bytes.len())
+        .unwrap()
+        .0
+        .clone()
 }
 
 #[test]
@@ -129,7 +145,10 @@ fn a_third_copy_gives_what_the_source_has_damaged() {
 #[test]
 fn a_source_without_segments_is_read_by_the_ends_of_its_packs() {
     let (clock, first) = original().copy();
-    original().names("index/").iter().for_each(|name| assert!(first.lose(name)));
+    original()
+        .names("index/")
+        .iter()
+        .for_each(|name| assert!(first.lose(name)));
     let second = fresh(&clock);
     let from = original().at("first", first, &clock);
     let to = original().at("second", second.clone(), &clock);
@@ -182,7 +201,10 @@ fn a_damaged_snapshot_is_said_and_the_others_come() {
     let second = fresh(&clock);
     let from = original().at("first", first, &clock);
     let report = run(&from, &original().at("second", second.clone(), &clock));
-    assert_eq!(report.lacking.keys().collect::<Vec<_>>(), [&original().snapshots[1]]);
+    assert_eq!(
+        report.lacking.keys().collect::<Vec<_>>(),
+        [&original().snapshots[1]]
+    );
     let rest = [original().snapshots[0], original().snapshots[2]];
     assert_whole(&second, &clock, &rest);
 }

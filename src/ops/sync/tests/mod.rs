@@ -1,6 +1,7 @@
 //! A small real repository in memory, and further copies of it.
 
 mod bad_days;
+mod elsewhere;
 mod plans;
 
 use std::collections::BTreeMap;
@@ -89,7 +90,9 @@ fn back_up(repository: &Repository, index: &Index, folder: &Path) -> ObjectId {
         accept_shrunk: false,
         checkpoint: Default::default(),
     };
-    backup(repository, index, &options, &Silent).unwrap().snapshot
+    backup(repository, index, &options, &Silent)
+        .unwrap()
+        .snapshot
 }
 
 impl Original {
@@ -122,7 +125,8 @@ impl Original {
             for number in 0..3 {
                 let bytes = if number == 0 { 700_000 } else { 40_000 };
                 let name = format!("{night}-{number}.jpg");
-                std::fs::write(folder.path().join(name), noise(night * 10 + number, bytes)).unwrap();
+                std::fs::write(folder.path().join(name), noise(night * 10 + number, bytes))
+                    .unwrap();
             }
             snapshots.push(back_up(&repository, &index, folder.path()));
             clock.advance(24 * HOUR);
@@ -172,19 +176,34 @@ fn contents(repository: &Repository, snapshots: &[ObjectId]) -> Contents {
     let opened = Opened::look(repository.clone(), index, &Silent).unwrap();
     let mut files = BTreeMap::new();
     for id in snapshots {
-        let snapshot = opened.snapshot(&id.to_string(), &Default::default()).unwrap();
+        let snapshot = opened
+            .snapshot(&id.to_string(), &Default::default())
+            .unwrap();
         let mut paths = Vec::new();
-        list_entries(repository, &opened.index, &snapshot.record, b"", &mut |entry| {
-            if entry.has_content() && !entry.is_database() {
-                paths.push(entry.path.clone());
-            }
-            Ok(())
-        })
+        list_entries(
+            repository,
+            &opened.index,
+            &snapshot.record,
+            b"",
+            &mut |entry| {
+                if entry.has_content() && !entry.is_database() {
+                    paths.push(entry.path.clone());
+                }
+                Ok(())
+            },
+        )
         .unwrap();
         assert!(!paths.is_empty());
         for path in paths {
             let mut bytes = Vec::new();
-            cat(repository, &opened.index, &snapshot.record, &path, &mut bytes).unwrap();
+            cat(
+                repository,
+                &opened.index,
+                &snapshot.record,
+                &path,
+                &mut bytes,
+            )
+            .unwrap();
             files.insert((*id, path), bytes);
         }
     }
@@ -233,17 +252,19 @@ fn a_fresh_copy_gets_everything_and_then_nothing() {
             let mut expected: Vec<_> = first.names();
             expected.retain(|name| !name.starts_with("index/"));
             assert_eq!(same, expected);
-            assert!(original().names("index/").iter().all(|name| second.peek(name).is_none()));
+            assert!(
+                original()
+                    .names("index/")
+                    .iter()
+                    .all(|name| second.peek(name).is_none())
+            );
         } else {
             assert_eq!(report.objects_copied, 0, "it is level already");
         }
     }
     assert_whole(&second, &clock, &original().snapshots);
-    let opens = crate::repository::unlock(
-        second.as_ref(),
-        original().repository.id(),
-        "correct horse",
-    );
+    let opens =
+        crate::repository::unlock(second.as_ref(), original().repository.id(), "correct horse");
     assert!(opens.is_ok(), "the same passphrase opens it");
 }
 
@@ -271,7 +292,12 @@ fn each_of_three_copies_gets_what_any_other_has() {
             ..LevelOptions::default()
         };
         let to = original().at("one", store.clone(), &clock);
-        assert_eq!(level(&full, &to, &options, &Silent).unwrap().snapshots_copied, these);
+        assert_eq!(
+            level(&full, &to, &options, &Silent)
+                .unwrap()
+                .snapshots_copied,
+            these
+        );
     }
     let replicas = [("a", &a), ("b", &b), ("c", &c)];
     let replicas = replicas.map(|(name, store)| original().at(name, store.clone(), &clock));
@@ -322,6 +348,11 @@ fn what_a_copy_has_forgotten_is_not_brought_back() {
         these: Some(&[gone]),
         ..LevelOptions::default()
     };
-    assert_eq!(level(&from, &to, &options, &Silent).unwrap().snapshots_copied, [gone]);
+    assert_eq!(
+        level(&from, &to, &options, &Silent)
+            .unwrap()
+            .snapshots_copied,
+        [gone]
+    );
     assert_whole(&second, &clock, &original().snapshots);
 }

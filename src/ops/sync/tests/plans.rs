@@ -68,7 +68,10 @@ fn what_is_condemned_is_put_again_and_survives_the_sweep() {
     let report = run(&from, &to);
     assert!(report.is_level());
     let packs = original().names("packs/").len() + original().names("listings/").len();
-    assert!(report.objects_copied as usize >= packs, "all are sent again");
+    assert!(
+        report.objects_copied as usize >= packs,
+        "all are sent again"
+    );
     clock.advance(25 * HOUR);
     sweep(&second, &plan);
     assert_whole(&second, &clock, &original().snapshots);
@@ -83,7 +86,12 @@ fn shortly_before_a_sweep_a_snapshot_waits_for_it() {
     let before = second.names();
     let report = run(&from, &to);
     assert_eq!(report.waiting.len(), 3);
-    assert!(report.waiting.values().all(|why| why.reason.contains("prune")));
+    assert!(
+        report
+            .waiting
+            .values()
+            .all(|why| why.reason.contains("prune"))
+    );
     assert_eq!(second.names(), before, "nothing is committed");
     sweep(&second, &plan);
     assert!(run(&from, &original().at("second", second.clone(), &clock)).is_level());
