@@ -85,7 +85,9 @@ pub fn run(context: &Context, args: &Args) -> Result {
     }
     if context.global.json {
         let mut document = as_json(&report);
-        document["healed"] = healed.into();
+        if args.heal {
+            document["healed"] = healed.into();
+        }
         output::json(&document)?;
     } else if !(context.global.quiet && report.is_sound() && healed.is_empty()) {
         let mut lines = mended(&healed);

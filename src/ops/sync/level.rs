@@ -27,6 +27,8 @@ use crate::store::Window;
 const ROUNDS_MAX: usize = 32;
 /// A commit follows the look at the plans within so long, by the time since boot.
 const COMMIT_WITHIN: Duration = Duration::from_secs(15 * 60);
+/// What the target was seen to list so long ago may be gone.
+const LISTED_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is to be copied.
 pub struct LevelOptions<'o> {
@@ -73,6 +75,7 @@ pub fn level(
     let target = Target::new(to, &table, progress);
     // Plans before packs: what is condemned counts as absent.
     target.look_for_plans()?;
+    let listed = to.repository.seams.clock.since_boot();
     for replica in [to, from] {
         let facts = load_catalog(&replica.repository, &replica.index)?;
         for (name, problem) in &facts.damaged_segments {
@@ -86,6 +89,7 @@ pub fn level(
         reach: Reach::new(from, &target, &table),
         carry: &carry,
         again: options.again,
+        listed,
         progress,
     };
     // The newest first: if the way is long, the latest state of things arrives.
@@ -169,6 +173,8 @@ struct Level<'l> {
     carry: &'l Carry<'l>,
     /// The snapshots are at the target; what they need may not be.
     again: bool,
+    /// When the target's packs were listed, since boot.
+    listed: Duration,
     progress: &'l dyn Progress,
 }
 
@@ -195,7 +201,7 @@ impl Level<'_> {
             // Looked at as late as possible: what is condemned from here on is seen to be needed.
             let clock = &self.carry.target.replica.repository.seams.clock;
             let looked = clock.since_boot();
-            if self.carry.target.look_for_plans()? {
+            if self.carry.target.look_for_plans()? || self.is_stale() {
                 continue;
             }
             let to = self.carry.target.replica;
@@ -221,9 +227,20 @@ impl Level<'_> {
         })
     }
 
+    /// Whether the target's packs were listed too long ago.
+    fn is_stale(&self) -> bool {
+        let clock = &self.carry.target.replica.repository.seams.clock;
+        clock.since_boot().saturating_sub(self.listed) > LISTED_WITHIN
+    }
+
     /// Brings what the target lacks of the snapshot, as far as it is known now.
     fn bring(&mut self, snapshot: &StoredSnapshot) -> Result<Brought> {
         self.reach.table.clear_wanted()?;
+        if self.is_stale() {
+            let to = self.carry.target.replica;
+            self.listed = to.repository.seams.clock.since_boot();
+            load_catalog(&to.repository, &to.index)?;
+        }
         let id: String = snapshot.id.to_string().chars().take(12).collect();
         self.progress
             .stage(&format!("Looking at the snapshot {id}"), None);

@@ -2,6 +2,7 @@
 
 mod bad_days;
 mod elsewhere;
+mod large;
 mod plans;
 
 use std::collections::BTreeMap;
@@ -95,29 +96,35 @@ fn back_up(repository: &Repository, index: &Index, folder: &Path) -> ObjectId {
         .snapshot
 }
 
+/// An empty repository that cuts and packs small.
+fn made(clock: &Arc<Hand>) -> (Repository, Arc<Memory>) {
+    let store = Arc::new(Memory::new(clock.clone()));
+    let seams = Seams {
+        threads: Threads::SINGLE,
+        clock: clock.clone(),
+        ..Seams::real()
+    };
+    let options = InitOptions {
+        passphrase: "correct horse",
+        cost: KdfCost {
+            memory_kib: 64,
+            passes: 1,
+            lanes: 1,
+        },
+        host: "nas".to_owned(),
+        pack_bytes: 1 << 20,
+    };
+    let mut repository = init(store.clone(), &seams, &options).unwrap().repository;
+    repository.parameters.files = (4_096, 16_384, 65_536);
+    repository.parameters.pack_bytes = 256 * 1024;
+    (repository, store)
+}
+
 impl Original {
     /// Three nights of a library that grows.
     fn make() -> Self {
         let clock = Arc::new(Hand(AtomicI64::new(1_800_000_000)));
-        let store = Arc::new(Memory::new(clock.clone()));
-        let seams = Seams {
-            threads: Threads::SINGLE,
-            clock: clock.clone(),
-            ..Seams::real()
-        };
-        let options = InitOptions {
-            passphrase: "correct horse",
-            cost: KdfCost {
-                memory_kib: 64,
-                passes: 1,
-                lanes: 1,
-            },
-            host: "nas".to_owned(),
-            pack_bytes: 1 << 20,
-        };
-        let mut repository = init(store.clone(), &seams, &options).unwrap().repository;
-        repository.parameters.files = (4_096, 16_384, 65_536);
-        repository.parameters.pack_bytes = 256 * 1024;
+        let (repository, store) = made(&clock);
         let folder = tempfile::tempdir().unwrap();
         let index = Index::in_memory().unwrap();
         let mut snapshots = Vec::new();

@@ -116,10 +116,10 @@ fn a_plan_that_is_interrupted_and_renewed_threatens_nothing_that_was_put_since()
     assert_whole(&second, &clock, &original().snapshots);
 }
 
-/// Prunes when the first pack of a listing arrives: after the plans were looked at.
+/// Something happens when the first segment arrives: after packs and plans were looked at.
 struct Meddling {
     store: Arc<Memory>,
-    replica: Replica,
+    meddle: Box<dyn Fn() -> String + Send + Sync>,
     done: std::sync::OnceLock<String>,
 }
 
@@ -130,10 +130,7 @@ impl Store for Meddling {
     fn put(&self, name: &str, body: Bytes) -> crate::store::Result<()> {
         self.store.put(name, body)?;
         if name.starts_with("index/") {
-            self.done.get_or_init(|| {
-                self.replica.repository.seams.clock.sleep(HOUR);
-                condemn_all(&self.store, &self.replica, 72 * HOUR)
-            });
+            self.done.get_or_init(&self.meddle);
         }
         Ok(())
     }
@@ -166,9 +163,14 @@ fn a_plan_made_while_packs_travel_is_seen_before_the_commit() {
     let clock = clock();
     let (_, first) = original().copy();
     let second = fresh(&clock);
+    let pruner = original().at("second", second.clone(), &clock);
+    let (store, hand) = (second.clone(), clock.clone());
     let meddling = Arc::new(Meddling {
         store: second.clone(),
-        replica: original().at("second", second.clone(), &clock),
+        meddle: Box::new(move || {
+            hand.advance(HOUR);
+            condemn_all(&store, &pruner, 72 * HOUR)
+        }),
         done: Default::default(),
     });
     let from = original().at("first", first, &clock);
@@ -177,5 +179,28 @@ fn a_plan_made_while_packs_travel_is_seen_before_the_commit() {
     assert!(report.is_level(), "{report:?}");
     clock.advance(72 * HOUR);
     sweep(&second, meddling.done.get().unwrap());
+    assert_whole(&second, &clock, &original().snapshots);
+}
+
+#[test]
+fn what_went_while_the_host_slept_for_days_is_seen_before_the_commit() {
+    let clock = clock();
+    let (_, first) = original().copy();
+    let second = fresh(&clock);
+    let (store, hand) = (second.clone(), clock.clone());
+    let meddling = Arc::new(Meddling {
+        store: second.clone(),
+        meddle: Box::new(move || {
+            hand.advance(100 * HOUR);
+            // Planned and swept meanwhile; the plan is gone as well.
+            let packs = original().names("packs/");
+            packs.iter().for_each(|name| drop(store.lose(name)));
+            String::new()
+        }),
+        done: Default::default(),
+    });
+    let from = original().at("first", first, &clock);
+    let report = run(&from, &original().at("second", meddling, &clock));
+    assert!(report.is_level(), "{report:?}");
     assert_whole(&second, &clock, &original().snapshots);
 }
