@@ -3,7 +3,6 @@
 
 use serde_json::{Value, json};
 
-use super::slots::short;
 use crate::cli::context::Context;
 use crate::cli::copies::Further;
 use crate::cli::exit::{Failure, Result, Status};
@@ -133,11 +132,10 @@ pub fn say(
 pub const ADD_THERE: &str = "Its old passphrases open it as before; add the new one there with \
                              offsite key add when it can be reached";
 
-/// What to do about copies that a removed passphrase still opens.
-pub fn remove_there(slot: &str) -> String {
+/// What to do about copies that a removed passphrase still opens; `id` is the beginning of its id.
+pub fn remove_there(id: &str) -> String {
     format!(
-        "The passphrase still opens that copy: run offsite key remove {} again when it can be \
-         reached, with a login that may delete",
-        short(slot)
+        "The passphrase still opens that copy: run offsite key remove {id} again when it can be \
+         reached, with a login that may delete"
     )
 }

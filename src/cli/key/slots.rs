@@ -135,7 +135,7 @@ pub fn remove(context: &Context, args: &RemoveArgs) -> Result {
         json!({ "id": id_of(&gone.name) }),
         &format!("Removed the passphrase {}.\n{COPIES}", short(&gone.name)),
         &missed,
-        &everywhere::remove_there(&gone.name),
+        &everywhere::remove_there(short(&gone.name)),
     )
 }
 
@@ -178,7 +178,7 @@ pub fn change(context: &Context, args: &PassphraseArgs) -> Result {
         json!({ "id": id_of(&name), "removed": id_of(&old_name) }),
         &format!("The new passphrase opens the repository. Of the old one:\n{COPIES}"),
         &missed,
-        &everywhere::remove_there(&old_name),
+        &everywhere::remove_there(short(&old_name)),
     )
 }
 
@@ -232,7 +232,7 @@ fn id_of(name: &str) -> &str {
     name.rsplit('/').next().unwrap_or(name)
 }
 
-pub(super) fn short(name: &str) -> &str {
+fn short(name: &str) -> &str {
     let id = id_of(name);
     id.get(..12).unwrap_or(id)
 }
