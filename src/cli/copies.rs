@@ -63,10 +63,11 @@ impl Context {
         let store = self.existing(place)?;
         let (mut repository, state) = self.repository_in(store, access)?;
         repository.others = others.clone();
+        let index = state.open_index(&place.key())?;
+        let opened = Opened::look(repository, index, self.progress.as_ref())?;
         // Each command looks once.
         let _ = self.others.set(others);
-        let index = state.open_index(&place.key())?;
-        Ok(Opened::look(repository, index, self.progress.as_ref())?)
+        Ok(opened)
     }
 
     /// The store at a place where a repository should be.

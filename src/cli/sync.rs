@@ -126,9 +126,10 @@ fn describe(place: &PlaceReport, lines: &mut Vec<String>) {
             lines.push(format!("    and {more} more (--json names them)"));
         }
     }
-    if let Some(error) = &place.failure {
+    if let Some((other, error)) = &place.failure {
+        let other = show::harmless_sentence(other);
         let error = show::harmless_sentence(&error.to_string());
-        lines.push(ink.bad(&format!("  It could not be brought level: {error}")));
+        lines.push(ink.bad(&format!("  Not brought level with {other}: {error}")));
     }
 }
 
@@ -183,6 +184,6 @@ fn place_document(place: &PlaceReport) -> Value {
         "waiting": waiting,
         "lacking": lacking,
         "forgotten": came.forgotten,
-        "error": place.failure.as_ref().map(ToString::to_string),
+        "error": place.failure.as_ref().map(|(_, error)| error.to_string()),
     })
 }

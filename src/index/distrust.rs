@@ -6,13 +6,6 @@ use rusqlite::params;
 use super::{Index, Result};
 use crate::id::ObjectId;
 
-/// Made where it is missing: it came after the other tables, and is empty in most indexes.
-pub(super) const TABLE: &str = "
-CREATE TABLE IF NOT EXISTS distrusted (
-    id BLOB PRIMARY KEY
-) WITHOUT ROWID;
-";
-
 impl Index {
     /// From now on the packs are not live, whatever the store lists: what lies in them is stored
     /// again by the next backup.

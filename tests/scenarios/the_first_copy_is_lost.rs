@@ -227,3 +227,60 @@ fn chosen_snapshots_are_copied_alone() {
     user.offsite(&["verify", "--data", "--repo", &second])
         .done();
 }
+
+#[test]
+fn a_sync_that_was_killed_goes_on_where_it_was() {
+    let user = User::with_folder();
+    photos(&user, 0, 16);
+    user.offsite(&["init", "--pack-size", "1"]).done();
+    user.offsite(&["backup", "--quiet", "photos"]).done();
+    let (second, objects) = second_copy(&user);
+    let first = user.repository.clone();
+    let named = ["--repo", &first, "--repo", &second];
+    let slowly = ["sync", "--upload-limit", "500k"];
+    let mut running = user.start(&[&slowly[..], &named[..]].concat());
+    while objects.list("packs/").is_empty() && !running.has_ended() {
+        std::thread::yield_now();
+    }
+    running.kill();
+    assert!(
+        objects.list("snapshots/").is_empty(),
+        "it was killed on its way"
+    );
+    let there = objects.list("packs/").len() as u64;
+    let all = user.objects.list("packs/").len() as u64;
+    let synced = user
+        .offsite(&[&["sync", "--json"], &named[..]].concat())
+        .done()
+        .json();
+    // What was there is not sent again: packs that lacked, listings, segments, the snapshot.
+    let others = user.objects.list("listings/").len() as u64 + objects.list("index/").len() as u64;
+    let expected = all - there + others + 1;
+    assert!(
+        synced["objects_copied"].as_u64() <= Some(expected),
+        "{synced}"
+    );
+    user.offsite(&["verify", "--data", "--repo", &second])
+        .done();
+}
+
+#[test]
+fn what_rotted_and_has_no_other_copy_is_stored_again_by_the_next_backup() {
+    let user = User::with_folder();
+    photos(&user, 0, 8);
+    user.offsite(&["init", "--pack-size", "1"]).done();
+    user.offsite(&["backup", "--quiet", "photos"]).done();
+    flip_one_byte(&user.objects);
+    user.offsite(&["restore", "--target", "early"]).ended(4);
+    user.offsite(&["verify", "--data"]).ended(4);
+    let figures = user.offsite(&["backup", "--json", "photos"]).done().json();
+    assert!(figures["bytes_added"].as_u64() > Some(100_000), "{figures}");
+    // The older snapshot is whole again as well.
+    for (snapshot, target) in [("latest", "back"), ("latest~1", "older")] {
+        user.offsite(&["restore", snapshot, "--target", target])
+            .done();
+        assert_same(&user.path("photos"), &user.restored(target, "photos"));
+    }
+    let figures = user.offsite(&["backup", "--json", "photos"]).done().json();
+    assert_eq!(figures["bytes_added"], 0, "but only once: {figures}");
+}

@@ -81,8 +81,8 @@ pub struct PlaceReport {
     /// Snapshots that it holds.
     pub snapshots: u64,
     pub came: LevelReport,
-    /// Why it could not be brought level, from whichever copy.
-    pub failure: Option<OpsError>,
+    /// The copy with which it could not be brought level, and why.
+    pub failure: Option<(String, OpsError)>,
 }
 
 /// How all copies stand.

@@ -44,7 +44,7 @@ pub fn sync(
                 Ok(more) => came.join(more),
                 Err(error) => {
                     progress.finish();
-                    failure = Some(of_a_copy(error)?);
+                    failure = Some((from.name.clone(), of_a_copy(error)?));
                 }
             }
         }
@@ -53,7 +53,7 @@ pub fn sync(
             snapshots += 1;
         });
         if let Err(error) = counted {
-            failure.get_or_insert(error.into());
+            failure.get_or_insert((to.name.clone(), error.into()));
         }
         report.places.push(PlaceReport {
             name: to.name.clone(),
