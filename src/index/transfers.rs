@@ -182,16 +182,19 @@ impl TransferTable {
         })
     }
 
-    /// Of the plans that condemn the pack and were made after `modified` (all, of a pack that is
+    /// Of the plans that condemn the pack: all but those after which it arrived in time, at `modified`
+    /// (all, of a pack that is
     /// not there): until when it may be put again. `None`: no plan can take it away.
     ///
     /// # Errors
     /// `Sqlite`.
     pub fn threat(&self, id: &ObjectId, modified: Option<Timestamp>) -> Result<Option<Timestamp>> {
-        // A sweep deletes only what is older than its plan.
+        // A sweep deletes only what is older than its plan, but it may have looked at a pack that
+        // was put late before it was put.
         let modified = modified.map_or(i64::MIN, Timestamp::nanoseconds);
         self.with(|connection| {
-            let sql = "SELECT min(safe_until) FROM condemned WHERE id = ? AND made > ?";
+            let sql = "SELECT min(safe_until) FROM condemned WHERE id = ?1
+                       AND (made > ?2 OR safe_until <= ?2)";
             let mut statement = connection.prepare_cached(sql)?;
             let row = params![id.as_bytes(), modified];
             let until: Option<i64> = statement.query_row(row, |row| row.get(0))?;
@@ -247,6 +250,10 @@ mod tests {
         assert_eq!(table.threat(&id, None).unwrap(), Some(at(20)));
         assert_eq!(table.threat(&id, Some(at(9))).unwrap(), Some(at(20)));
         assert_eq!(table.threat(&id, Some(at(10))).unwrap(), Some(at(60)));
-        assert_eq!(table.threat(&id, Some(at(50))).unwrap(), None);
+        assert_eq!(table.threat(&id, Some(at(50))).unwrap(), Some(at(20)));
+        let other = ObjectId::new([3; 32]);
+        table.condemn(&other, at(10), at(20)).unwrap();
+        assert_eq!(table.threat(&other, Some(at(19))).unwrap(), None);
+        assert_eq!(table.threat(&other, Some(at(20))).unwrap(), Some(at(20)));
     }
 }

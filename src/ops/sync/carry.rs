@@ -200,7 +200,11 @@ impl<'c> Carry<'c> {
         to.index.trust_again(&[id])?;
         to.index.add_pack(&indexed)?;
         self.note(session_id(contents.header.extension()), row, pack.len())?;
-        Ok(Carried::All)
+        // What a plan condemns counts only if it arrived in time.
+        match self.target.standing(kind, &id, pack.len() as u64)? {
+            Standing::There => Ok(Carried::All),
+            Standing::Lacking | Standing::Pending => Ok(Carried::SomePending),
+        }
     }
 
     /// A pack that is there already, from an attempt that was interrupted: what it holds, its end

@@ -74,8 +74,8 @@ pub fn level(
     let table = TransferTable::temporary()?;
     let target = Target::new(to, &table, progress);
     // Plans before packs: what is condemned counts as absent.
+    let listed = Some(to.repository.seams.clock.since_boot());
     target.look_for_plans()?;
-    let listed = to.repository.seams.clock.since_boot();
     for replica in [to, from] {
         let facts = load_catalog(&replica.repository, &replica.index)?;
         for (name, problem) in &facts.damaged_segments {
@@ -173,8 +173,9 @@ struct Level<'l> {
     carry: &'l Carry<'l>,
     /// The snapshots are at the target; what they need may not be.
     again: bool,
-    /// When the target's packs were listed, since boot.
-    listed: Duration,
+    /// When the plans were looked at before the target's packs were listed, since boot; `None` when
+    /// the packs must be listed again.
+    listed: Option<Duration>,
     progress: &'l dyn Progress,
 }
 
@@ -199,21 +200,29 @@ impl Level<'_> {
             };
             self.carry.publish()?;
             // Looked at as late as possible: what is condemned from here on is seen to be needed.
-            let clock = &self.carry.target.replica.repository.seams.clock;
-            let looked = clock.since_boot();
+            let (to, clock) = (
+                self.carry.target.replica,
+                &self.reach.from.repository.seams.clock,
+            );
+            let looked = (clock.since_boot(), to.repository.store.now()?);
             if self.carry.target.look_for_plans()? || self.is_stale() {
                 continue;
             }
-            let to = self.carry.target.replica;
             let name = name::of(Kind::Snapshot, &snapshot.id);
             if !is_there {
                 to.repository.store.put(&name, object.clone())?;
                 self.carry.count(object.len() as u64);
                 is_there = true;
+                // A machine that was put to sleep may not know it, but the store does.
+                let arrived = to.repository.store.head(&name)?.modified;
+                let is_late = clock.since_boot().saturating_sub(looked.0) > COMMIT_WITHIN
+                    || arrived.since(looked.1) > COMMIT_WITHIN;
+                if is_late {
+                    self.listed = None;
+                }
             }
-            // A plan that was made meanwhile, or long ago if this host slept, may not know it.
-            let is_late = clock.since_boot().saturating_sub(looked) > COMMIT_WITHIN;
-            if self.carry.target.look_for_plans()? || is_late {
+            // A plan that was made meanwhile may not know of the snapshot.
+            if self.carry.target.look_for_plans()? || self.is_stale() {
                 continue;
             }
             self.reach.settled.extend(reached.listing);
@@ -230,7 +239,9 @@ impl Level<'_> {
     /// Whether the target's packs were listed too long ago.
     fn is_stale(&self) -> bool {
         let clock = &self.carry.target.replica.repository.seams.clock;
-        clock.since_boot().saturating_sub(self.listed) > LISTED_WITHIN
+        let now = clock.since_boot();
+        self.listed
+            .is_none_or(|listed| now.saturating_sub(listed) > LISTED_WITHIN)
     }
 
     /// Brings what the target lacks of the snapshot, as far as it is known now.
@@ -238,7 +249,8 @@ impl Level<'_> {
         self.reach.table.clear_wanted()?;
         if self.is_stale() {
             let to = self.carry.target.replica;
-            self.listed = to.repository.seams.clock.since_boot();
+            self.listed = Some(to.repository.seams.clock.since_boot());
+            self.carry.target.look_for_plans()?;
             load_catalog(&to.repository, &to.index)?;
         }
         let id: String = snapshot.id.to_string().chars().take(12).collect();

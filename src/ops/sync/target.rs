@@ -15,6 +15,12 @@ use crate::ops::{Replica, Result};
 use crate::progress::Progress;
 use crate::store::ErrorKind;
 
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Bounds of a grace, whatever a plan says, and how long after it the plan means nothing any more.
+const GRACE_MIN: Duration = DAY;
+const GRACE_MAX: Duration = DAY.saturating_mul(30);
+const LAPSE_AFTER: Duration = DAY.saturating_mul(30);
+
 /// How a pack stands at the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Standing {
@@ -57,9 +63,14 @@ impl<'t> Target<'t> {
             self.progress.notice(&text);
         })?;
         for stored in &plans {
-            let safe = Duration::from_secs(stored.plan.grace_seconds / 3).saturating_mul(2);
+            let grace = Duration::from_secs(stored.plan.grace_seconds).clamp(GRACE_MIN, GRACE_MAX);
+            // Nobody can move when it was made by putting it again.
+            let made = stored.plan.created.min(stored.modified);
+            if repository.store.now()? >= made.plus(grace + LAPSE_AFTER) {
+                continue;
+            }
+            let until = made.plus(grace / 3 * 2);
             for pack in &stored.plan.packs.0 {
-                let until = stored.modified.plus(safe);
                 self.table.condemn(pack, stored.modified, until)?;
             }
         }

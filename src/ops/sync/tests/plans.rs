@@ -116,9 +116,10 @@ fn a_plan_that_is_interrupted_and_renewed_threatens_nothing_that_was_put_since()
     assert_whole(&second, &clock, &original().snapshots);
 }
 
-/// Something happens when the first segment arrives: after packs and plans were looked at.
+/// Something happens before the first object of that prefix arrives.
 struct Meddling {
     store: Arc<Memory>,
+    when: &'static str,
     meddle: Box<dyn Fn() -> String + Send + Sync>,
     done: std::sync::OnceLock<String>,
 }
@@ -128,11 +129,10 @@ impl Store for Meddling {
         self.store.url()
     }
     fn put(&self, name: &str, body: Bytes) -> crate::store::Result<()> {
-        self.store.put(name, body)?;
-        if name.starts_with("index/") {
+        if name.starts_with(self.when) {
             self.done.get_or_init(&self.meddle);
         }
-        Ok(())
+        self.store.put(name, body)
     }
     fn put_if_absent(&self, name: &str, body: Bytes) -> crate::store::Result<()> {
         self.store.put_if_absent(name, body)
@@ -167,6 +167,7 @@ fn a_plan_made_while_packs_travel_is_seen_before_the_commit() {
     let (store, hand) = (second.clone(), clock.clone());
     let meddling = Arc::new(Meddling {
         store: second.clone(),
+        when: "index/",
         meddle: Box::new(move || {
             hand.advance(HOUR);
             condemn_all(&store, &pruner, 72 * HOUR)
@@ -190,10 +191,66 @@ fn what_went_while_the_host_slept_for_days_is_seen_before_the_commit() {
     let (store, hand) = (second.clone(), clock.clone());
     let meddling = Arc::new(Meddling {
         store: second.clone(),
+        when: "index/",
         meddle: Box::new(move || {
             hand.advance(100 * HOUR);
             // Planned and swept meanwhile; the plan is gone as well.
             let packs = original().names("packs/");
+            packs.iter().for_each(|name| assert!(store.lose(name)));
+            String::new()
+        }),
+        done: Default::default(),
+    });
+    let from = original().at("first", first, &clock);
+    let report = run(&from, &original().at("second", meddling, &clock));
+    assert!(report.is_level(), "{report:?}");
+    assert_whole(&second, &clock, &original().snapshots);
+}
+
+#[test]
+fn what_is_put_again_too_late_does_not_count() {
+    let clock = clock();
+    let (from, second, to) = emptied(&clock);
+    let plan = condemn_all(&second, &to, 72 * HOUR);
+    clock.advance(47 * HOUR);
+    let hand = clock.clone();
+    let meddling = Arc::new(Meddling {
+        store: second.clone(),
+        when: "packs/",
+        meddle: Box::new(move || {
+            hand.advance(2 * HOUR);
+            String::new()
+        }),
+        done: Default::default(),
+    });
+    let report = run(&from, &original().at("second", meddling, &clock));
+    assert_eq!(report.waiting.len(), 3, "{report:?}");
+    assert!(
+        second
+            .names()
+            .iter()
+            .all(|name| !name.starts_with("snapshots/"))
+    );
+    // The sweep may have looked before, and delete it all the same.
+    let packs = original().names("packs/");
+    packs.iter().for_each(|name| assert!(second.lose(name)));
+    second.lose(&plan);
+    assert!(run(&from, &original().at("second", second.clone(), &clock)).is_level());
+    assert_whole(&second, &clock, &original().snapshots);
+}
+
+#[test]
+fn a_commit_that_came_late_is_looked_at_once_more() {
+    let clock = clock();
+    let (_, first) = original().copy();
+    let second = fresh(&clock);
+    let (store, hand) = (second.clone(), clock.clone());
+    let meddling = Arc::new(Meddling {
+        store: second.clone(),
+        when: "snapshots/",
+        meddle: Box::new(move || {
+            hand.advance(100 * HOUR);
+            let packs = original().names("listings/");
             packs.iter().for_each(|name| assert!(store.lose(name)));
             String::new()
         }),
