@@ -8,11 +8,14 @@ use super::context::{Access, Context};
 use super::exit::Failure;
 use super::places::{self, Place};
 use super::show;
-use crate::ops::{Opened, OpsError, Replica};
+use crate::ops::{Opened, Replica};
 use crate::progress::Progress;
 use crate::repository::{Opens, Others, Repository, RepositoryError, identify, open};
 use crate::store::open::StoreUrl;
 use crate::store::{ErrorKind, Store, StoreError};
+
+/// A copy that cannot be reached, by name, and why.
+pub type Absent = (String, Failure);
 
 /// A further copy, or why it cannot be had.
 pub struct Further {
@@ -113,7 +116,7 @@ impl Context {
     }
 
     /// All named copies with their indexes, and those that are out of reach.
-    pub fn replicas(&self) -> Result<(Vec<Replica>, Vec<(String, Failure)>), Failure> {
+    pub fn replicas(&self) -> Result<(Vec<Replica>, Vec<Absent>), Failure> {
         let places = self.distinct_places()?;
         if places.len() < 2 {
             return Err(Failure::usage(
@@ -244,7 +247,7 @@ pub fn with_its_head(
         }
         let (other, state) = context.repository_in(store, access)?;
         let bytes = crate::repository::repository_object(&other)?;
-        if crate::ops::heal_head(home.as_ref(), &other.writer, [bytes]).map_err(OpsError::from)? {
+        if crate::ops::heal_head(home.as_ref(), &other.writer, [bytes])? {
             let (repository, _) = context.repository(access)?;
             return Ok((repository, state, true));
         }

@@ -4,6 +4,7 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use super::context::Context;
+use super::copies::Absent;
 use super::exit::{Failure, Result, Status};
 use super::{output, show};
 use crate::ops::{self, Direction, LevelOptions, PlaceReport, SyncReport};
@@ -58,7 +59,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
 }
 
 /// Says what was copied and what was not, and how that ends.
-pub fn tell(context: &Context, report: &SyncReport, absent: &[(String, Failure)]) -> Result {
+pub fn tell(context: &Context, report: &SyncReport, absent: &[Absent]) -> Result {
     for (name, failure) in absent {
         let name = show::harmless_sentence(name);
         let error = show::harmless_sentence(&failure.error.to_string());
@@ -133,7 +134,7 @@ fn describe(place: &PlaceReport, lines: &mut Vec<String>) {
     }
 }
 
-fn document(report: &SyncReport, absent: &[(String, Failure)], is_level: bool) -> Value {
+fn document(report: &SyncReport, absent: &[Absent], is_level: bool) -> Value {
     let mut places: Vec<Value> = report.places.iter().map(place_document).collect();
     places.extend(absent.iter().map(|(name, failure)| {
         json!({ "name": name, "level": false, "error": failure.error.to_string() })

@@ -24,13 +24,16 @@ impl Missed {
     }
 }
 
+/// A copy that was changed, by name.
+pub type Reached = (String, Repository);
+
 /// Puts a slot of `home` into all further copies; gives those that were missed, and those that have
 /// it.
 pub fn share(
     context: &Context,
     home: &Repository,
     slot: &str,
-) -> std::result::Result<(Vec<Missed>, Vec<(String, Repository)>), Failure> {
+) -> std::result::Result<(Vec<Missed>, Vec<Reached>), Failure> {
     let (mut missed, mut reached) = (Vec::new(), Vec::new());
     for Further { name, repository } in context.further(home)? {
         match repository {
@@ -90,7 +93,7 @@ pub fn remove(
 }
 
 /// Removes the old slot wherever the new one is; where it could not be, the old one still opens it.
-pub fn replace(copies: Vec<(String, Repository)>, old: &str, missed: &mut Vec<Missed>) {
+pub fn replace(copies: Vec<Reached>, old: &str, missed: &mut Vec<Missed>) {
     for (name, repository) in copies {
         if let Err(error) = repository.store.delete(old) {
             missed.push(Missed::new(&name, &error));

@@ -4,6 +4,9 @@ use super::*;
 use crate::repository::{Opens, Others};
 use crate::store::StoreError;
 
+/// What is done to an object, and its name.
+type Harm = (&'static str, fn(&Memory, &str));
+
 fn opens(store: &Arc<Memory>) -> Opens {
     let store = store.clone();
     Box::new(move || Ok(store.clone()))
@@ -18,7 +21,7 @@ fn reading(home: &Arc<Memory>, others: Vec<(String, Opens)>, clock: &Arc<Hand>) 
 
 #[test]
 fn every_kind_of_harm_at_home_is_made_good_by_another_copy() {
-    let harms: [(&str, fn(&Memory, &str)); 4] = [
+    let harms: [Harm; 4] = [
         ("flipped", |store, name| {
             assert!(store.tamper(name, |bytes| {
                 let middle = bytes.len() / 2;
