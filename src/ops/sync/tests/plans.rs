@@ -250,8 +250,10 @@ fn a_commit_that_came_late_is_looked_at_once_more() {
         when: "snapshots/",
         meddle: Box::new(move || {
             hand.advance(100 * HOUR);
+            // Of the older snapshots none has come yet.
             let packs = original().names("listings/");
-            packs.iter().for_each(|name| assert!(store.lose(name)));
+            let lost = packs.iter().filter(|name| store.lose(name)).count();
+            assert!(lost > 0);
             String::new()
         }),
         done: Default::default(),
