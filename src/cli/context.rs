@@ -18,7 +18,9 @@ use crate::id::RepositoryId;
 use crate::index::Index;
 use crate::ops::{Opened, OpsError, StateFolder};
 use crate::progress::Progress;
-use crate::repository::{Repository, SnapshotFilter, StoredSnapshot, identify, open, unlock};
+use crate::repository::{
+    Others, Repository, SnapshotFilter, StoredSnapshot, identify, open, unlock,
+};
 use crate::seams::Seams;
 use crate::store::open::StoreUrl;
 use crate::store::{ErrorKind, Store};
@@ -40,6 +42,8 @@ pub struct Context {
     pub seams: Seams,
     pub progress: Arc<TerminalProgress>,
     configuration: OnceLock<Configuration>,
+    /// The copies beside the one that is read.
+    pub others: OnceLock<Others>,
 }
 
 impl Context {
@@ -54,6 +58,7 @@ impl Context {
             progress,
             global,
             configuration: OnceLock::new(),
+            others: OnceLock::new(),
         }
     }
 
@@ -66,6 +71,7 @@ impl Context {
             seams: self.seams.clone(),
             progress: self.progress.clone(),
             configuration: self.configuration.clone(),
+            others: OnceLock::new(),
         }
     }
 
@@ -84,6 +90,11 @@ impl Context {
     /// The places that were named, in their order, or all of the configuration; at least one.
     pub fn places(&self) -> Result<Vec<Place>, Failure> {
         named_places::named(&self.global, self.configuration()?)
+    }
+
+    /// The place of that name or address.
+    pub fn place_named(&self, name: &str) -> Result<Place, Failure> {
+        named_places::one(name, &self.global, self.configuration()?)
     }
 
     /// The first of the places that were named.
@@ -145,9 +156,19 @@ impl Context {
         let store = self
             .store_at(place, false)
             .map_err(|failure| failure.with_address(&place.name))?;
+        let (repository, state) = self.repository_in(store, access)?;
+        profile::heed(place, &state, repository.store.as_ref());
+        Ok((repository, state))
+    }
+
+    /// As [`Context::repository`], of the store at a place that was opened.
+    pub fn repository_in(
+        &self,
+        store: Arc<dyn Store>,
+        access: Access,
+    ) -> Result<(Repository, StateFolder), Failure> {
         let id = identify(store.as_ref())?;
         let state = self.state(id)?;
-        profile::heed(place, &state, store.as_ref());
         let kept = state.writer_key()?;
         let reader = match access {
             Access::Reader => Some(self.read_key(store.as_ref(), id)?),
@@ -177,11 +198,10 @@ impl Context {
         Ok((open(store, self.seams.clone(), writer, reader)?, state))
     }
 
-    /// Opens the repository and brings the index level with it.
+    /// Opens the repository and brings the index level with it; the next of the named places where
+    /// the first is out of reach.
     pub fn look(&self, access: Access) -> Result<Opened, Failure> {
-        let (repository, state) = self.repository(access)?;
-        let index = self.index(&state)?;
-        Ok(Opened::look(repository, index, self.progress.as_ref())?)
+        self.look_anywhere(access)
     }
 
     /// The snapshot of that name; says so if it is suspect.
@@ -262,7 +282,7 @@ pub fn host_name() -> String {
 
 impl Failure {
     /// A missing folder or bucket, where a repository was expected, is "no repository there".
-    fn with_address(self, name: &str) -> Self {
+    pub fn with_address(self, name: &str) -> Self {
         match self.store_kind() {
             Some(ErrorKind::NoContainer) => {
                 let url = name.to_owned();

@@ -20,6 +20,8 @@ pub enum Status {
     Damage,
     /// The audit found rows whose original is missing or altered.
     Unproven,
+    /// A copy of the repository is not level with the others.
+    Behind,
     /// The snapshot is saved, and must not be taken for a replacement of older ones.
     Suspect,
     /// The snapshot is saved, and the command that has to follow it failed: something may be left
@@ -36,6 +38,7 @@ impl Status {
             Self::SomeUnreadable => 3,
             Self::Damage => 4,
             Self::Unproven => 5,
+            Self::Behind => 7,
             Self::Suspect => 8,
             Self::HookFailed => FAILED,
             Self::Unsound => 1,

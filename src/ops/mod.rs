@@ -25,10 +25,12 @@ mod prune;
 mod queue;
 mod read;
 mod rebuild;
+mod replica;
 mod restore;
 mod said;
 mod state;
 mod stats;
+mod sync;
 mod target;
 mod verify;
 
@@ -55,17 +57,21 @@ pub use forget::{
     Candidate, Drilled, Drills, ForgetError, ForgetOptions, ForgetPlace, ForgetReport, GroupBy,
     JudgedSnapshot, Period, Policy, Reason, Rule, explain_absence, forget, judge, protections,
 };
-pub use init::{InitOptions, InitReport, init};
-pub use keys::{add_key, remove_key};
+pub use init::{InitOptions, InitReport, init, init_replica};
+pub use keys::{add_key, remove_key, share_key};
 pub use pipeline::CheckpointRule;
 pub use prune::{GRACE, PruneError, PruneOptions, PruneReport, REPACK_ABOVE_PERCENT, Sum, prune};
 pub use read::{Opened, cat, database, has_path, list_entries};
 pub use rebuild::{RebuildReport, rebuild_index, rebuild_index_from_footers};
+pub use replica::Replica;
 pub use restore::{Overwrite, RestoreOptions, RestoreReport, restore};
 pub use said::Said;
 pub use state::{SourceLock, StateFolder, load_writer_key, save_writer_key};
 pub use stats::{RepositoryStats, SnapshotStats, repository_stats, snapshot_stats};
+pub use sync::{
+    Direction, Lacking, LevelOptions, LevelReport, PlaceReport, SyncReport, Waiting, level, sync,
+};
 pub use verify::{
-    Compared, Coverage, Damage, PackReads, RECENT_DAYS, VerifyOptions, VerifyPart, VerifyReport,
-    permille, prove_verify, verify, verify_part,
+    Compared, Coverage, Damage, HealReport, Healed, PackReads, RECENT_DAYS, VerifyOptions,
+    VerifyPart, VerifyReport, heal, heal_head, permille, prove_verify, verify, verify_part,
 };

@@ -89,6 +89,7 @@ pub fn create(
             parameters,
             writer,
             reader,
+            others: Default::default(),
         },
         object.bytes,
     ))
@@ -96,7 +97,7 @@ pub fn create(
 
 /// An answer may be lost and the call be made again: what lies there is ours if it is the same
 /// bytes, which carry our random salt.
-fn put_repository(store: &dyn Store, bytes: Bytes) -> Result<()> {
+pub(super) fn put_repository(store: &dyn Store, bytes: Bytes) -> Result<()> {
     match store.put_if_absent(REPOSITORY, bytes.clone()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind == ErrorKind::AlreadyExists => {
@@ -179,6 +180,7 @@ pub fn open(
         parameters,
         writer,
         reader,
+        others: Default::default(),
     })
 }
 
@@ -203,6 +205,17 @@ fn authentic(store: &dyn Store, writer: &WriterKey) -> Result<(Bytes, Parameters
         Some((bytes.clone(), parameters))
     });
     found?.ok_or(wrong)
+}
+
+/// Whether these bytes are the `repository` object of the one that the key belongs to.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check_repository_bytes(writer: &WriterKey, bytes: &[u8]) -> Result<(), ObjectProblem> {
+    Header::decode(bytes, Kind::Repository, Some(writer.repository()))?;
+    let payload = open_record(writer, Kind::Repository, bytes)?;
+    cbor::decode::<Parameters>(&payload)?;
+    Ok(())
 }
 
 fn parameters_in(bytes: &[u8], store: &dyn Store, writer: &WriterKey) -> Result<Parameters> {

@@ -70,6 +70,7 @@ mod restore_over_what_is_there;
 mod second_backup_sends_nothing;
 mod slow_or_absent_store;
 mod storage_comes_back;
+mod the_first_copy_is_lost;
 mod the_guides_are_true;
 mod tree;
 mod two_backups_at_once;

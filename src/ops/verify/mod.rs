@@ -7,12 +7,16 @@
 //! and, when something is wrong, `blame` finds what hurts which file. `findings` collects, `report`
 //! is what comes out, `meter` counts bytes, `run` is the whole in order. `turns` remembers what was
 //! read when, `checksums` asks the store for its own instead of reading, `proof` writes down the result.
+//! `heal` puts back what another copy has sound, `head` the `repository` object, without which nothing
+//! opens.
 
 mod blame;
 mod catalog;
 mod checksums;
 mod fetch;
 mod findings;
+mod head;
+mod heal;
 mod meter;
 mod objects;
 mod packs;
@@ -25,6 +29,8 @@ mod tests;
 mod turns;
 mod walk;
 
+pub use head::heal_head;
+pub use heal::{HealReport, Healed, heal};
 pub use part::VerifyPart;
 pub use proof::{permille, prove_verify};
 pub use report::{Compared, Damage, VerifyOptions, VerifyReport};

@@ -13,9 +13,10 @@ use super::{catalog, checksums, objects};
 use crate::format::{Kind, cbor, name};
 use crate::index::Index;
 use crate::progress::Progress;
-use crate::repository::{Repository, StoredSnapshot, open_record};
+use crate::repository::{Others, Repository, StoredSnapshot, open_record};
 
-/// Checks the repository. `index` is only asked for what a missing pack once held.
+/// Checks the repository. `index` is only asked for what a missing pack once held, and told which
+/// packs are damaged, so that nothing more is deduplicated against them.
 ///
 /// # Errors
 /// `Store` when the store is out of reach, `Index`. Damage is in the report, and so are objects of a
@@ -43,6 +44,8 @@ pub fn verify_part(
     let meter = Arc::new(Meter::new(Arc::clone(&repository.store)));
     let repository = &Repository {
         store: Arc::clone(&meter) as _,
+        // What another copy has is no help against what is wrong with this one.
+        others: Others::default(),
         ..repository.clone()
     };
     let findings = Findings::default();
@@ -81,7 +84,7 @@ pub fn verify_part(
     }
     progress.finish();
     let files_checked = walk.files_checked();
-    Ok(VerifyReport {
+    let report = VerifyReport {
         snapshots_total,
         packs_checked: catalog.packs,
         packs_read: if options.data { selection.packs } else { 0 },
@@ -98,7 +101,28 @@ pub fn verify_part(
         checksums,
         coverage: selection.coverage(repository)?,
         ..findings.into_report()
-    })
+    };
+    if options.data {
+        remember_damage(index, &report, selection.is_all())?;
+    }
+    Ok(report)
+}
+
+/// Lets the index of this host know which packs are damaged, and, where all were read, that no other
+/// is.
+fn remember_damage(index: &Index, report: &VerifyReport, is_all: bool) -> Result<()> {
+    let mut damaged = Vec::new();
+    for damage in &report.damage {
+        if let Some((Kind::DataPack | Kind::ListingPack, Some(id))) = name::parse(&damage.object) {
+            damaged.push(id);
+        }
+    }
+    if is_all {
+        let mut sound = index.distrusted()?;
+        sound.retain(|id| !damaged.contains(id));
+        index.trust_again(&sound)?;
+    }
+    Ok(index.distrust(&damaged)?)
 }
 
 /// The snapshot records to be checked, fetched and opened anew, and how many there are in all;
