@@ -10,6 +10,7 @@ use super::context::{Access, Context, host_name};
 use super::dump_source::DumpSource;
 use super::exit::{Failure, Result, Status};
 use super::mounts::Mounts;
+use super::standing::vanished_json;
 use super::when::time_span;
 use super::{backed_up, backup_dry_run, output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
@@ -181,7 +182,9 @@ pub fn run(context: &Context, args: &Args) -> Result {
     crate::progress::Progress::finish(context.progress.as_ref());
     let report = report?;
     if context.global.json {
-        output::json(&as_json(&report))?;
+        let mut document = as_json(&report);
+        document["vanished"] = vanished_json(&index);
+        output::json(&document)?;
     } else if !context.global.quiet {
         output::lines(&backed_up::summary(&report, &repository.store.url()))?;
     }
@@ -190,7 +193,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
             .iter()
             .for_each(|line| eprintln!("{line}"));
     }
-    Ok(verdict(&report))
+    Ok(context.held_against_memory(&index, verdict(&report)))
 }
 
 /// How it ended; a suspect snapshot is told on standard error, also when quiet.

@@ -15,7 +15,7 @@ use crate::id::RepositoryId;
 use crate::index::Index;
 use crate::ops::{Opened, OpsError, StateFolder};
 use crate::progress::Progress;
-use crate::repository::{Repository, SnapshotFilter, StoredSnapshot, identify, open, unlock};
+use crate::repository::{Repository, SnapshotFilter, StoredSnapshot, open_with, unlock};
 use crate::seams::Seams;
 use crate::store::open::StoreUrl;
 use crate::store::{ErrorKind, Store};
@@ -84,6 +84,11 @@ impl Context {
 
     /// Where this host keeps what it knows of a repository.
     pub fn state(&self, repository: RepositoryId) -> Result<StateFolder, Failure> {
+        Ok(StateFolder::new(&self.states()?, repository))
+    }
+
+    /// The folder that holds those of all repositories.
+    pub fn states(&self) -> Result<PathBuf, Failure> {
         let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let directory = self
             .global
@@ -93,13 +98,12 @@ impl Context {
             .or_else(|| {
                 folder("HOME").map(|home| PathBuf::from(home).join(".local/state/offsite"))
             });
-        let directory = directory.ok_or_else(|| {
+        directory.ok_or_else(|| {
             Failure::usage(
                 "there is no place to keep state",
                 "give --state-dir DIR or set HOME",
             )
-        })?;
-        Ok(StateFolder::new(&directory, repository))
+        })
     }
 
     /// Opens the repository with the key that `access` asks for.
@@ -107,7 +111,9 @@ impl Context {
         let store = self
             .store(false)
             .map_err(|failure| failure.with_address(self.global.repo.first()))?;
-        let id = identify(store.as_ref())?;
+        let place = self.place()?;
+        let found = self.identify(store.as_ref(), &place)?;
+        let id = found.id;
         let state = self.state(id)?;
         let kept = state.writer_key()?;
         let reader = match access {
@@ -135,7 +141,10 @@ impl Context {
             }
             (None, None) => return Err(no_writer_key(&state)),
         };
-        Ok((open(store, self.seams.clone(), writer, reader)?, state))
+        let seams = self.seams.clone();
+        let repository = open_with(store, seams, writer, reader, &found.head)?;
+        self.remember(&repository, &place, &found.head);
+        Ok((repository, state))
     }
 
     /// Opens the repository and brings the index level with it.

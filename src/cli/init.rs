@@ -57,6 +57,11 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let report = report?;
     let state = context.state(report.repository.id())?;
     state.save_writer_key(&report.repository.writer)?;
+    context.remember(
+        &report.repository,
+        &context.place()?,
+        &report.repository_object,
+    );
     if let Some(path) = &args.recovery_kit {
         write_kit(context, &report, path)?;
     }

@@ -39,6 +39,7 @@ mod restored;
 pub mod secret;
 pub mod show;
 mod snapshots;
+mod standing;
 mod stats;
 mod typed_path;
 mod verify;

@@ -28,13 +28,14 @@ pub use files::{CachedContent, CachedFile, FileStamp};
 pub use links::LinkTable;
 pub use packs::KnownPack;
 pub use totals::{ClassTotals, ReferenceTotals};
-pub use trust::Trust;
+pub use trust::{KeptCopy, Presence, SeenSnapshot, Trust, Watch};
 pub use versions::{VersionRow, VersionTable};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.
 pub struct Index {
     connection: Mutex<Connection>,
     path: Option<PathBuf>,
+    watch: Option<Watch>,
 }
 
 /// Why SQLite failed, in its words, which are then said once: its own chain repeats them.
@@ -53,6 +54,13 @@ impl From<rusqlite::Error> for Reason {
 pub enum IndexError {
     #[error("the local index {path} could not be used")]
     Sqlite {
+        path: String,
+        #[source]
+        source: Reason,
+    },
+    /// Unlike the index it cannot be made again.
+    #[error("what this host remembers of the repository, {path}, could not be used")]
+    Trust {
         path: String,
         #[source]
         source: Reason,
@@ -83,6 +91,7 @@ impl Index {
             Ok(connection) => Ok(Self {
                 connection: Mutex::new(connection),
                 path: Some(path),
+                watch: None,
             }),
             Err(source) => Err(IndexError::Sqlite {
                 path: path.display().to_string(),
@@ -104,6 +113,7 @@ impl Index {
         Ok(Self {
             connection: Mutex::new(connection),
             path: None,
+            watch: None,
         })
     }
 
@@ -121,7 +131,22 @@ impl Index {
         Ok(Self {
             connection: Mutex::new(connection),
             path: None,
+            watch: None,
         })
+    }
+
+    /// With what this host remembers of the copy that the index is of.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self {
+            watch: Some(watch),
+            ..self
+        }
+    }
+
+    /// What this host remembers of the copy that the index is of; nothing of one in memory.
+    pub fn watch(&self) -> Option<&Watch> {
+        self.watch.as_ref()
     }
 
     /// Deletes the files of an index; what is not there is no error.

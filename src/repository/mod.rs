@@ -13,6 +13,7 @@ mod chunk_reader;
 mod content;
 mod error;
 mod fixed_frame;
+mod forgets;
 mod listing_diff;
 mod listing_reader;
 mod listing_writer;
@@ -38,11 +39,14 @@ pub use catalog::{
 pub use chunk_reader::{ChunkReader, Fetch};
 pub use content::{few_ids, read_content, read_ids, store_ids};
 pub use error::{ObjectProblem, RepositoryError, Result};
+pub use forgets::{StoredForget, load_forgets};
 pub use listing_diff::{Difference, ListingDiff};
 pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
 pub use objects::{fetch_record, list_objects};
-pub use open::{Creation, create, identify, open, repository_object};
+pub use open::{
+    Creation, create, head, head_is_of, head_owner, identify, open, open_with, repository_object,
+};
 pub use pack_builder::{FinishedPack, PackBuilder, PackKeys};
 pub use pack_reader::{
     PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, read_contents,
@@ -53,7 +57,7 @@ pub use pack_writer::{PackWriter, Plaintext};
 pub use proofs::{PROOFS_MAX, Signature, StoredProof, load_proofs, store_proof};
 pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;
-pub use slot_list::{SlotFacts, list_slots};
+pub use slot_list::{SlotFacts, list_slots, slot_label};
 pub use slots::{add_slot, check_slot, unlock, unlock_slot};
 pub use snapshots::{SnapshotFilter, StoredSnapshot, load_snapshots, resolve};
 

@@ -119,8 +119,23 @@ fn put_repository(store: &dyn Store, bytes: Bytes) -> Result<()> {
 /// # Errors
 /// `NoRepository`, `NoPlace`, `HeadLost`, `Store`, `Object`.
 pub fn identify(store: &dyn Store) -> Result<RepositoryId> {
-    let bytes = fetch(store)?;
-    let header = Header::decode(&bytes, Kind::Repository, None);
+    head_owner(&fetch(store)?)
+}
+
+/// The bytes of the `repository` object, whatever they are.
+///
+/// # Errors
+/// `NoRepository`, `NoPlace`, `HeadLost`, `Store`.
+pub fn head(store: &dyn Store) -> Result<Bytes> {
+    fetch(store)
+}
+
+/// Whose `repository` object it is, as it says in the clear.
+///
+/// # Errors
+/// `Object`.
+pub fn head_owner(head: &[u8]) -> Result<RepositoryId> {
+    let header = Header::decode(head, Kind::Repository, None);
     header
         .map(|header| header.repository)
         .map_err(|problem| RepositoryError::object(REPOSITORY, problem))
@@ -164,7 +179,21 @@ pub fn open(
     reader: Option<ReadKey>,
 ) -> Result<Repository> {
     let bytes = fetch(store.as_ref())?;
-    let parameters = parameters_in(&bytes, store.as_ref(), &writer)?;
+    open_with(store, seams, writer, reader, &bytes)
+}
+
+/// As [`open`], with the bytes of the `repository` object, which were fetched already or kept.
+///
+/// # Errors
+/// `OtherRepository`, `Object`.
+pub fn open_with(
+    store: Arc<dyn Store>,
+    seams: Seams,
+    writer: WriterKey,
+    reader: Option<ReadKey>,
+    head: &[u8],
+) -> Result<Repository> {
+    let parameters = parameters_in(head, store.as_ref(), &writer)?;
     Ok(Repository {
         store,
         seams,
@@ -185,11 +214,27 @@ pub fn repository_object(repository: &Repository) -> Result<Bytes> {
     Ok(bytes)
 }
 
+/// Whether a `repository` object is sound, and the key's own.
+///
+/// # Errors
+/// `OtherRepository`, `Object`.
+pub fn head_is_of(head: &[u8], writer: &WriterKey) -> Result<()> {
+    parameters_in_head(head, writer, || String::from("this place")).map(drop)
+}
+
 fn parameters_in(bytes: &[u8], store: &dyn Store, writer: &WriterKey) -> Result<Parameters> {
+    parameters_in_head(bytes, writer, || store.url())
+}
+
+fn parameters_in_head(
+    bytes: &[u8],
+    writer: &WriterKey,
+    url: impl FnOnce() -> String,
+) -> Result<Parameters> {
     let damaged = |problem: ObjectProblem| RepositoryError::object(REPOSITORY, problem);
     let header = Header::decode(bytes, Kind::Repository, None).map_err(|e| damaged(e.into()))?;
     if header.repository != writer.repository() {
-        return Err(RepositoryError::OtherRepository { url: store.url() });
+        return Err(RepositoryError::OtherRepository { url: url() });
     }
     let payload = open_record(writer, Kind::Repository, bytes).map_err(damaged)?;
     let mut parameters: Parameters =

@@ -124,8 +124,9 @@ pub fn add(context: &Context, args: &AddArgs) -> Result {
 }
 
 pub fn remove(context: &Context, args: &RemoveArgs) -> Result {
-    let (repository, _) = context.repository(Access::Writer)?;
+    let (repository, state) = context.repository(Access::Writer)?;
     let gone = remove_key(&repository, &args.id, args.even_the_last)?;
+    context.drop_copies(&state, &gone.name);
     say(
         context,
         json!({ "id": id_of(&gone.name) }),
@@ -135,7 +136,7 @@ pub fn remove(context: &Context, args: &RemoveArgs) -> Result {
 
 pub fn change(context: &Context, args: &PassphraseArgs) -> Result {
     let store = context.store(false)?;
-    let id = crate::repository::identify(store.as_ref())?;
+    let id = context.identify(store.as_ref(), &context.place()?)?.id;
     let progress = context.progress.as_ref();
     let old = secret::passphrase(&context.ways(), Purpose::Open, &Surroundings, progress)?;
     progress.stage("Unlocking", None);
@@ -163,6 +164,7 @@ pub fn change(context: &Context, args: &PassphraseArgs) -> Result {
             "Both passphrases open the repository.",
         );
     }
+    context.drop_copies(&context.state(id)?, &old_name);
     say(
         context,
         json!({ "id": id_of(&name), "removed": id_of(&old_name) }),

@@ -2,8 +2,11 @@
 //! the store, because it is there to notice when the store no longer tells the truth. One database
 //! a repository id, `trust.sqlite`; for each table of `schema` a file in this folder.
 
+mod copies;
 mod notes;
 mod schema;
+mod seen;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -11,6 +14,10 @@ use std::sync::{Mutex, PoisonError};
 use rusqlite::Connection;
 
 use super::{IndexError, Result};
+
+pub use copies::KeptCopy;
+pub use seen::{Presence, SeenSnapshot};
+pub use watch::Watch;
 
 /// The memory of one repository. Shared by threads; each call is one short transaction.
 pub struct Trust {
@@ -22,7 +29,7 @@ impl Trust {
     /// Opens it, or makes an empty one. A damaged one is an error, never replaced in silence.
     ///
     /// # Errors
-    /// `Sqlite`.
+    /// `Trust`.
     pub fn open(path: &Path) -> Result<Self> {
         Self::prepare(Connection::open(path), path)
     }
@@ -30,7 +37,7 @@ impl Trust {
     /// One that lives as long as the process.
     ///
     /// # Errors
-    /// `Sqlite` when there is no memory.
+    /// `Trust` when there is no memory.
     pub fn in_memory() -> Result<Self> {
         Self::prepare(Connection::open_in_memory(), Path::new("in memory"))
     }
@@ -68,7 +75,7 @@ impl Trust {
 }
 
 fn failure(path: &Path, source: rusqlite::Error) -> IndexError {
-    IndexError::Sqlite {
+    IndexError::Trust {
         path: path.display().to_string(),
         source: source.into(),
     }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::auditing::Auditing;
+use super::baseline;
 use super::files::{FileContext, FileCounts};
 use super::links::Links;
 use super::options::{BackupOptions, BackupReport, DatabaseReport};
@@ -62,7 +63,8 @@ impl<'r> Run<'r> {
         let anchors = roots.iter().map(Anchor::of);
         let anchors = anchors.collect::<Result<Vec<_>, _>>()?;
         let store_time = repository.store.now()?;
-        let snapshots = look(repository, index, progress)?;
+        let mut snapshots = look(repository, index, progress)?;
+        baseline::own_last(&mut snapshots, index);
         let files = FileContext {
             index,
             clock,

@@ -5,7 +5,7 @@
 //! fetches all there is (or the share of
 //! it that `part` chooses) and notes which chunks truly do; `walk` holds the listings against that,
 //! and, when something is wrong, `blame` finds what hurts which file. `findings` collects, `report`
-//! is what comes out, `meter` counts bytes, `run` is the whole in order.
+//! is what comes out, `vanished` misses what was there before, `meter` counts bytes, `run` is the whole in order.
 
 mod blame;
 mod catalog;
@@ -19,6 +19,7 @@ mod report;
 mod run;
 #[cfg(test)]
 mod tests;
+mod vanished;
 mod walk;
 
 pub use part::VerifyPart;

@@ -1,0 +1,22 @@
+//! What this host remembers of each copy of a repository, held against what the store shows now:
+//! a store that lost or hid snapshots, or an address at which something else stands, is noticed.
+//!
+//! `rollback` compares the LIST of snapshots, `copies` keeps `repository` and the key slots,
+//! `standing` is about the address. The memory itself is `index::Trust`; an index that was opened
+//! from the state folder knows it (`Index::watch`), so that every look compares.
+
+mod copies;
+mod rollback;
+#[cfg(test)]
+mod rollback_tests;
+mod standing;
+
+pub use copies::{Kept, KeptSlot, kept};
+pub use rollback::{
+    KnownBefore, Vanished, VanishedList, check, demand_whole, known_before, note_committed,
+    unexplained,
+};
+pub use standing::{NotedIn, Standing, identify, remember};
+
+pub(super) use copies::compare as compare_copies;
+pub(super) use rollback::{after_look, before_look, in_utc};
