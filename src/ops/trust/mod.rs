@@ -6,10 +6,14 @@
 //! from the state folder knows it (`Index::watch`), so that every look compares.
 
 mod copies;
+#[cfg(test)]
+mod copies_tests;
 mod rollback;
 #[cfg(test)]
 mod rollback_tests;
 mod standing;
+#[cfg(test)]
+mod standing_tests;
 
 pub use copies::{Kept, KeptSlot, kept};
 pub use rollback::{

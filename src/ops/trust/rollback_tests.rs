@@ -26,7 +26,7 @@ use crate::store::Store;
 use crate::store::memory::Memory;
 use crate::store::recording::{Operation, Recording};
 
-const PLACE: &str = "s3://bucket/photos";
+pub const PLACE: &str = "s3://bucket/photos";
 
 /// Keeps what is told.
 #[derive(Default)]
