@@ -10,7 +10,7 @@ use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
     audit, backup, cat, completions, database, demo, diff, drill, find, index, init, key, ls, man,
-    output, restore, snapshots, stats, verify,
+    output, restore, snapshots, stats, status, verify,
 };
 
 /// One a line: they are looked up, not read.
@@ -22,6 +22,7 @@ Exit codes:
     3  the snapshot is saved, but some files could not be read
     4  damage was found, or a restore is not complete
     5  the audit found originals that are missing or altered
+    6  status: something needs attention
     8  the snapshot is saved, but suspect: too much of the library changed or is gone
    10  there is no repository at that address
    12  a wrong passphrase or key, or none where one is needed
@@ -53,6 +54,7 @@ enum Command {
     Find(find::Args),
     Diff(diff::Args),
     Stats(stats::Args),
+    Status(status::Args),
     Cat(cat::Args),
     Database(database::Args),
     Restore(restore::Args),
@@ -85,6 +87,7 @@ pub fn main() -> ExitCode {
         Command::Find(args) => find::run(&context, &args),
         Command::Diff(args) => diff::run(&context, &args),
         Command::Stats(args) => stats::run(&context, &args),
+        Command::Status(args) => status::run(&context, &args),
         Command::Cat(args) => cat::run(&context, &args),
         Command::Database(args) => database::run(&context, &args),
         Command::Restore(args) => restore::run(&context, &args),

@@ -111,8 +111,17 @@ impl Context {
         let store = self
             .store(false)
             .map_err(|failure| failure.with_address(self.global.repo.first()))?;
-        let place = self.place()?;
-        let found = self.identify(store.as_ref(), &place)?;
+        self.repository_in(&self.place()?, store, access)
+    }
+
+    /// Opens the repository in the store of a place with the key that `access` asks for.
+    pub fn repository_in(
+        &self,
+        place: &Place,
+        store: Arc<dyn Store>,
+        access: Access,
+    ) -> Result<(Repository, StateFolder), Failure> {
+        let found = self.identify(store.as_ref(), place)?;
         let id = found.id;
         let state = self.state(id)?;
         let kept = state.writer_key()?;
@@ -143,7 +152,7 @@ impl Context {
         };
         let seams = self.seams.clone();
         let repository = open_with(store, seams, writer, reader, &found.head)?;
-        self.remember(&repository, &place, &found.head);
+        self.remember(&repository, place, &found.head);
         Ok((repository, state))
     }
 

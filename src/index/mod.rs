@@ -14,6 +14,7 @@ mod packs;
 mod publication;
 mod records;
 mod schema;
+mod stored;
 mod totals;
 mod trust;
 mod versions;

@@ -25,6 +25,7 @@ mod restore;
 mod said;
 mod state;
 mod stats;
+pub mod status;
 mod target;
 pub mod trust;
 mod verify;

@@ -24,6 +24,7 @@ mod pack_reader;
 mod pack_room;
 mod pack_writer;
 mod proofs;
+mod recent_proofs;
 mod record;
 mod segment_writer;
 mod slot_list;
@@ -55,6 +56,7 @@ pub use pack_reader::{
 pub use pack_room::{Held, PackBuffer};
 pub use pack_writer::{PackWriter, Plaintext};
 pub use proofs::{PROOFS_MAX, Signature, StoredProof, load_proofs, store_proof};
+pub use recent_proofs::{RECENT_PROOFS_MAX, recent_proofs};
 pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;
 pub use slot_list::{SlotFacts, list_slots, slot_label};

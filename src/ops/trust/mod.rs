@@ -20,7 +20,7 @@ pub use rollback::{
     KnownBefore, Vanished, VanishedList, check, demand_whole, known_before, note_committed,
     unexplained,
 };
-pub use standing::{NotedIn, Standing, identify, remember};
+pub use standing::{NotedIn, Standing, identify, noted, remember};
 
 pub(super) use copies::compare as compare_copies;
 pub(super) use rollback::{after_look, before_look, in_utc};

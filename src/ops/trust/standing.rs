@@ -110,6 +110,11 @@ pub fn remember(repository: &Repository, states: &Path, place: &str, head: &Byte
     Ok(())
 }
 
+/// Which repository stood at `place` when this host last opened it.
+pub fn noted(states: &Path, place: &str) -> Option<RepositoryId> {
+    read_note(&file_of(states, place)).ok()?
+}
+
 /// The copy of `repository`, if there is one that can be used. What is wrong with the memory itself
 /// is told by whoever looks.
 fn copy_of(state: &StateFolder, place: &str) -> Option<Bytes> {
