@@ -10,7 +10,7 @@ mod copies;
 mod copies_tests;
 mod rollback;
 #[cfg(test)]
-mod rollback_tests;
+pub mod rollback_tests;
 mod standing;
 #[cfg(test)]
 mod standing_tests;
