@@ -11,6 +11,8 @@ use super::when::time_span;
 use super::{output, show, status_json, status_text};
 use crate::ops::status::{self, Ages, Board, CopyStatus, Facts, Unreachable};
 use crate::progress::Progress;
+use crate::repository::RepositoryError;
+use crate::store::ErrorKind;
 use crate::store::open::StoreUrl;
 
 /// Show whether the 3-2-1 rule holds today: three copies, on two media, one of them offsite
@@ -86,7 +88,16 @@ fn of_place(context: &Context, place: &Place) -> CopyStatus {
 }
 
 fn look(context: &Context, place: &Place) -> std::result::Result<Facts, Failure> {
-    let store = context.store_at(place, false)?;
+    let store = context
+        .store_at(place, false)
+        .map_err(|failure| match failure.store_kind() {
+            // A disk that is not mounted, a bucket that is not there.
+            Some(ErrorKind::NoContainer) => {
+                let url = place.url.to_string();
+                RepositoryError::NoPlace { url }.into()
+            }
+            _ => failure,
+        })?;
     let (repository, state) = context.repository_in(place, store, Access::Writer)?;
     let index = state.open_index(&place.key())?;
     let progress = context.progress.as_ref();

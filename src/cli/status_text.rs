@@ -34,7 +34,10 @@ pub fn lines(board: &Board, ink: Ink) -> Vec<String> {
 /// Three lines that are the rule.
 fn rule(board: &Board, ink: Ink) -> Vec<String> {
     let counting = || board.repositories.iter().filter(|copy| copy.counts);
-    let names = counting().map(name_of);
+    let names = counting().map(|copy| match &copy.found {
+        Ok(_) => name_of(copy),
+        Err(_) => format!("{} (no answer)", name_of(copy)),
+    });
     let library = "the live library".to_owned();
     let copies: Vec<String> = std::iter::once(library).chain(names).collect();
     let media: Vec<&str> = board.media.iter().copied().collect();
@@ -69,6 +72,68 @@ fn rule(board: &Board, ink: Ink) -> Vec<String> {
     rows.into_iter().map(row).collect()
 }
 
+/// The lines about one copy.
+struct About<'b> {
+    board: &'b Board,
+    number: usize,
+    ink: Ink,
+    lines: Vec<String>,
+}
+
+impl About<'_> {
+    /// A line, folded where it is long; marked where one of the checks about the copy is not as it
+    /// should be.
+    fn say(&mut self, name: &str, checks: &[Checked], text: &str) {
+        let is_bad = self.board.checks.iter().any(|check| {
+            check.copy == Some(self.number) && !check.ok && checks.contains(&check.what)
+        });
+        let mark = if is_bad { "!" } else { " " };
+        let head = format!("{mark} {name:<NAME$}");
+        let head = if is_bad { self.ink.bad(&head) } else { head };
+        let mut folded = fold(text, COLUMNS - NAME - 2).into_iter();
+        let first = folded.next().unwrap_or_default();
+        self.lines.push(format!("{head}{first}"));
+        let indent = " ".repeat(NAME + 2);
+        self.lines
+            .extend(folded.map(|rest| format!("{indent}{rest}")));
+    }
+
+    fn facts(&mut self, copy: &CopyStatus, facts: &Facts) {
+        let Board { now, ages, .. } = *self.board;
+        let checks = [Checked::Snapshot, Checked::Trusted, Checked::Level];
+        self.say("snapshot", &checks, &snapshot(self.board, copy, facts));
+        let vanished = match &facts.vanished {
+            Ok(vanished) => match vanished.len() as u64 {
+                0 => None,
+                number => Some(show::counted(number, "snapshot", "snapshots")),
+            },
+            Err(_) => Some("nobody can say".to_owned()),
+        };
+        if let Some(vanished) = vanished {
+            self.say("vanished", &[Checked::Whole], &vanished);
+        }
+        self.say("size", &[], &size(facts));
+        let verified = proven(facts.verify.as_ref(), now, facts.created, ages.verify);
+        self.say("verify", &[Checked::Verify], &verified);
+        let newest = facts.newest.as_ref();
+        if newest.is_some_and(|newest| newest.has_database) || facts.drill.is_some() {
+            let drilled = proven(facts.drill.as_ref(), now, facts.created, ages.drill);
+            self.say("drill", &[], &drilled);
+        }
+        if let Some(until) = facts.locked_until {
+            self.say("locked", &[], &format!("until {}", show::time(until)));
+        }
+        if let Some(prune) = facts.prune {
+            let packs = show::counted(prune.packs, "pack", "packs");
+            let from = show::time(prune.from);
+            self.say("prune", &[], &format!("{packs} may go from {from} on"));
+        }
+        if let Some(free) = copy.bytes_free {
+            self.say("free", &[Checked::Room], &show::bytes(free));
+        }
+    }
+}
+
 fn of_copy(board: &Board, number: usize, copy: &CopyStatus, ink: Ink) -> Vec<String> {
     let url = show::harmless_sentence(&copy.url);
     let name = name_of(copy);
@@ -80,75 +145,21 @@ fn of_copy(board: &Board, number: usize, copy: &CopyStatus, ink: Ink) -> Vec<Str
         true => format!("{} ({place})", ink.strong(&name)),
         false => format!("{} ({place}) {url}", ink.strong(&name)),
     };
-    let mut lines = vec![heading];
-    let mut say = |name: &str, checks: &[Checked], text: String| {
-        let is_bad = |check: &&Check| {
-            check.copy == Some(number) && !check.ok && checks.contains(&check.what)
-        };
-        let is_bad = board.checks.iter().find(is_bad).is_some();
-        let mark = if is_bad { "!" } else { " " };
-        let mut folded = fold(&text, COLUMNS - NAME - 2).into_iter();
-        let head = format!("{mark} {name:<NAME$}");
-        let head = if is_bad { ink.bad(&head) } else { head };
-        lines.push(format!("{head}{}", folded.next().unwrap_or_default()));
-        lines.extend(folded.map(|rest| format!("{}{rest}", " ".repeat(NAME + 2))));
+    let mut about = About {
+        board,
+        number,
+        ink,
+        lines: vec![heading],
     };
-    let facts = match &copy.found {
-        Ok(facts) => facts,
+    match &copy.found {
+        Ok(facts) => about.facts(copy, facts),
         Err(unreachable) => {
             let reason = show::harmless_sentence(&unreachable.reason);
-            say("no answer", &[Checked::Reachable], reason);
-            say("snapshot", &[Checked::Snapshot], last_known(board, copy));
-            return lines;
+            about.say("no answer", &[Checked::Reachable], &reason);
+            about.say("snapshot", &[Checked::Snapshot], &last_known(board, copy));
         }
-    };
-    say(
-        "snapshot",
-        &[Checked::Snapshot, Checked::Trusted, Checked::Level],
-        snapshot(board, copy, facts),
-    );
-    match &facts.vanished {
-        Ok(vanished) if vanished.is_empty() => {}
-        Ok(vanished) => say(
-            "vanished",
-            &[Checked::Whole],
-            show::counted(vanished.len() as u64, "snapshot", "snapshots"),
-        ),
-        Err(_) => say("vanished", &[Checked::Whole], "nobody can say".to_owned()),
     }
-    say("size", &[], size(facts));
-    let verified = proven(
-        facts.verify.as_ref(),
-        board.now,
-        facts.created,
-        board.ages.verify,
-    );
-    say("verify", &[Checked::Verify], verified);
-    if facts
-        .newest
-        .as_ref()
-        .is_some_and(|newest| newest.has_database)
-    {
-        let drilled = proven(
-            facts.drill.as_ref(),
-            board.now,
-            facts.created,
-            board.ages.drill,
-        );
-        say("drill", &[], drilled);
-    }
-    if let Some(until) = facts.locked_until {
-        say("locked", &[], format!("until {}", show::time(until)));
-    }
-    if let Some(prune) = facts.prune {
-        let packs = show::counted(prune.packs, "pack", "packs");
-        let from = show::time(prune.from);
-        say("prune", &[], format!("{packs} may go from {from} on"));
-    }
-    if let Some(free) = copy.bytes_free {
-        say("free", &[Checked::Room], show::bytes(free));
-    }
-    lines
+    about.lines
 }
 
 fn last_known(board: &Board, copy: &CopyStatus) -> String {
@@ -188,14 +199,12 @@ fn snapshot(board: &Board, copy: &CopyStatus, facts: &Facts) -> String {
 }
 
 fn size(facts: &Facts) -> String {
-    let mut text = format!("{} stored", show::bytes(facts.bytes_stored));
-    if facts.bytes_stored > 0 && facts.snapshots.len() > 1 {
+    let mut text = show::bytes(facts.bytes_stored);
+    if facts.bytes_snapshots > facts.bytes_stored && facts.bytes_stored > 0 {
         // Exact enough up to 9 PB.
         let times = facts.bytes_snapshots as f64 / facts.bytes_stored as f64;
         let all = show::bytes(facts.bytes_snapshots);
-        text.push_str(&format!(
-            ", all snapshots together {all} ({times:.1} times)"
-        ));
+        text.push_str(&format!(" for {all} of snapshots, {times:.1} times"));
     }
     let added = show::bytes(facts.bytes_added);
     text.push_str(&format!("; {added} new in 30 days"));

@@ -49,12 +49,12 @@ pub fn about(board: &Board, check: &Check) -> Words {
         (_, Checked::Copies) => (
             "copies",
             format!("{} of {COPIES_WANTED} copies", board.copies),
-            "make another, offsite init --repo URL --replica-of URL".to_owned(),
+            "make another with offsite init --repo URL --replica-of URL".to_owned(),
         ),
         (_, Checked::Media) => (
             "media",
-            format!("all copies lie on one kind of thing, {}", listed(board)),
-            "put one on another: a NAS, a bucket".to_owned(),
+            format!("all copies lie on one medium, {}", listed(board)),
+            "put one on another, such as a NAS or a bucket".to_owned(),
         ),
         (_, Checked::Offsite) => (
             "offsite",
@@ -92,12 +92,12 @@ fn of_copy(board: &Board, copy: &CopyStatus, what: Checked) -> (&'static str, St
             let reason = show::harmless_sentence(&unreachable.reason);
             return ("reachable", reason, unreachable.hint.clone());
         }
-        Err(_) => return ("snapshot", snapshot(board, copy), BACK_UP.to_owned()),
+        Err(_) => return ("snapshot", snapshot(board, copy), back_up(copy)),
     };
     let newest = facts.newest.as_ref();
     match what {
         Checked::Whole => ("whole", whole(facts), LOOK.to_owned()),
-        Checked::Snapshot => ("snapshot", snapshot(board, copy), BACK_UP.to_owned()),
+        Checked::Snapshot => ("snapshot", snapshot(board, copy), back_up(copy)),
         Checked::Trusted => {
             let suspect = newest.and_then(|newest| newest.suspect.as_deref());
             let detail = match suspect {
@@ -113,7 +113,7 @@ fn of_copy(board: &Board, copy: &CopyStatus, what: Checked) -> (&'static str, St
             let detail = match copy.behind {
                 0 => "level with the other copies".to_owned(),
                 behind => format!(
-                    "{} newer than its newest are elsewhere",
+                    "it lacks {} that other copies have",
                     show::counted(behind, "snapshot", "snapshots")
                 ),
             };
@@ -138,11 +138,18 @@ fn of_copy(board: &Board, copy: &CopyStatus, what: Checked) -> (&'static str, St
     }
 }
 
-const BACK_UP: &str = "run offsite backup, and see why the scheduled one did not";
 const LOOK: &str = "look who deleted or hid them, or put an older copy back, and delete nothing until \
                     you know; if it was you, say so with offsite forget ID";
 const ACCEPT: &str = "look at it with offsite audit; if it is right, run one backup with \
                       --accept-changes";
+
+fn back_up(copy: &CopyStatus) -> String {
+    let hint = match copy.newest() {
+        Some(_) => "run offsite backup, and see why the scheduled one did not",
+        None => "make one with offsite backup",
+    };
+    hint.to_owned()
+}
 
 fn snapshot(board: &Board, copy: &CopyStatus) -> String {
     let limit = limit(board.ages.snapshot);

@@ -38,7 +38,7 @@ fn line(line: &str) -> String {
         "by compression",
         "Checked",
         "together",
-        " stored",
+        "new in 30 days",
         "free ",
     ]
     .iter()

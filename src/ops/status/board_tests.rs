@@ -198,33 +198,29 @@ fn a_full_disk_ahead_and_what_vanished_are_told() {
     );
 }
 
-#[test]
-fn a_look_is_cheap_and_remembered_for_the_day_without_a_connection() {
-    let (world, host) = (World::new(), Host::new("nas"));
-    world.back_up(&host).unwrap();
+/// Proofs and a plan, as other verbs leave them; gives when the plan was stored.
+fn leave_proofs_and_a_plan(world: &World, now: Timestamp) -> Timestamp {
     let repository = &world.repository;
-    let finding = |kind: &str, ended, figures: &[(&str, u64)]| Finding {
-        kind: kind.to_owned(),
-        host: "nas".to_owned(),
-        began: ended,
-        ended,
-        snapshot: None,
-        ok: true,
-        figures: cbor::Counts(
-            figures
-                .iter()
-                .map(|(name, figure)| ((*name).to_owned(), *figure))
-                .collect(),
-        ),
-        summary: String::new(),
+    let prove = |kind: &str, ended, figures: &[(&str, u64)]| {
+        let figures = figures.iter().map(|(name, it)| ((*name).to_owned(), *it));
+        let finding = Finding {
+            kind: kind.to_owned(),
+            host: "nas".to_owned(),
+            began: ended,
+            ended,
+            snapshot: None,
+            ok: true,
+            figures: cbor::Counts(figures.collect()),
+            summary: String::new(),
+        };
+        store_proof(repository, finding).unwrap();
     };
-    let now = SystemClock.now();
     let hour = Duration::from_secs(HOUR);
     let figures = [("packs_read", 352), ("packs_total", 1_000)];
-    store_proof(repository, finding("verify", now.minus(hour), &figures)).unwrap();
-    store_proof(repository, finding("drill", now.minus(hour * 2), &[])).unwrap();
+    prove("verify", now.minus(hour), &figures);
+    prove("drill", now.minus(hour * 2), &[]);
     // Nobody's verify of next year makes a copy look cared for.
-    store_proof(repository, finding("verify", now.plus(hour * 9_000), &[])).unwrap();
+    prove("verify", now.plus(hour * 9_000), &[]);
     let plan = Plan {
         host: "nas".to_owned(),
         created: now,
@@ -238,20 +234,33 @@ fn a_look_is_cheap_and_remembered_for_the_day_without_a_connection() {
     let payload = cbor::encode(&plan);
     let sealed = seal_record(&repository.writer, random, Kind::Plan, &payload).unwrap();
     world.memory.put(&sealed.name, sealed.bytes).unwrap();
-    let marked = world.memory.head(&sealed.name).unwrap().modified;
+    world.memory.head(&sealed.name).unwrap().modified
+}
 
-    gather(repository, &host.index, &Silent).unwrap();
-    let facts = gather(repository, &host.index, &Silent).unwrap();
+#[test]
+fn a_look_is_cheap_and_shows_what_other_verbs_left() {
+    let (world, host) = (World::new(), Host::new("nas"));
+    world.back_up(&host).unwrap();
+    let now = SystemClock.now();
+    let marked = leave_proofs_and_a_plan(&world, now);
+    gather(&world.repository, &host.index, &Silent).unwrap();
+    let facts = gather(&world.repository, &host.index, &Silent).unwrap();
     assert_eq!((facts.snapshots.len(), facts.packs > 0), (1, true));
     let verify = facts.verify.unwrap();
     assert_eq!((verify.share_permille, verify.signed), (Some(352), true));
+    let hour = Duration::from_secs(HOUR);
     assert_eq!(facts.drill.unwrap().ended, now.minus(hour * 2));
     let from = marked.plus(hour * 72);
     assert_eq!(facts.prune, Some(NextPrune { from, packs: 1 }));
     // Snapshots, segments, packs, listings, slots, proofs, plans: a LIST each.
     assert_eq!(facts.requests, 7);
+}
 
-    // With a state folder, the same after the connection is gone.
+#[test]
+fn what_was_seen_is_remembered_for_the_day_without_a_connection() {
+    let (world, host) = (World::new(), Host::new("nas"));
+    world.back_up(&host).unwrap();
+    let repository = &world.repository;
     let states = tempfile::tempdir().unwrap();
     assert!(remembered(states.path(), PLACE).is_none());
     let head = crate::repository::head(world.memory.as_ref()).unwrap();
@@ -259,9 +268,8 @@ fn a_look_is_cheap_and_remembered_for_the_day_without_a_connection() {
     assert!(remembered(states.path(), PLACE).is_none());
     let state = crate::ops::StateFolder::new(states.path(), repository.id());
     let trust = Arc::new(state.open_trust().unwrap());
-    let index = Index::in_memory()
-        .unwrap()
-        .watched(Watch::with(trust, PLACE));
+    let index = Index::in_memory().unwrap();
+    let index = index.watched(Watch::with(trust, PLACE));
     gather(repository, &index, &Silent).unwrap();
     let remembered = remembered(states.path(), PLACE).unwrap();
     assert_eq!(

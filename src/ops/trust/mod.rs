@@ -14,13 +14,13 @@ pub mod rollback_tests;
 mod standing;
 #[cfg(test)]
 mod standing_tests;
+mod vanished;
 
 pub use copies::{Kept, KeptSlot, kept};
-pub use rollback::{
-    KnownBefore, Vanished, VanishedList, check, demand_whole, known_before, note_committed,
-    unexplained,
-};
-pub use standing::{NotedIn, Standing, identify, noted, remember};
+pub use rollback::{KnownBefore, check, demand_whole, known_before, note_committed, unexplained};
+pub use standing::{Standing, identify, noted, remember};
+pub use vanished::{NotedIn, Vanished, VanishedList};
 
 pub(super) use copies::compare as compare_copies;
-pub(super) use rollback::{after_look, before_look, in_utc};
+pub(super) use rollback::{after_look, before_look};
+pub(super) use vanished::in_utc;

@@ -4,7 +4,6 @@
 //! Which repository stood at an address is noted in a small file of the state directory, beside the
 //! folders of the repositories, since nobody knows yet which of them is meant.
 
-use std::fmt;
 use std::fs;
 use std::io::{self, Write};
 use std::os::unix::fs::DirBuilderExt;
@@ -13,6 +12,7 @@ use std::path::{Path, PathBuf};
 use bytes::Bytes;
 
 use super::kept;
+use super::vanished::NotedIn;
 use crate::crypto::WriterKey;
 use crate::format::name::REPOSITORY;
 use crate::id::RepositoryId;
@@ -30,19 +30,6 @@ pub struct Standing {
     pub head: Bytes,
     /// Why the copy is used, if it is.
     pub trouble: Option<String>,
-}
-
-/// Where it is noted what stood at an address; the cause of an error.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct NotedIn(pub PathBuf);
-
-impl std::error::Error for NotedIn {}
-
-impl fmt::Display for NotedIn {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let path = self.0.display();
-        write!(f, "the one that was there is noted in {path}")
-    }
 }
 
 /// Looks which repository stands at `place`, the address of the store. `states` is the state
