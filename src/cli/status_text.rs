@@ -230,7 +230,7 @@ fn proven(
     }
     if let Some(permille) = proven.share_permille {
         let (whole, tenth) = (permille / 10, permille % 10);
-        text.push_str(&format!(", {whole}.{tenth} % of the packs read"));
+        text.push_str(&format!(", {whole}.{tenth} % read"));
     }
     if !proven.signed {
         let host = show::harmless(proven.host.as_bytes());

@@ -73,7 +73,7 @@ pub struct Proven {
     /// Who says so; the owner's word where it is signed.
     pub host: String,
     pub signed: bool,
-    /// How many of a thousand packs were read, where it says that.
+    /// How much of a thousand was read, where it says that: lately if known, else in that run.
     pub share_permille: Option<u64>,
 }
 
@@ -179,7 +179,10 @@ fn proven(finding: &Finding, signature: Signature) -> Proven {
         ok: finding.ok,
         host: finding.host.clone(),
         signed: signature == Signature::Signed,
-        share_permille: figure("covered_permille").or_else(counted),
+        // What was read within some weeks, in turn; of this run; or of its packs.
+        share_permille: figure("recent_permille")
+            .or_else(|| figure("share_permille"))
+            .or_else(counted),
     }
 }
 
