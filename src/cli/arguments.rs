@@ -10,8 +10,8 @@ use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
     audit, backup, cat, completions, config, copy, database, demo, diff, doctor, drill, find,
-    forget, index, init, key, lock, ls, man, output, prune, restore, snapshots, stats, sync,
-    verify,
+    forget, index, init, key, lock, ls, man, output, prune, restore, snapshots, stats, status,
+    sync, verify,
 };
 
 /// One a line: they are looked up, not read.
@@ -23,6 +23,7 @@ Exit codes:
     3  the snapshot is saved, but some files could not be read
     4  damage was found, a restore is not complete, or a prune refused for what it saw
     5  the audit found originals that are missing or altered
+    6  status: something needs attention
     7  a copy of the repository is behind the others
     8  the snapshot is saved, but suspect: too much of the library changed or is gone
    10  there is no repository at that address
@@ -55,6 +56,7 @@ enum Command {
     Find(find::Args),
     Diff(diff::Args),
     Stats(stats::Args),
+    Status(status::Args),
     Cat(cat::Args),
     Database(database::Args),
     Restore(restore::Args),
@@ -96,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Find(args) => find::run(&context, &args),
         Command::Diff(args) => diff::run(&context, &args),
         Command::Stats(args) => stats::run(&context, &args),
+        Command::Status(args) => status::run(&context, &args),
         Command::Cat(args) => cat::run(&context, &args),
         Command::Database(args) => database::run(&context, &args),
         Command::Restore(args) => restore::run(&context, &args),

@@ -12,6 +12,7 @@ use super::context::{Access, Context, host_name};
 use super::dump_source::DumpSource;
 use super::exit::{Failure, Result, Status};
 use super::mounts::Mounts;
+use super::standing::vanished_json;
 use super::when::time_span;
 use super::{backed_up, backup_dry_run, hooks, output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
@@ -202,7 +203,9 @@ fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
         Ok(report)
     })?;
     if context.global.json {
-        output::json(&as_json(&report))?;
+        let mut document = as_json(&report);
+        document["vanished"] = vanished_json(&index);
+        output::json(&document)?;
     } else if !context.global.quiet {
         output::lines(&backed_up::summary(&report, &repository.store.url()))?;
     }
@@ -211,7 +214,7 @@ fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
             .iter()
             .for_each(|line| eprintln!("{line}"));
     }
-    Ok(verdict(&report))
+    Ok(context.held_against_memory(&index, verdict(&report)))
 }
 
 /// How it ended; a suspect snapshot is told on standard error, also when quiet.

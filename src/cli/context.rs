@@ -18,9 +18,7 @@ use crate::id::RepositoryId;
 use crate::index::Index;
 use crate::ops::{Opened, OpsError, StateFolder};
 use crate::progress::Progress;
-use crate::repository::{
-    Others, Repository, SnapshotFilter, StoredSnapshot, identify, open, unlock,
-};
+use crate::repository::{Others, Repository, SnapshotFilter, StoredSnapshot, open_with, unlock};
 use crate::seams::Seams;
 use crate::store::open::StoreUrl;
 use crate::store::{ErrorKind, Store};
@@ -124,6 +122,11 @@ impl Context {
 
     /// Where this host keeps what it knows of a repository.
     pub fn state(&self, repository: RepositoryId) -> Result<StateFolder, Failure> {
+        Ok(StateFolder::new(&self.states()?, repository))
+    }
+
+    /// The folder that holds those of all repositories.
+    pub fn states(&self) -> Result<PathBuf, Failure> {
         let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let directory = self
             .global
@@ -133,13 +136,12 @@ impl Context {
             .or_else(|| {
                 folder("HOME").map(|home| PathBuf::from(home).join(".local/state/offsite"))
             });
-        let directory = directory.ok_or_else(|| {
+        directory.ok_or_else(|| {
             Failure::usage(
                 "there is no place to keep state",
                 "give --state-dir DIR or set HOME",
             )
-        })?;
-        Ok(StateFolder::new(&directory, repository))
+        })
     }
 
     /// Opens the repository with the key that `access` asks for.
@@ -156,19 +158,20 @@ impl Context {
         let store = self
             .store_at(place, false)
             .map_err(|failure| failure.with_address(&place.name))?;
-        let (repository, state) = self.repository_in(store, access)?;
-        profile::heed(place, &state, repository.store.as_ref());
-        Ok((repository, state))
+        self.repository_in(place, store, access)
     }
 
-    /// As [`Context::repository`], of the store at a place that was opened.
+    /// Opens the repository in the store of a place with the key that `access` asks for.
     pub fn repository_in(
         &self,
+        place: &Place,
         store: Arc<dyn Store>,
         access: Access,
     ) -> Result<(Repository, StateFolder), Failure> {
-        let id = identify(store.as_ref())?;
+        let found = self.identify(store.as_ref(), place)?;
+        let id = found.id;
         let state = self.state(id)?;
+        profile::heed(place, &state, store.as_ref());
         let kept = state.writer_key()?;
         let reader = match access {
             Access::Reader => Some(self.read_key(store.as_ref(), id)?),
@@ -195,7 +198,10 @@ impl Context {
             }
             (None, None) => return Err(no_writer_key(&state)),
         };
-        Ok((open(store, self.seams.clone(), writer, reader)?, state))
+        let seams = self.seams.clone();
+        let repository = open_with(store, seams, writer, reader, &found.head)?;
+        self.remember(&repository, place, &found.head);
+        Ok((repository, state))
     }
 
     /// Opens the repository and brings the index level with it; the next of the named places where

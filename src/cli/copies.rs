@@ -64,7 +64,7 @@ impl Context {
 
     fn look_at(&self, place: &Place, others: Others, access: Access) -> Result<Opened, Failure> {
         let store = self.existing(place)?;
-        let (mut repository, state) = self.repository_in(store, access)?;
+        let (mut repository, state) = self.repository_in(place, store, access)?;
         repository.others = others.clone();
         let index = state.open_index(&place.key())?;
         let opened = Opened::look(repository, index, self.progress.as_ref())?;
@@ -132,7 +132,7 @@ impl Context {
                 Some(home) => self.open_as(place, home),
                 None => self
                     .existing(place)
-                    .and_then(|store| self.repository_in(store, Access::Writer))
+                    .and_then(|store| self.repository_in(place, store, Access::Writer))
                     .map(|(repository, _)| repository),
             };
             match opened {
@@ -245,7 +245,7 @@ pub fn with_its_head(
         if identify(store.as_ref()).is_err() {
             continue;
         }
-        let (other, state) = context.repository_in(store, access)?;
+        let (other, state) = context.repository_in(place, store, access)?;
         let bytes = crate::repository::repository_object(&other)?;
         if crate::ops::heal_head(home.as_ref(), &other.writer, [bytes])? {
             let (repository, _) = context.repository(access)?;

@@ -65,6 +65,11 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let report = report?;
     let state = context.state(report.repository.id())?;
     state.save_writer_key(&report.repository.writer)?;
+    context.remember(
+        &report.repository,
+        &context.place()?,
+        &report.repository_object,
+    );
     if let Some(path) = &args.recovery_kit {
         write_kit(context, &report, path)?;
     }
@@ -117,7 +122,7 @@ fn replicate(context: &Context, original: &str) -> Result {
         .map_err(|failure| failure.with_address(&url))?;
     // Before anything is made: is it a repository at all?
     identify(source.as_ref())?;
-    let (from, state) = context.repository_in(source, Access::Writer)?;
+    let (from, state) = context.repository_in(&original, source, Access::Writer)?;
     let to = context.store_at(&place, true)?;
     let progress = context.progress.as_ref();
     progress.stage("Making the copy", None);

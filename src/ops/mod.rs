@@ -4,7 +4,7 @@
 //! `backup` drives `pipeline` (contents to packs to the store); `restore` writes through `target`,
 //! which never leaves the folder it was given; both hand work to threads through `queue`. `read` is
 //! `ls`, `cat` and `database`, `keys` the passphrases, `state` what this host keeps, `look` what
-//! most verbs begin with.
+//! most verbs begin with, `trust` what is noticed when the store forgets.
 
 mod audit;
 mod backup;
@@ -30,8 +30,10 @@ mod restore;
 mod said;
 mod state;
 mod stats;
+pub mod status;
 mod sync;
 mod target;
+pub mod trust;
 mod verify;
 
 pub use audit::{AuditReport, History, ReportedFinding, Verdict, audit};

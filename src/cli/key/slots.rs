@@ -128,8 +128,9 @@ pub fn add(context: &Context, args: &AddArgs) -> Result {
 }
 
 pub fn remove(context: &Context, args: &RemoveArgs) -> Result {
-    let (repository, _) = context.repository(Access::Writer)?;
+    let (repository, state) = context.repository(Access::Writer)?;
     let (gone, missed) = everywhere::remove(context, &repository, &args.id, args.even_the_last)?;
+    context.drop_copies(&state, &gone.name);
     everywhere::say(
         context,
         json!({ "id": id_of(&gone.name) }),
@@ -141,7 +142,7 @@ pub fn remove(context: &Context, args: &RemoveArgs) -> Result {
 
 pub fn change(context: &Context, args: &PassphraseArgs) -> Result {
     let store = context.store(false)?;
-    let id = crate::repository::identify(store.as_ref())?;
+    let id = context.identify(store.as_ref(), &context.place()?)?.id;
     let progress = context.progress.as_ref();
     let old = secret::passphrase(&context.ways(), Purpose::Open, &Surroundings, progress)?;
     progress.stage("Unlocking", None);
@@ -172,6 +173,7 @@ pub fn change(context: &Context, args: &PassphraseArgs) -> Result {
             everywhere::ADD_THERE,
         );
     }
+    context.drop_copies(&context.state(id)?, &old_name);
     everywhere::replace(copies, &old_name, &mut missed);
     everywhere::say(
         context,

@@ -3,13 +3,14 @@
 //! The dump is read first and judged before a file is looked at; then the files, in the order of
 //! the listing. Packs, then segments, then the snapshot record, whose arrival is the commit.
 //!
-//! `run` knows what there was before and commits at the end; `crew` is the threads; `files` takes a
+//! `run` knows what there was before and commits at the end, `baseline` what of it this host made; `crew` is the threads; `files` takes a
 //! file, `links` one with several names, `entries` says what is stored of them, `recall` helps a
 //! host that lost its state, `sequence` brings entries into order, `record` composes the snapshot
 //! record; `plans_watch` sees to it that no prune takes away what the snapshot rests on, and
 //! `false_plans` that nobody else can pretend to; `dry_run` does none of it and says what would be done.
 
 mod auditing;
+mod baseline;
 mod crew;
 mod dry_run;
 mod entries;

@@ -15,8 +15,8 @@ use crate::format::snapshot::{
 };
 use crate::id::{ObjectId, SessionId};
 use crate::index::Index;
-use crate::ops::Result;
 use crate::ops::audit::Audited;
+use crate::ops::{Result, trust};
 use crate::repository::{Repository, RepositoryError, SealedObject, seal_record};
 use crate::seams::Timestamp;
 use crate::source::Root;
@@ -172,5 +172,7 @@ pub fn store(repository: &Repository, index: &Index, record: &Snapshot) -> Resul
     repository.store.put(&object.name, object.bytes.clone())?;
     // It is a fact already; a full disk here is no reason to say otherwise.
     let _ = index.remember_record(&object.id, &payload);
+    let now = repository.seams.clock.now();
+    let _ = trust::note_committed(index, &object.id, record, now);
     Ok(object)
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::auditing::Auditing;
+use super::baseline;
 use super::files::{FileContext, FileCounts};
 use super::links::Links;
 use super::options::{BackupOptions, BackupReport, DatabaseReport};
@@ -65,7 +66,8 @@ impl<'r> Run<'r> {
         let store_time = repository.store.now()?;
         // Before anything else is listed.
         let plans = PlansWatch::begin(repository, index, store_time, progress)?;
-        let snapshots = look(repository, index, progress)?;
+        let mut snapshots = look(repository, index, progress)?;
+        baseline::own_last(&mut snapshots, index);
         let files = FileContext {
             index,
             clock,

@@ -9,14 +9,14 @@ use super::meter::Meter;
 use super::part::{Contents, Selection, VerifyPart};
 use super::report::{Compared, VerifyOptions, VerifyReport};
 use super::walk::Walk;
-use super::{catalog, checksums, objects};
+use super::{catalog, checksums, objects, vanished};
 use crate::format::{Kind, cbor, name};
 use crate::index::Index;
 use crate::progress::Progress;
 use crate::repository::{Others, Repository, StoredSnapshot, open_record};
 
-/// Checks the repository. `index` is only asked for what a missing pack once held, and told which
-/// packs are damaged, so that nothing more is deduplicated against them.
+/// Checks the repository. `index` is asked what a missing pack once held and what this host remembers
+/// of the place, and told which packs are damaged, so that nothing more is deduplicated against them.
 ///
 /// # Errors
 /// `Store` when the store is out of reach, `Index`. Damage is in the report, and so are objects of a
@@ -51,7 +51,7 @@ pub fn verify_part(
     let findings = Findings::default();
     progress.stage("Looking at the repository", None);
     // Snapshots before segments before packs, so that what a backup adds meanwhile is no damage.
-    let (snapshots, snapshots_total) = load_snapshots(repository, part, &findings)?;
+    let (snapshots, snapshots_total) = load_snapshots(repository, index, part, &findings)?;
     let catalog = catalog::load(repository, &findings)?;
     let selection = Selection::choose(repository, &catalog.claims, &snapshots, part)?;
     progress.finish();
@@ -129,9 +129,11 @@ fn remember_damage(index: &Index, report: &VerifyReport, is_all: bool) -> Result
 /// damaged ones become findings.
 fn load_snapshots(
     repository: &Repository,
+    index: &Index,
     part: &VerifyPart,
     findings: &Findings,
 ) -> Result<(Vec<StoredSnapshot>, u64)> {
+    let known = vanished::known(index, findings);
     let mut ids = Vec::new();
     repository
         .store
@@ -142,6 +144,7 @@ fn load_snapshots(
             Ok(())
         })?;
     let total = ids.len() as u64;
+    vanished::find(repository, known, &ids, findings)?;
     ids.retain(|id| part.has_snapshot(id));
     let mut snapshots = Vec::with_capacity(ids.len());
     for id in ids {
