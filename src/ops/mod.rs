@@ -4,7 +4,7 @@
 //! `backup` drives `pipeline` (contents to packs to the store); `restore` writes through `target`,
 //! which never leaves the folder it was given; both hand work to threads through `queue`. `read` is
 //! `ls`, `cat` and `database`, `keys` the passphrases, `state` what this host keeps, `look` what
-//! most verbs begin with.
+//! most verbs begin with; `replica` is one copy of a repository among several.
 
 mod audit;
 mod backup;
@@ -21,6 +21,7 @@ mod pipeline;
 mod queue;
 mod read;
 mod rebuild;
+mod replica;
 mod restore;
 mod said;
 mod state;
@@ -30,8 +31,8 @@ mod verify;
 
 pub use audit::{AuditReport, History, ReportedFinding, Verdict, audit};
 pub use backup::{
-    BackupOptions, BackupReport, DatabaseReport, DryRunReport, SourceChoice, SourceProblem, backup,
-    dry_run, source_name,
+    BackupOptions, BackupReport, DatabaseReport, DryRunReport, Levelling, ReplicaReport,
+    SourceChoice, SourceProblem, backup, backup_to_all, dry_run, source_name,
 };
 pub use database::{
     DumpTarget, IntoReport, NamedDump, database_for_immich, database_for_psql, database_into,
@@ -48,6 +49,7 @@ pub use keys::{add_key, remove_key};
 pub use pipeline::CheckpointRule;
 pub use read::{Opened, cat, database, has_path, list_entries};
 pub use rebuild::{RebuildReport, rebuild_index, rebuild_index_from_footers};
+pub use replica::{Destination, Replica};
 pub use restore::{Overwrite, RestoreOptions, RestoreReport, restore};
 pub use said::Said;
 pub use state::{SourceLock, StateFolder, load_writer_key, save_writer_key};

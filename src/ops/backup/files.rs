@@ -104,7 +104,7 @@ impl FileContext<'_> {
         let known = self.index.file(path)?;
         if let Some((stamp, content)) = &known
             && *stamp == stamp_of(&found.metadata)
-            && self.index.are_stored(&content.chunks)?
+            && worker.are_stored(&content.chunks)?
             && let Some(attributes) = attributes_of_unchanged(found, content)
         {
             worker.pass(found.metadata.size);

@@ -3,7 +3,8 @@
 //! The dump is read first and judged before a file is looked at; then the files, in the order of
 //! the listing. Packs, then segments, then the snapshot record, whose arrival is the commit.
 //!
-//! `run` knows what there was before and commits at the end; `crew` is the threads; `files` takes a
+//! `run` knows what there was before and commits at the end; `replicas` says which of several copies
+//! take part; `crew` is the threads; `files` takes a
 //! file, `links` one with several names, `entries` says what is stored of them, `recall` helps a
 //! host that lost its state, `sequence` brings entries into order, `record` composes the snapshot
 //! record; `dry_run` does none of it and says what would be done.
@@ -17,12 +18,16 @@ mod links;
 mod options;
 mod recall;
 mod record;
+mod replicas;
 mod roots;
 mod run;
 mod sequence;
 
 pub use dry_run::{DryRunReport, dry_run};
-pub use options::{BackupOptions, BackupReport, DatabaseReport, SourceChoice, source_name};
+pub use options::{
+    BackupOptions, BackupReport, DatabaseReport, Levelling, ReplicaReport, SourceChoice,
+    source_name,
+};
 pub use sequence::SourceProblem;
 
 use crew::Crew;
@@ -31,11 +36,12 @@ use sequence::Sequence;
 
 use crate::index::Index;
 use crate::ops::pipeline::{Chunkers, Pipeline};
+use crate::ops::replica::Destination;
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{ListingWriter, Repository};
 
-/// Makes a snapshot.
+/// Makes a snapshot in one repository: [`backup_to_all`] of one.
 ///
 /// # Errors
 /// Of the source when nothing can be backed up or the dump is no good; of the repository. Nothing
@@ -46,8 +52,30 @@ pub fn backup(
     options: &BackupOptions,
     progress: &dyn Progress,
 ) -> Result<BackupReport> {
-    let run = Run::prepare(repository, index, options, progress)?;
-    let pipeline = Pipeline::new(repository, index, options.checkpoint)?;
+    let only = Destination {
+        name: "the repository",
+        repository,
+        index,
+        near: false,
+    };
+    backup_to_all(&[only], options, progress)
+}
+
+/// Makes a snapshot in several replicas of one repository: the source is read once, everything is
+/// sealed once, and what is stored goes to each. One that fails or falls behind keeps no other
+/// from its snapshot; the report says so.
+///
+/// # Errors
+/// As [`backup`]; of the replicas only when none of them has the snapshot.
+pub fn backup_to_all(
+    named: &[Destination<'_>],
+    options: &BackupOptions,
+    progress: &dyn Progress,
+) -> Result<BackupReport> {
+    let run = Run::prepare(named, options, progress)?;
+    let (repository, index) = (run.repository, run.files.index);
+    let destinations = run.replicas.destinations();
+    let pipeline = Pipeline::new(repository, &destinations, options.checkpoint, progress)?;
     let chunkers = Chunkers::new(repository)?;
     let listing = ListingWriter::new(&repository.writer);
     let sequence = Sequence::new(&pipeline, index, listing, run.auditing.audit())?;

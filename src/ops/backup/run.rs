@@ -8,12 +8,12 @@ use super::links::Links;
 use super::options::{BackupOptions, BackupReport, DatabaseReport};
 use super::recall;
 use super::record::{self, Taken};
+use super::replicas::Replicas;
 use super::roots;
 use super::sequence::Sequenced;
-use crate::index::Index;
-use crate::ops::Result;
-use crate::ops::look::look;
 use crate::ops::pipeline::Pipeline;
+use crate::ops::replica::Destination;
+use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{Repository, StoredSnapshot};
 use crate::seams::Timestamp;
@@ -23,7 +23,9 @@ use crate::source::{Anchor, Owners, Root, Walk};
 
 /// What is known before the first byte is read.
 pub struct Run<'r> {
+    /// Of home.
     pub repository: &'r Repository,
+    pub replicas: Replicas<'r>,
     pub options: &'r BackupOptions,
     pub progress: &'r dyn Progress,
     roots: Vec<Root>,
@@ -34,7 +36,6 @@ pub struct Run<'r> {
     pub auditing: Auditing,
     began: Timestamp,
     began_since_boot: Duration,
-    store_time: Timestamp,
 }
 
 /// A dump that was read and judged good.
@@ -48,46 +49,67 @@ pub struct DumpTaken {
 }
 
 impl<'r> Run<'r> {
+    /// # Errors
+    /// Of the source; of the repository when none of `named` can be used.
     pub fn prepare(
-        repository: &'r Repository,
-        index: &'r Index,
+        named: &[Destination<'r>],
         options: &'r BackupOptions,
         progress: &'r dyn Progress,
     ) -> Result<Self> {
-        let clock = repository.seams.clock.as_ref();
+        let any = named.first().ok_or(OpsError::Stopped)?;
+        let clock = any.repository.seams.clock.as_ref();
         let (began, began_since_boot) = (clock.now(), clock.since_boot());
         let roots = roots::resolve(&options.source, &options.current, progress)?;
         // A pattern that is wrong should not have to wait for the dump to be read.
         let filter = Filter::new(&options.source.exclude)?;
         let anchors = roots.iter().map(Anchor::of);
         let anchors = anchors.collect::<Result<Vec<_>, _>>()?;
-        let store_time = repository.store.now()?;
-        let snapshots = look(repository, index, progress)?;
-        let files = FileContext {
-            index,
-            clock,
-            counts: FileCounts::default(),
-            owners: Owners::of_this_host(),
-            links: Links::default(),
+        let mut replicas = Replicas::gather(named, progress)?;
+        let auditing = loop {
+            match Self::ready(&replicas, options, &roots, progress) {
+                Ok(auditing) => break auditing,
+                Err(error) => replicas.without_home(error, progress)?,
+            }
         };
-        let auditing = Auditing::prepare(repository, index, options, &roots, &snapshots, progress)?;
-        let run = Self {
+        let home = replicas.home()?;
+        let (repository, index) = (home.to.repository, home.to.index);
+        Ok(Self {
             repository,
             options,
             progress,
             roots,
             anchors,
             filter,
-            snapshots,
-            files,
+            snapshots: home.snapshots.clone(),
+            files: FileContext {
+                index,
+                clock,
+                counts: FileCounts::default(),
+                owners: Owners::of_this_host(),
+                links: Links::default(),
+            },
             auditing,
+            replicas,
             began,
             began_since_boot,
-            store_time,
-        };
-        let parent = run.parent().map(|one| &one.record);
-        recall::files(repository, index, &run.roots, parent, progress)?;
-        Ok(run)
+        })
+    }
+
+    /// Reads from home what a run must know of the last snapshot.
+    fn ready(
+        replicas: &Replicas<'_>,
+        options: &BackupOptions,
+        roots: &[Root],
+        progress: &dyn Progress,
+    ) -> Result<Auditing> {
+        let home = replicas.home()?;
+        let (repository, index) = (home.to.repository, home.to.index);
+        let auditing =
+            Auditing::prepare(repository, index, options, roots, &home.snapshots, progress)?;
+        let parent = comparable(&home.snapshots, options, roots).next();
+        let parent = parent.map(|one| &one.record);
+        recall::files(repository, index, roots, parent, progress)?;
+        Ok(auditing)
     }
 
     pub fn walk(&self) -> Result<Walk> {
@@ -105,11 +127,7 @@ impl<'r> Run<'r> {
 
     /// The good snapshots of the same host and source, newest first.
     fn comparable(&self) -> impl Iterator<Item = &StoredSnapshot> {
-        self.snapshots.iter().rev().filter(|one| {
-            one.record.host == self.options.host
-                && one.record.suspect.is_none()
-                && record::same_source(&one.record, &self.roots)
-        })
+        comparable(&self.snapshots, self.options, &self.roots)
     }
 
     /// The newest good snapshot of the same host and source.
@@ -141,6 +159,8 @@ impl<'r> Run<'r> {
         Ok(())
     }
 
+    /// # Errors
+    /// Of the last replica, when none is left.
     pub fn commit(
         &self,
         pipeline: &Pipeline<'_>,
@@ -149,20 +169,25 @@ impl<'r> Run<'r> {
     ) -> Result<BackupReport> {
         let clock = self.repository.seams.clock.as_ref();
         let dump_source = dump.as_ref().map(|dump| dump.source.clone());
-        let (audited, suspect) = self.auditing.conclude(
-            self.repository,
-            self.files.index,
-            &self.snapshots,
-            sequenced.listing,
-            self.progress,
-        )?;
+        let audited = self.auditing.take_audited();
+        let suspect = pipeline.uploads.read(|from| {
+            let (snapshots, listing) = (&self.snapshots, sequenced.listing);
+            let auditing = &self.auditing;
+            auditing.suspicion(
+                from.repository,
+                from.index,
+                snapshots,
+                listing,
+                self.progress,
+            )
+        })?;
         let database = dump.map(|dump| record::database(dump.facts, dump.began, dump.ended));
         let record = record::compose(Taken {
             options: self.options,
             roots: &self.roots,
             began: self.began,
             finished: clock.now(),
-            store_time: self.store_time,
+            store_time: self.replicas.store_time,
             session: pipeline.session(),
             continues: pipeline.uploads.continues(),
             parent: self.parent().map(|one| one.id),
@@ -173,14 +198,16 @@ impl<'r> Run<'r> {
             counts: &self.files.counts,
             totals: pipeline.totals(),
         });
-        let object = record::store(self.repository, self.files.index, &record)?;
-        let (objects, bytes) = pipeline.uploads.totals();
+        let (object, payload) = record::seal(self.repository, &record)?;
+        pipeline.uploads.commit(&object, &payload)?;
+        let (objects_uploaded, bytes_uploaded) = pipeline.uploads.totals();
+        let (replicas, levelling) = self.replicas.report(pipeline.uploads.ways());
         Ok(BackupReport {
             snapshot: object.id,
             time: record.time,
             statistics: record.statistics,
-            objects_uploaded: objects + 1,
-            bytes_uploaded: bytes + object.bytes.len() as u64,
+            objects_uploaded,
+            bytes_uploaded,
             database: record.database.map(|database| DatabaseReport {
                 kind: database.kind,
                 bytes: database.bytes,
@@ -193,6 +220,21 @@ impl<'r> Run<'r> {
             problems: sequenced.problems,
             problems_total: sequenced.problems_total,
             duration: clock.since_boot().saturating_sub(self.began_since_boot),
+            replicas,
+            levelling,
         })
     }
+}
+
+/// The good snapshots of the same host and source, newest first.
+fn comparable<'s>(
+    snapshots: &'s [StoredSnapshot],
+    options: &'s BackupOptions,
+    roots: &'s [Root],
+) -> impl Iterator<Item = &'s StoredSnapshot> {
+    snapshots.iter().rev().filter(move |one| {
+        one.record.host == options.host
+            && one.record.suspect.is_none()
+            && record::same_source(&one.record, roots)
+    })
 }

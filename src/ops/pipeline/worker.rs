@@ -130,6 +130,14 @@ impl<'p, 'r> Worker<'p, 'r> {
         self.progress.advance(bytes);
     }
 
+    /// Whether all replicas have each of the chunks.
+    ///
+    /// # Errors
+    /// `Index`.
+    pub fn are_stored(&self, chunks: &[ChunkId]) -> Result<bool> {
+        self.pipeline.are_stored(chunks)
+    }
+
     /// Takes in all of `source`, which is about `expected` bytes long.
     ///
     /// # Errors
