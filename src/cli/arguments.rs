@@ -22,6 +22,7 @@ Exit codes:
     3  the snapshot is saved, but some files could not be read
     4  damage was found, or a restore is not complete
     5  the audit found originals that are missing or altered
+    7  the snapshot is saved, but a copy of the repository is behind
     8  the snapshot is saved, but suspect: too much of the library changed or is gone
    10  there is no repository at that address
    12  a wrong passphrase or key, or none where one is needed

@@ -7,12 +7,13 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use super::context::{Access, Context, host_name};
+use super::copies::open_all;
 use super::dump_source::DumpSource;
 use super::exit::{Failure, Result, Status};
 use super::mounts::Mounts;
 use super::when::time_span;
-use super::{backed_up, backup_dry_run, output, show};
-use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
+use super::{backed_up, backup_dry_run, levelling, output, show};
+use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, ReplicaReport, SourceChoice};
 use crate::source::database::DatabaseSource;
 use crate::source::{Limits, exclude_file};
 use crate::store::open::StoreUrl;
@@ -142,7 +143,9 @@ pub fn run(context: &Context, args: &Args) -> Result {
             "give --immich DIR, or the folders to take",
         ));
     }
-    refuse_repository_in_source(args, &context.url()?)?;
+    for place in context.places()? {
+        refuse_repository_in_source(args, &place.url)?;
+    }
     let source = SourceChoice {
         immich: args.immich.clone(),
         paths: args.paths.clone(),
@@ -170,31 +173,39 @@ pub fn run(context: &Context, args: &Args) -> Result {
             ..CheckpointRule::default()
         },
     };
-    let (repository, state) = context.repository(Access::Writer)?;
-    let _lock = state.lock_source(&ops::source_name(&options))?;
-    let index = context.index(&state)?;
+    let copies = open_all(context, Access::Writer)?;
+    let _lock = copies.state.lock_source(&ops::source_name(&options))?;
     if args.dry_run {
-        let clock = repository.seams.clock.as_ref();
-        return backup_dry_run::run(context, &index, &options, clock);
+        // Each knows about as much of the source; the first is asked first by a backup too.
+        return match copies.open().next() {
+            Some((_, first)) => {
+                let clock = first.repository.seams.clock.as_ref();
+                backup_dry_run::run(context, &first.index, &options, clock)
+            }
+            None => Ok(Status::Done),
+        };
     }
-    let report = ops::backup(&repository, &index, &options, context.progress.as_ref());
+    let destinations = copies.destinations();
+    let report = ops::backup_to_all(&destinations, &options, context.progress.as_ref());
     crate::progress::Progress::finish(context.progress.as_ref());
     let report = report?;
+    let replicas = levelling::conclude(context, &copies, &report);
     if context.global.json {
-        output::json(&as_json(&report))?;
+        output::json(&as_json(&report, &replicas))?;
     } else if !context.global.quiet {
-        output::lines(&backed_up::summary(&report, &repository.store.url()))?;
+        output::lines(&backed_up::summary(&report, &replicas))?;
     }
     if context.global.quiet && !context.global.json {
-        backed_up::problems(&report)
-            .iter()
-            .for_each(|line| eprintln!("{line}"));
+        let problems = backed_up::problems(&report);
+        let behind = backed_up::behind(&replicas);
+        let lines = problems.iter().chain(&behind);
+        lines.for_each(|line| eprintln!("{line}"));
     }
-    Ok(verdict(&report))
+    Ok(verdict(&report, &replicas))
 }
 
 /// How it ended; a suspect snapshot is told on standard error, also when quiet.
-fn verdict(report: &BackupReport) -> Status {
+fn verdict(report: &BackupReport, replicas: &[ReplicaReport]) -> Status {
     if let Some(reason) = &report.suspect {
         let reason = show::harmless_sentence(reason);
         eprintln!(
@@ -205,6 +216,8 @@ fn verdict(report: &BackupReport) -> Status {
     }
     if report.problems_total > 0 {
         Status::SomeUnreadable
+    } else if replicas.iter().any(|one| one.behind.is_some()) {
+        Status::ReplicaBehind
     } else {
         Status::Done
     }
@@ -236,8 +249,18 @@ fn refuse_repository_in_source(args: &Args, url: &StoreUrl) -> std::result::Resu
     Ok(())
 }
 
-fn as_json(report: &BackupReport) -> Value {
+fn as_json(report: &BackupReport, replicas: &[ReplicaReport]) -> Value {
     let figures = &report.statistics;
+    let replicas: Vec<_> = replicas
+        .iter()
+        .map(|one| {
+            json!({
+                "name": one.name, "url": one.url, "ok": one.has_snapshot,
+                "behind": one.behind.is_some(), "reason": one.behind,
+                "bytes_uploaded": one.bytes_uploaded, "objects_uploaded": one.objects_uploaded,
+            })
+        })
+        .collect();
     let problems: Vec<_> = report
         .problems
         .iter()
@@ -260,6 +283,7 @@ fn as_json(report: &BackupReport) -> Value {
             "kind": database.kind, "bytes": database.bytes, "rows": database.rows, "complete": true,
             "source": show::harmless_sentence(&database.source),
         })),
+        "replicas": replicas,
         "audit": report.audit,
         "suspect": report.suspect,
         "problems": problems,

@@ -107,6 +107,15 @@ impl Context {
         let store = self
             .store(false)
             .map_err(|failure| failure.with_address(self.global.repo.first()))?;
+        self.repository_in(store, access)
+    }
+
+    /// Opens the repository in a store with the key that `access` asks for.
+    pub fn repository_in(
+        &self,
+        store: Arc<dyn Store>,
+        access: Access,
+    ) -> Result<(Repository, StateFolder), Failure> {
         let id = identify(store.as_ref())?;
         let state = self.state(id)?;
         let kept = state.writer_key()?;
@@ -223,7 +232,7 @@ pub fn host_name() -> String {
 
 impl Failure {
     /// A missing folder or bucket, where a repository was expected, is "no repository there".
-    fn with_address(self, repo: Option<&String>) -> Self {
+    pub fn with_address(self, repo: Option<&String>) -> Self {
         match (self.store_kind(), repo) {
             (Some(ErrorKind::NoContainer), Some(url)) => {
                 crate::repository::RepositoryError::NoPlace { url: url.clone() }.into()

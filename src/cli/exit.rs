@@ -22,6 +22,8 @@ pub enum Status {
     Unproven,
     /// The snapshot is saved, and must not be taken for a replacement of older ones.
     Suspect,
+    /// The snapshot is saved, but not in every copy.
+    ReplicaBehind,
 }
 
 impl Status {
@@ -31,6 +33,7 @@ impl Status {
             Self::SomeUnreadable => 3,
             Self::Damage => 4,
             Self::Unproven => 5,
+            Self::ReplicaBehind => 7,
             Self::Suspect => 8,
         }
     }
@@ -101,6 +104,14 @@ impl Failure {
         self.error
             .downcast_ref::<StoreError>()
             .map(|error| error.kind)
+    }
+
+    /// The error with its causes, where there is one line for it.
+    pub fn in_one_line(&self) -> String {
+        let first: &(dyn Error + 'static) = self.error.as_ref();
+        let errors = std::iter::successors(Some(first), |error| (**error).source());
+        let texts: Vec<String> = errors.map(ToString::to_string).collect();
+        texts.join(": ")
     }
 
     fn of(error: impl Error + Send + Sync + 'static, (code, hint): (u8, &str)) -> Self {
