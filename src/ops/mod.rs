@@ -4,12 +4,14 @@
 //! `backup` drives `pipeline` (contents to packs to the store); `restore` writes through `target`,
 //! which never leaves the folder it was given; both hand work to threads through `queue`. `read` is
 //! `ls`, `cat` and `database`, `keys` the passphrases, `state` what this host keeps, `look` what
-//! most verbs begin with; `replica` is one copy of a repository among several.
+//! most verbs begin with; `replica` is one copy of a repository among several, `destination` one that
+//! a backup goes to.
 
 mod audit;
 mod backup;
 mod child;
 mod database;
+mod destination;
 mod diff;
 mod drill;
 mod error;
@@ -37,6 +39,7 @@ pub use backup::{
 pub use database::{
     DumpTarget, IntoReport, NamedDump, database_for_immich, database_for_psql, database_into,
 };
+pub use destination::Destination;
 pub use diff::{Change, Changed, DiffReport, Tally, diff};
 pub use drill::{
     AssetProblem, DrillError, DrillOptions, DrillReport, RowsDiffer, SAMPLE_MAX, ServerChoice,
@@ -49,7 +52,7 @@ pub use keys::{add_key, remove_key};
 pub use pipeline::CheckpointRule;
 pub use read::{Opened, cat, database, has_path, list_entries};
 pub use rebuild::{RebuildReport, rebuild_index, rebuild_index_from_footers};
-pub use replica::{Destination, Replica};
+pub use replica::Replica;
 pub use restore::{Overwrite, RestoreOptions, RestoreReport, restore};
 pub use said::Said;
 pub use state::{SourceLock, StateFolder, load_writer_key, save_writer_key};

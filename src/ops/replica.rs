@@ -1,39 +1,13 @@
-//! One copy of a repository among several: the same keys, packs, listings and snapshots, in a store
-//! of its own, with an index of its own.
+//! One copy of a repository as verbs work on it: opened, with the index that belongs to it.
 
 use crate::index::Index;
 use crate::repository::Repository;
 
-/// A copy that is opened.
+/// One copy. All copies of a repository share keys, packs, listings and snapshots; segments, plans,
+/// forget records and proofs are each copy's own, and so is its index.
 pub struct Replica {
     /// What people call it.
     pub name: String,
     pub repository: Repository,
-    /// Of this copy: each holds other objects.
     pub index: Index,
-}
-
-/// A copy that a backup is to go to.
-#[derive(Clone, Copy)]
-pub struct Destination<'r> {
-    /// What people call it.
-    pub name: &'r str,
-    pub repository: &'r Repository,
-    /// Of this copy.
-    pub index: &'r Index,
-    /// Whether reading it costs nothing: a disk, or a machine in the house. Then others can be
-    /// brought level from it, and need not be waited for.
-    pub near: bool,
-}
-
-impl Replica {
-    /// The copy as a place for a backup.
-    pub fn destination(&self, near: bool) -> Destination<'_> {
-        Destination {
-            name: &self.name,
-            repository: &self.repository,
-            index: &self.index,
-            near,
-        }
-    }
 }

@@ -62,6 +62,7 @@ mod restore_never_leaves_its_folder;
 mod restore_only_what_i_ask_for;
 mod restore_over_what_is_there;
 mod second_backup_sends_nothing;
+mod several_copies_in_one_run;
 mod slow_or_absent_store;
 mod the_guides_are_true;
 mod tree;

@@ -36,7 +36,7 @@ use sequence::Sequence;
 
 use crate::index::Index;
 use crate::ops::pipeline::{Chunkers, Pipeline};
-use crate::ops::replica::Destination;
+use crate::ops::destination::Destination;
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{ListingWriter, Repository};
@@ -109,3 +109,11 @@ mod tests;
 #[cfg(test)]
 #[path = "bad_day_tests.rs"]
 mod bad_day_tests;
+
+#[cfg(test)]
+#[path = "replicas_tests.rs"]
+mod replicas_tests;
+
+#[cfg(test)]
+#[path = "slow_replica_tests.rs"]
+mod slow_replica_tests;

@@ -15,7 +15,7 @@ use crate::id::ObjectId;
 use crate::ops::error::with_causes;
 use crate::ops::look::look_closely;
 use crate::ops::pipeline::{Reason, Uploads, is_of_the_store};
-use crate::ops::replica::Destination;
+use crate::ops::destination::Destination;
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{Repository, RepositoryError, StoredSnapshot, fetch_record, list_objects};

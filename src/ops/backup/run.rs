@@ -12,7 +12,7 @@ use super::replicas::Replicas;
 use super::roots;
 use super::sequence::Sequenced;
 use crate::ops::pipeline::Pipeline;
-use crate::ops::replica::Destination;
+use crate::ops::destination::Destination;
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{Repository, StoredSnapshot};

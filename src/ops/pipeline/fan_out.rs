@@ -11,8 +11,8 @@ use super::claims::Claims;
 use super::patience::{Patience, Standing};
 use super::uploads::{CheckpointRule, OnItsWay, Reason, Uploads};
 use crate::id::{ChunkId, SessionId};
+use crate::ops::destination::Destination;
 use crate::ops::error::with_causes;
-use crate::ops::replica::Destination;
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{FinishedPack, RepositoryError, SealedObject};
@@ -41,10 +41,12 @@ impl<'r> FanOut<'r> {
         rule: CheckpointRule,
         progress: &'r dyn Progress,
     ) -> Result<Self> {
-        let ways = destinations
-            .iter()
-            .map(|to| Uploads::new(*to, session, rule));
-        let ways = ways.collect::<Result<Vec<_>>>()?;
+        let among = destinations.len();
+        let way = |to: &Destination<'r>| {
+            to.index.share_memory(among)?;
+            Uploads::new(*to, among, session, rule)
+        };
+        let ways = destinations.iter().map(way).collect::<Result<Vec<_>>>()?;
         let replicas = ways
             .iter()
             .map(|way| (way.to.index, Arc::clone(way.left())));

@@ -7,7 +7,8 @@
 //! and for each worker a read buffer (5), a compressor and a frame (W × 12 at the most, W × 6 for
 //! photos), batches of large files (8), entries ahead of their turn (8), what the next segment will
 //! say (8, and 24 more while it is made), SQLite (8, 4 where files have several names, 8 for the
-//! tables of an audit); for each further replica what its own next segment will say, and its SQLite.
+//! tables of an audit). Several replicas share what one has for segments and for the pages of its
+//! index. What a replica that left had on its way counts among the packs until it has ended.
 //! The parts are never all at their most; what the process takes is measured by `benches/memory.sh`.
 //!
 //! `claim` is the only decision that threads share: of two that bring the same new chunk, one
@@ -27,7 +28,7 @@ use crate::compress::Compressor;
 use crate::format::frame::Codec;
 use crate::format::pack::Class;
 use crate::id::{ChunkId, SessionId};
-use crate::ops::replica::Destination;
+use crate::ops::destination::Destination;
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{PackWriter, Plaintext, Repository};

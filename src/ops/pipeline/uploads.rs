@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use super::claims::{Claims, Left};
 use crate::id::SessionId;
+use crate::ops::destination::Destination;
 use crate::ops::queue::Queue;
-use crate::ops::replica::Destination;
 use crate::ops::{OpsError, Result};
 use crate::repository::{FinishedPack, SealedObject, SegmentWriter};
 
@@ -63,6 +63,8 @@ pub struct Uploads<'r> {
     queue: Option<Queue<Arc<OnItsWay<'r>>>>,
     publishing: Mutex<Publishing>,
     rule: CheckpointRule,
+    /// So many replicas share the memory for what the next segments will say.
+    among: usize,
     objects: AtomicU64,
     bytes: AtomicU64,
     left: Left,
@@ -76,9 +78,16 @@ struct Publishing {
 }
 
 impl<'r> Uploads<'r> {
+    /// One of `among` ways of a run.
+    ///
     /// # Errors
     /// `Index`.
-    pub fn new(to: Destination<'r>, session: SessionId, rule: CheckpointRule) -> Result<Self> {
+    pub fn new(
+        to: Destination<'r>,
+        among: usize,
+        session: SessionId,
+        rule: CheckpointRule,
+    ) -> Result<Self> {
         let repository = to.repository;
         let mut segments = SegmentWriter::new(session);
         segments.adopt_unpublished(to.index)?;
@@ -94,6 +103,7 @@ impl<'r> Uploads<'r> {
                 bytes: 0,
             }),
             rule,
+            among,
             objects: AtomicU64::new(0),
             bytes: AtomicU64::new(0),
             left: Left::default(),
@@ -183,7 +193,7 @@ impl<'r> Uploads<'r> {
         publishing.bytes += bytes.len() as u64;
         let due = now.saturating_sub(publishing.last) >= self.rule.every
             || publishing.bytes >= self.rule.every_bytes
-            || publishing.segments.is_large();
+            || publishing.segments.is_large(self.among);
         if due {
             self.publish_locked(&mut publishing)
         } else {
