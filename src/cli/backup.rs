@@ -190,18 +190,26 @@ pub fn run(context: &Context, args: &Args) -> Result {
     crate::progress::Progress::finish(context.progress.as_ref());
     let report = report?;
     let replicas = levelling::conclude(context, &copies, &report);
-    if context.global.json {
-        output::json(&as_json(&report, &replicas))?;
-    } else if !context.global.quiet {
-        output::lines(&backed_up::summary(&report, &replicas))?;
-    }
-    if context.global.quiet && !context.global.json {
-        let problems = backed_up::problems(&report);
-        let behind = backed_up::behind(&replicas);
-        let lines = problems.iter().chain(&behind);
-        lines.for_each(|line| eprintln!("{line}"));
-    }
+    tell(context, &report, &replicas)?;
     Ok(verdict(&report, &replicas))
+}
+
+fn tell(
+    context: &Context,
+    report: &BackupReport,
+    replicas: &[ReplicaReport],
+) -> std::result::Result<(), Failure> {
+    if context.global.json {
+        return output::json(&as_json(report, replicas));
+    }
+    if !context.global.quiet {
+        return output::lines(&backed_up::summary(report, replicas));
+    }
+    let problems = backed_up::problems(report);
+    let behind = backed_up::behind(replicas);
+    let lines = problems.iter().chain(&behind);
+    lines.for_each(|line| eprintln!("{line}"));
+    Ok(())
 }
 
 /// How it ended; a suspect snapshot is told on standard error, also when quiet.

@@ -143,6 +143,12 @@ fn a_disk_that_is_not_there_is_said_to_be_behind_and_holds_nothing_up() {
         let why = figures["replicas"][1]["reason"].as_str().expect("a reason");
         assert!(why.contains("no folder or bucket"), "{why}");
         assert_eq!(user.objects.list("snapshots/").len(), 4);
+        // What could not be read is the graver news.
+        let broken = format!("/proc/{}/mem", std::process::id());
+        let said = user
+            .offsite(&[&arguments[..], &[&broken]].concat())
+            .ended(3);
+        assert!(said.text().contains(&line), "{said}");
         restores_from(&user, &home);
         // An empty folder, as where nothing is mounted, is no copy, and is left as it is.
         std::fs::create_dir(&shelf.folder).expect("a folder");

@@ -322,6 +322,28 @@ fn one_that_fails_at_any_call_leaves_and_the_others_have_the_snapshot() {
 }
 
 #[test]
+fn one_that_takes_nothing_keeps_no_thread_waiting() {
+    for failing in [0, 1] {
+        for prefix in ["packs/", "listings/", "index/", "snapshots/"] {
+            let world = World::with(2, Threads::of_this_machine());
+            // More than may be on its way at once.
+            world.write("second", 9_000_000);
+            world.copies[failing].refuse(prefix, ErrorKind::Full);
+            let report = world.back_up().unwrap();
+            let case = format!("copy {failing}, {prefix}");
+            let why = report.replicas[failing].behind.as_ref().expect(&case);
+            assert!(why.contains("no space left"), "{case}: {why}");
+            assert!(!report.replicas[failing].has_snapshot, "{case}");
+            assert_eq!(world.copies[failing].names("snapshots/"), [""; 0], "{case}");
+            // It failed a moment ago: nobody tries again in this run.
+            assert_eq!(report.levelling, [], "{case}");
+            assert!(world.copies[1 - failing].has(report.snapshot), "{case}");
+            world.assert_sound(1 - failing);
+        }
+    }
+}
+
+#[test]
 fn when_all_fail_nothing_is_committed_and_the_next_run_sends_nothing_twice() {
     for threads in [Threads::SINGLE, Threads::of_this_machine()] {
         for prefix in ["packs/", "index/", "snapshots/"] {

@@ -11,8 +11,8 @@ use super::record::{self, Taken};
 use super::replicas::Replicas;
 use super::roots;
 use super::sequence::Sequenced;
-use crate::ops::pipeline::Pipeline;
 use crate::ops::destination::Destination;
+use crate::ops::pipeline::Pipeline;
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{Repository, StoredSnapshot};
@@ -199,7 +199,8 @@ impl<'r> Run<'r> {
             totals: pipeline.totals(),
         });
         let (object, payload) = record::seal(self.repository, &record)?;
-        pipeline.uploads.commit(&object, &payload)?;
+        let around = |number, commit: &dyn Fn() -> Result<()>| self.commit_at(number, commit);
+        pipeline.uploads.commit(&object, &payload, &around)?;
         let (objects_uploaded, bytes_uploaded) = pipeline.uploads.totals();
         let (replicas, levelling) = self.replicas.report(pipeline.uploads.ways());
         Ok(BackupReport {
@@ -223,6 +224,16 @@ impl<'r> Run<'r> {
             replicas,
             levelling,
         })
+    }
+}
+
+impl Run<'_> {
+    /// Commits at one of the replicas that take part, by its number among them. What a writer must
+    /// see at a replica before it commits there, and after, is seen here; an error makes that replica
+    /// leave, and the others commit.
+    fn commit_at(&self, number: usize, commit: &dyn Fn() -> Result<()>) -> Result<()> {
+        debug_assert!(number < self.replicas.taking_part.len(), "it takes part");
+        commit()
     }
 }
 

@@ -18,6 +18,9 @@ use crate::progress::Progress;
 use crate::repository::{FinishedPack, RepositoryError, SealedObject};
 use crate::seams::Seams;
 
+/// What is done around the commit at one replica: its number, and the commit.
+pub type Around<'a> = dyn Fn(usize, &dyn Fn() -> Result<()>) -> Result<()> + Sync + 'a;
+
 /// The ways to all replicas of a run. Shared by its threads.
 pub struct FanOut<'r> {
     ways: Vec<Uploads<'r>>,
@@ -114,15 +117,16 @@ impl<'r> FanOut<'r> {
     /// # Errors
     /// Of the last replica.
     pub fn publish(&self) -> Result<()> {
-        self.at_each(&|way| way.publish())
+        self.at_each(&|_, way| way.publish())
     }
 
-    /// Commits at each replica; gives once at least one has the snapshot.
+    /// Commits at each replica; gives once at least one has the snapshot. `around` is given the number
+    /// of a replica, in the order of the ways, and its commit, to be called once or not at all.
     ///
     /// # Errors
     /// Of the last replica.
-    pub fn commit(&self, record: &SealedObject, payload: &[u8]) -> Result<()> {
-        self.at_each(&|way| way.commit(record, payload))
+    pub fn commit(&self, record: &SealedObject, payload: &[u8], around: &Around<'_>) -> Result<()> {
+        self.at_each(&|number, way| around(number, &|| way.commit(record, payload)))
     }
 
     /// Reads something from the first replica that answers. One that is out of reach leaves: it
@@ -141,16 +145,17 @@ impl<'r> FanOut<'r> {
     }
 
     /// Side by side where there are threads: one that is slow to answer keeps no other waiting.
-    fn at_each(&self, work: &(dyn Fn(&Uploads<'r>) -> Result<()> + Sync)) -> Result<()> {
-        let staying: Vec<_> = self.staying().collect();
-        let settle = |way| self.without(way, work(way));
+    fn at_each(&self, work: &(dyn Fn(usize, &Uploads<'r>) -> Result<()> + Sync)) -> Result<()> {
+        let ways = self.ways.iter().enumerate();
+        let staying: Vec<_> = ways.filter(|(_, way)| !way.has_left()).collect();
+        let settle = |(number, way)| self.without(way, work(number, way));
         if staying.len() < 2 || self.seams.threads.workers.is_none() {
             return staying.into_iter().try_for_each(settle);
         }
         std::thread::scope(|scope| {
             let threads: Vec<_> = staying
                 .into_iter()
-                .map(|way| scope.spawn(move || settle(way)))
+                .map(|one| scope.spawn(move || settle(one)))
                 .collect();
             let mut outcome = Ok(());
             for thread in threads {

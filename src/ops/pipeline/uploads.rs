@@ -221,8 +221,7 @@ impl<'r> Uploads<'r> {
         self.publish_locked(&mut publishing)
     }
 
-    /// A checkpoint of this replica, the last one too: its plans are its own, and here is where a
-    /// run looks at them.
+    /// A checkpoint of this replica, the last one too.
     fn publish_locked(&self, publishing: &mut Publishing) -> Result<()> {
         let Destination {
             repository, index, ..
@@ -234,8 +233,8 @@ impl<'r> Uploads<'r> {
         Ok(())
     }
 
-    /// The commit at this replica: once it is acknowledged, there is a snapshot. What must be seen
-    /// at a replica before it commits is looked at here. `payload` is what was sealed.
+    /// The commit at this replica: once it is acknowledged, there is a snapshot. `payload` is what
+    /// was sealed.
     ///
     /// # Errors
     /// `Store`.
