@@ -34,6 +34,7 @@ fn options(bucket: &str, prefix: &str) -> S3Options {
         endpoint: Some(server.endpoint()),
         region: None,
         path_style: None,
+        profile: None,
         credentials: Some(StaticCredentials {
             access_key_id: server.access_key().to_owned(),
             secret_access_key: server.secret_key().to_owned(),

@@ -9,8 +9,8 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, completions, database, demo, diff, drill, find, index, init, key, ls, man,
-    output, restore, snapshots, stats, verify,
+    audit, backup, cat, completions, config, database, demo, diff, drill, find, index, init, key,
+    ls, man, output, prune, restore, snapshots, stats, verify,
 };
 
 /// One a line: they are looked up, not read.
@@ -20,7 +20,7 @@ Exit codes:
     1  failed; the message says why, and nothing that was saved is lost
     2  the command line makes no sense
     3  the snapshot is saved, but some files could not be read
-    4  damage was found, or a restore is not complete
+    4  damage was found, a restore is not complete, or a prune refused for what it saw
     5  the audit found originals that are missing or altered
     7  the snapshot is saved, but a copy of the repository is behind
     8  the snapshot is saved, but suspect: too much of the library changed or is gone
@@ -60,10 +60,13 @@ enum Command {
     Verify(verify::Args),
     Audit(audit::Args),
     Drill(drill::Args),
+    Prune(prune::Args),
     #[command(subcommand)]
     Index(index::Command),
     #[command(subcommand)]
     Key(key::Command),
+    #[command(subcommand)]
+    Config(config::command::Command),
     Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -92,8 +95,10 @@ pub fn main() -> ExitCode {
         Command::Verify(args) => verify::run(&context, &args),
         Command::Audit(args) => audit::run(&context, &args),
         Command::Drill(args) => drill::run(&context, &args),
+        Command::Prune(args) => prune::run(&context, &args),
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
+        Command::Config(command) => config::command::run(&context, &command),
         Command::Demo(args) => demo::run(&context, &args),
         Command::Completions(args) => completions::run(&args, Arguments::command()),
         Command::Man(args) => man::run(&context, &args, Arguments::command()),

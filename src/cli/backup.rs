@@ -1,5 +1,7 @@
 //! `offsite backup`
 
+mod configured;
+
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -12,7 +14,7 @@ use super::dump_source::DumpSource;
 use super::exit::{Failure, Result, Status};
 use super::mounts::Mounts;
 use super::when::time_span;
-use super::{backed_up, backup_dry_run, levelling, output, show};
+use super::{backed_up, backup_dry_run, hooks, levelling, output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, ReplicaReport, SourceChoice};
 use crate::source::database::DatabaseSource;
 use crate::source::{Limits, exclude_file};
@@ -22,7 +24,8 @@ use crate::store::open::StoreUrl;
 ///
 /// The dump is read first and judged: one that failed, was cut short or shrank to less than half
 /// commits nothing. Then the files; what did not change since the last time is not read again.
-#[derive(ClapArgs, Debug)]
+/// What no flag says comes from the configuration: offsite config example shows what it may say.
+#[derive(ClapArgs, Debug, Clone)]
 pub struct Args {
     /// Other files and folders to take along
     #[arg(value_name = "PATH")]
@@ -32,7 +35,7 @@ pub struct Args {
     immich: Option<PathBuf>,
     /// Take along .env and the compose files of the folder above DIR, which hold passwords: sealed
     /// like everything else, restored into the folder config
-    #[arg(long, requires = "immich")]
+    #[arg(long)]
     include_config: bool,
     /// The same, of the folder where they are
     #[arg(long, value_name = "FOLDER")]
@@ -137,10 +140,24 @@ impl Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
+    if args.dry_run {
+        return save(context, args, &hooks::Told::default());
+    }
+    hooks::reported(context, |told| save(context, args, told))
+}
+
+fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
+    let args = &args.completed(context)?;
     if args.immich.is_none() && args.paths.is_empty() && args.database()?.is_none() {
         return Err(Failure::usage(
             "nothing to back up was named",
-            "give --immich DIR, or the folders to take",
+            "give --immich DIR, or the folders to take, or name them in offsite.toml",
+        ));
+    }
+    if args.include_config && args.config().is_none() {
+        return Err(Failure::usage(
+            "--include-config means the folder above Immich's upload location, and none was named",
+            "give --immich DIR, or --compose-folder FOLDER",
         ));
     }
     for place in context.places()? {
@@ -186,9 +203,14 @@ pub fn run(context: &Context, args: &Args) -> Result {
         };
     }
     let destinations = copies.destinations();
-    let report = ops::backup_to_all(&destinations, &options, context.progress.as_ref());
-    crate::progress::Progress::finish(context.progress.as_ref());
-    let report = report?;
+    let report = hooks::around(context, told, || {
+        let report = ops::backup_to_all(&destinations, &options, context.progress.as_ref());
+        crate::progress::Progress::finish(context.progress.as_ref());
+        let report = report?;
+        told.snapshot.replace(Some(report.snapshot));
+        Ok(report)
+    })?;
+    // What was stopped for the backup is at work again: this may take days.
     let replicas = levelling::conclude(context, &copies, &report);
     tell(context, &report, &replicas)?;
     Ok(verdict(&report, &replicas))

@@ -2,12 +2,14 @@
 
 use std::env;
 use std::path::PathBuf;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
+use super::config::{self, ConfigError, Configuration};
 use super::exit::Failure;
 use super::global::Global;
 use super::interrupt;
-use super::places::{self, Place};
+use super::named_places;
+use super::places::Place;
 use super::progress::{Shown, TerminalProgress};
 use super::secret::{self, Purpose, SecretError, Surroundings, Ways};
 use crate::crypto::ReadKey;
@@ -36,6 +38,7 @@ pub struct Context {
     pub global: Global,
     pub seams: Seams,
     pub progress: Arc<TerminalProgress>,
+    configuration: OnceLock<Configuration>,
 }
 
 impl Context {
@@ -49,12 +52,37 @@ impl Context {
             seams,
             progress,
             global,
+            configuration: OnceLock::new(),
         }
     }
 
-    /// The places that were named, in their order; at least one.
+    /// The same for one of its places alone.
+    pub fn at(&self, place: &Place) -> Self {
+        let mut global = self.global.clone();
+        global.repo = vec![place.name.clone()];
+        Self {
+            global,
+            seams: self.seams.clone(),
+            progress: self.progress.clone(),
+            configuration: self.configuration.clone(),
+        }
+    }
+
+    /// What `offsite.toml` says; read when it is first asked for.
+    pub fn configuration(&self) -> Result<&Configuration, Failure> {
+        if let Some(known) = self.configuration.get() {
+            return Ok(known);
+        }
+        let read = config::load(self.global.config.as_deref()).map_err(|error: ConfigError| {
+            let hint = error.hint();
+            Failure::usage_error(error, hint)
+        })?;
+        Ok(self.configuration.get_or_init(|| read))
+    }
+
+    /// The places that were named, in their order, or all of the configuration; at least one.
     pub fn places(&self) -> Result<Vec<Place>, Failure> {
-        places::named(&self.global)
+        named_places::named(&self.global, self.configuration()?)
     }
 
     /// The first of the places that were named.
@@ -104,9 +132,10 @@ impl Context {
 
     /// Opens the repository with the key that `access` asks for.
     pub fn repository(&self, access: Access) -> Result<(Repository, StateFolder), Failure> {
+        let place = self.place()?;
         let store = self
-            .store(false)
-            .map_err(|failure| failure.with_address(self.global.repo.first()))?;
+            .store_at(&place, false)
+            .map_err(|failure| failure.with_address(&place.name))?;
         self.repository_in(store, access)
     }
 
@@ -232,10 +261,11 @@ pub fn host_name() -> String {
 
 impl Failure {
     /// A missing folder or bucket, where a repository was expected, is "no repository there".
-    pub fn with_address(self, repo: Option<&String>) -> Self {
-        match (self.store_kind(), repo) {
-            (Some(ErrorKind::NoContainer), Some(url)) => {
-                crate::repository::RepositoryError::NoPlace { url: url.clone() }.into()
+    pub fn with_address(self, name: &str) -> Self {
+        match self.store_kind() {
+            Some(ErrorKind::NoContainer) => {
+                let url = name.to_owned();
+                crate::repository::RepositoryError::NoPlace { url }.into()
             }
             _ => self,
         }

@@ -114,7 +114,7 @@ fn reach(context: &Context, places: &[Place]) -> Vec<Result<Arc<dyn Store>, Fail
     let look = |place: &Place| {
         let progress = context.progress.clone();
         let store = place.open_among_others(PATIENCE, &context.seams, progress);
-        let store = store.map_err(|failure| failure.with_address(Some(&place.url.to_string())))?;
+        let store = store.map_err(|failure| failure.with_address(&place.name))?;
         match identify(store.as_ref()) {
             // One of an unknown version or a damaged one is told apart when it is opened.
             Ok(_) | Err(RepositoryError::Object { .. }) => Ok(store),

@@ -58,7 +58,10 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let options = DrillOptions {
         server,
         sample: args.sample,
-        mounts: args.mounts.read()?,
+        mounts: args
+            .mounts
+            .completed(&context.configuration()?.source)
+            .read()?,
         skip_missing_extensions: args.skip_missing_extensions,
         host: host_name(),
         interrupt: context.seams.interrupt.clone(),

@@ -13,7 +13,7 @@ use super::exit::Failure;
 use crate::source::database::{AddressFault, DatabaseServer, DatabaseSource, DumpRules};
 
 /// See `offsite help backup`.
-#[derive(ClapArgs, Debug, Default)]
+#[derive(ClapArgs, Debug, Default, Clone)]
 pub struct DumpSource {
     /// The database server, such as postgresql://postgres@localhost/immich: runs pg_dump. The
     /// password comes from PGPASSWORD or ~/.pgpass, never from here
@@ -23,6 +23,9 @@ pub struct DumpSource {
     /// after 30 minutes in which nothing comes)
     #[arg(long, value_name = "DURATION", value_parser = timeout)]
     database_timeout: Option<Duration>,
+    /// The server of the configuration.
+    #[arg(skip)]
+    configured: Option<DatabaseServer>,
 }
 
 /// What was typed, which may hold a password: never shown, also not by clap.
@@ -50,12 +53,23 @@ impl DumpSource {
     /// A password in its address, where every user of this machine can read it.
     pub fn server(&self) -> Result<Option<DatabaseSource>, Failure> {
         let Some(GivenUrl(url)) = &self.database_url else {
-            return Ok(None);
+            return Ok(self.configured.clone().map(DatabaseSource::Server));
         };
         match DatabaseServer::parse(url) {
             Ok(server) => Ok(Some(DatabaseSource::Server(server))),
             Err(fault) => Err(Failure::usage(&fault.to_string(), hint_of(fault))),
         }
+    }
+
+    /// Whether a flag names a server.
+    pub fn is_given(&self) -> bool {
+        self.database_url.is_some()
+    }
+
+    /// What the configuration says, where no flag does.
+    pub fn complete(&mut self, server: Option<DatabaseServer>, timeout: Option<Duration>) {
+        self.configured = server;
+        self.database_timeout = self.database_timeout.or(timeout);
     }
 
     pub fn rules(&self) -> DumpRules {
@@ -112,7 +126,7 @@ mod tests {
         let given: GivenUrl = "postgres://anna:hunter2@h/d".parse().unwrap();
         let source = DumpSource {
             database_url: Some(given),
-            database_timeout: None,
+            ..DumpSource::default()
         };
         assert!(!format!("{source:?}").contains("hunter2"));
         let failure = source.server().unwrap_err();

@@ -24,6 +24,9 @@ pub enum Status {
     Suspect,
     /// The snapshot is saved, but not in every copy.
     ReplicaBehind,
+    /// The snapshot is saved, and the command that has to follow it failed: something may be left
+    /// stopped.
+    HookFailed,
 }
 
 impl Status {
@@ -35,6 +38,7 @@ impl Status {
             Self::Unproven => 5,
             Self::ReplicaBehind => 7,
             Self::Suspect => 8,
+            Self::HookFailed => FAILED,
         }
     }
 }

@@ -9,16 +9,26 @@ use clap::Args;
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Everywhere")]
 pub struct Global {
-    /// Where the repository is: a folder, file:///folder or s3://bucket/prefix (again for each
-    /// further copy, where a command works on several)
+    /// Where the repository is: a folder, file:///folder, s3://bucket/prefix, or its name in the
+    /// configuration (again for each further copy, where a command works on several)
     #[arg(
         long,
         global = true,
-        value_name = "URL",
+        value_name = "URL|NAME",
         env = "OFFSITE_REPOSITORY",
         hide_env_values = true
     )]
     pub repo: Vec<String>,
+    /// The configuration (without it: ./offsite.toml, ~/.config/offsite/offsite.toml or
+    /// /etc/offsite/offsite.toml)
+    #[arg(
+        long,
+        global = true,
+        value_name = "FILE",
+        env = "OFFSITE_CONFIG",
+        hide_env_values = true
+    )]
+    pub config: Option<PathBuf>,
     /// The S3 server, where it is not Amazon's
     #[arg(
         long,
@@ -72,7 +82,7 @@ pub struct Global {
 }
 
 /// `500k`, `2M`, `1G`, or bytes; decimal units.
-fn rate(text: &str) -> Result<NonZeroU64, String> {
+pub fn rate(text: &str) -> Result<NonZeroU64, String> {
     let text = text.trim();
     let split = text
         .find(|c: char| !c.is_ascii_digit())

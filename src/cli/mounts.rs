@@ -4,12 +4,13 @@ use std::path::PathBuf;
 
 use clap::Args as ClapArgs;
 
+use super::config::SourceSection;
 use super::exit::Failure;
 use crate::source::immich::mounts::given::mount;
 use crate::source::immich::mounts::{self, Mount};
 
 /// Part of the arguments of commands that look for files by the paths of the database.
-#[derive(ClapArgs, Debug)]
+#[derive(ClapArgs, Debug, Clone)]
 pub struct Mounts {
     /// A folder of Immich's container and where it is on this host (may be given several times)
     #[arg(long, value_name = "CONTAINER=HOST", value_parser = mount)]
@@ -20,6 +21,20 @@ pub struct Mounts {
 }
 
 impl Mounts {
+    /// With what the configuration says, where no flag does.
+    pub fn completed(&self, source: &SourceSection) -> Self {
+        Self {
+            map: match self.map.is_empty() {
+                true => source.map.clone(),
+                false => self.map.clone(),
+            },
+            mounts_from: self
+                .mounts_from
+                .clone()
+                .or_else(|| source.mounts_from.clone()),
+        }
+    }
+
     /// What a person said goes before what a file says.
     ///
     /// # Errors

@@ -1,15 +1,16 @@
-//! The places a command works on: the copies of the repository that were named.
+//! A place: one copy of the repository, and how to get there. Which of them a command works on is
+//! settled in `named_places`.
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::Failure;
-use super::global::Global;
 use crate::progress::Progress;
 use crate::seams::Seams;
 use crate::store::Store;
 use crate::store::open::{OpenOptions, StoreUrl, open};
 use crate::store::retry::RetryOptions;
+use crate::store::s3::StaticCredentials;
 use crate::store::throttle::Limits;
 
 /// What a copy lies on: three copies should not lie on one kind of thing.
@@ -23,6 +24,82 @@ pub enum Medium {
     Cloud,
 }
 
+impl Medium {
+    /// As it is written in the configuration.
+    pub const WORDS: [(&str, Self); 3] = [
+        ("disk", Self::Disk),
+        ("nas", Self::Nas),
+        ("cloud", Self::Cloud),
+    ];
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Disk => "disk",
+            Self::Nas => "nas",
+            Self::Cloud => "cloud",
+        }
+    }
+}
+
+/// Who may take a locked object away before its time.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum LockMode {
+    /// Who has a special right, such as the owner of the account.
+    Governance,
+    /// Nobody, the owner of the account included.
+    Compliance,
+}
+
+impl LockMode {
+    /// As it is written in the configuration.
+    pub const WORDS: [(&str, Self); 2] = [
+        ("governance", Self::Governance),
+        ("compliance", Self::Compliance),
+    ];
+
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Governance => "governance",
+            Self::Compliance => "compliance",
+        }
+    }
+}
+
+/// How objects are kept from being deleted or overwritten.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ObjectLock {
+    pub mode: LockMode,
+    /// For so many days from when an object was put, or its lock was last extended; at least 1.
+    pub days: u32,
+}
+
+/// The variables of the environment that hold an access key. Only their names are known here.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct CredentialVariables {
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub session_token: Option<String>,
+}
+
+impl CredentialVariables {
+    fn read(&self) -> Result<StaticCredentials, Failure> {
+        let read = |name: &String| {
+            let value = std::env::var(name).ok().filter(|value| !value.is_empty());
+            value.ok_or_else(|| {
+                Failure::usage(
+                    &format!("the environment variable {name} is not set, or is no text"),
+                    "the configuration says that it holds a part of the access key",
+                )
+            })
+        };
+        Ok(StaticCredentials {
+            access_key_id: read(&self.access_key_id)?,
+            secret_access_key: read(&self.secret_access_key)?,
+            session_token: self.session_token.as_ref().map(read).transpose()?,
+        })
+    }
+}
+
 /// Where one copy of a repository is, and how to get there.
 #[derive(Debug, Clone)]
 pub struct Place {
@@ -31,12 +108,45 @@ pub struct Place {
     pub url: StoreUrl,
     pub endpoint: Option<String>,
     pub region: Option<String>,
+    /// Of the AWS configuration files; `None`: the one that AWS_PROFILE names.
+    pub profile: Option<String>,
+    /// `None`: as AWS users keep them.
+    pub credentials: Option<CredentialVariables>,
     pub medium: Medium,
     pub offsite: bool,
     pub limits: Limits,
+    pub object_lock: Option<ObjectLock>,
+    /// What `x-amz-storage-class` says of packs; `None`: what the bucket has by default.
+    pub storage_class: Option<String>,
 }
 
 impl Place {
+    /// One of which no more is known than its address: a folder counts as a disk in the house, a
+    /// bucket as somebody else's, away from home.
+    pub fn at(url: StoreUrl) -> Self {
+        let is_folder = matches!(url, StoreUrl::Folder(_));
+        Self {
+            name: url.to_string(),
+            url,
+            endpoint: None,
+            region: None,
+            profile: None,
+            credentials: None,
+            medium: match is_folder {
+                true => Medium::Disk,
+                false => Medium::Cloud,
+            },
+            offsite: !is_folder,
+            limits: Limits::default(),
+            object_lock: None,
+            storage_class: None,
+        }
+    }
+
+    pub fn is_folder(&self) -> bool {
+        matches!(self.url, StoreUrl::Folder(_))
+    }
+
     /// Tells it from all other places on this host, however it was typed.
     pub fn key(&self) -> String {
         match &self.url {
@@ -54,7 +164,7 @@ impl Place {
     /// The store at the place.
     ///
     /// # Errors
-    /// As `store::open::open`.
+    /// As `store::open::open`; usage where a variable that holds the access key is not set.
     pub fn open(
         &self,
         create: bool,
@@ -93,7 +203,10 @@ impl Place {
         seams: &Seams,
         retry: RetryOptions,
     ) -> Result<Arc<dyn Store>, Failure> {
+        let credentials = self.credentials.as_ref();
         let options = OpenOptions {
+            profile: self.profile.clone(),
+            credentials: credentials.map(CredentialVariables::read).transpose()?,
             endpoint: self.endpoint.clone(),
             region: self.region.clone(),
             limits: self.limits,
@@ -103,43 +216,4 @@ impl Place {
         };
         Ok(open(&self.url, &options, seams)?)
     }
-}
-
-/// The places that the flags name, in their order; at least one.
-///
-/// # Errors
-/// Usage: none was named, or an address cannot work.
-pub fn named(global: &Global) -> Result<Vec<Place>, Failure> {
-    // An empty variable is none: that is how compose files leave one out.
-    let named = global.repo.iter().filter(|url| !url.is_empty());
-    let places = named.map(|url| at(url, global));
-    let places = places.collect::<Result<Vec<_>, _>>()?;
-    if places.is_empty() {
-        return Err(Failure::usage(
-            "no repository was named",
-            "give --repo URL, or set OFFSITE_REPOSITORY",
-        ));
-    }
-    Ok(places)
-}
-
-fn at(url: &str, global: &Global) -> Result<Place, Failure> {
-    let url = url.parse::<StoreUrl>()?;
-    let is_folder = matches!(url, StoreUrl::Folder(_));
-    Ok(Place {
-        name: url.to_string(),
-        endpoint: global.endpoint.clone().filter(|_| !is_folder),
-        region: global.region.clone(),
-        medium: if is_folder {
-            Medium::Disk
-        } else {
-            Medium::Cloud
-        },
-        offsite: !is_folder,
-        limits: Limits {
-            upload: global.upload_limit,
-            download: global.download_limit,
-        },
-        url,
-    })
 }

@@ -29,8 +29,11 @@ pub enum SecretError {
     NoWayForWords,
     #[error("cannot read from {from}")]
     Read { from: String, source: io::Error },
-    #[error("the passphrase command ended with {0}")]
-    CommandFailed(std::process::ExitStatus),
+    #[error("{from} ended with {status}")]
+    CommandFailed {
+        from: &'static str,
+        status: std::process::ExitStatus,
+    },
     #[error("{0} gave nothing")]
     Empty(String),
     #[error("{0} gave more than {SECRET_BYTES_MAX} bytes, too many for a passphrase or 24 words")]
@@ -57,7 +60,7 @@ impl SecretError {
             Self::TooShort => "four random words make a good passphrase",
             Self::Differ => "run the command again and type the same passphrase twice",
             Self::Read { .. }
-            | Self::CommandFailed(_)
+            | Self::CommandFailed { .. }
             | Self::Empty(_)
             | Self::TooLong(_)
             | Self::NotText(_) => "check where the passphrase or the words come from",
@@ -132,7 +135,7 @@ pub fn passphrase(
     let found = if let Some(path) = &ways.file {
         from_file(path, warn)?
     } else if let Some(command) = &ways.command {
-        from_command(command)?
+        from_command(command, "the passphrase command")?
     } else if let Some(value) = world.environment("OFFSITE_PASSPHRASE") {
         as_text(Zeroizing::new(value.into_vec()), "OFFSITE_PASSPHRASE")?
     } else if let Some(path) = world.environment("OFFSITE_PASSPHRASE_FILE") {
@@ -234,7 +237,11 @@ fn check_length(purpose: Purpose, passphrase: &str) -> Result<(), SecretError> {
     }
 }
 
-fn from_file(path: &Path, warn: &dyn Progress) -> Result<Zeroizing<String>, SecretError> {
+/// A secret in a file, without the line end at its end; `warn` is told when others can read it.
+///
+/// # Errors
+/// [`SecretError`]
+pub fn from_file(path: &Path, warn: &dyn Progress) -> Result<Zeroizing<String>, SecretError> {
     let from = harmless(path.as_os_str().as_encoded_bytes());
     let failed = |source| SecretError::Read {
         from: from.clone(),
@@ -251,8 +258,11 @@ fn from_file(path: &Path, warn: &dyn Progress) -> Result<Zeroizing<String>, Secr
     as_text(read_bounded(&mut file, &from)?, &from)
 }
 
-fn from_command(command: &str) -> Result<Zeroizing<String>, SecretError> {
-    let from = "the passphrase command";
+/// A secret that a command of the shell prints; `from` is what it is called.
+///
+/// # Errors
+/// [`SecretError`]
+pub fn from_command(command: &str, from: &'static str) -> Result<Zeroizing<String>, SecretError> {
     let failed = |source| SecretError::Read {
         from: from.to_owned(),
         source,
@@ -273,7 +283,7 @@ fn from_command(command: &str) -> Result<Zeroizing<String>, SecretError> {
     let status = child.wait().map_err(failed)?;
     let bytes = read?;
     if !status.success() {
-        return Err(SecretError::CommandFailed(status));
+        return Err(SecretError::CommandFailed { from, status });
     }
     as_text(bytes, from)
 }

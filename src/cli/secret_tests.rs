@@ -174,11 +174,11 @@ fn a_file_that_others_can_read_is_named_in_a_warning() {
 fn a_command_that_fails_or_babbles_gives_no_passphrase() {
     assert!(matches!(
         by_command("echo secret; exit 3"),
-        Err(SecretError::CommandFailed(_))
+        Err(SecretError::CommandFailed { .. })
     ));
     assert!(matches!(
         by_command("kill -9 $$"),
-        Err(SecretError::CommandFailed(_))
+        Err(SecretError::CommandFailed { .. })
     ));
     assert!(matches!(by_command("true"), Err(SecretError::Empty(_))));
     assert!(matches!(by_command("echo"), Err(SecretError::Empty(_))));

@@ -62,23 +62,32 @@ impl Index {
         self.are_stored(std::slice::from_ref(id))
     }
 
-    /// Whether every one of the chunks has a live place.
+    /// Whether every one of the chunks has a live place that no plan condemns. From then on the run
+    /// rests on the packs that hold them.
     ///
     /// # Errors
     /// `Sqlite`.
     pub fn are_stored(&self, ids: &[ChunkId]) -> Result<bool> {
-        self.with(|connection| {
+        let mut packs = Vec::new();
+        let are_stored = self.with(|connection| {
             let mut statement = connection.prepare_cached(
-                "SELECT 1 FROM chunks JOIN packs ON packs.number = chunks.pack
-                 WHERE chunks.id = ? AND packs.live",
+                "SELECT packs.number FROM chunks JOIN packs ON packs.number = chunks.pack
+                 WHERE chunks.id = ? AND packs.live
+                 AND NOT EXISTS (SELECT 1 FROM condemned WHERE condemned.pack = packs.id)",
             )?;
             for id in ids {
-                if !statement.exists([id.as_bytes().as_slice()])? {
-                    return Ok(false);
+                let mut rows = statement.query([id.as_bytes().as_slice()])?;
+                match rows.next()? {
+                    Some(row) => packs.push(row.get::<_, i64>(0)?),
+                    None => return Ok(false),
                 }
             }
             Ok(true)
-        })
+        })?;
+        if are_stored {
+            self.uses.note(&packs);
+        }
+        Ok(are_stored)
     }
 
     /// All claimed places of a chunk, live ones first.

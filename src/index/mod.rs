@@ -8,9 +8,11 @@
 mod all_rows;
 pub mod audit;
 mod chunks;
+mod condemned;
 mod files;
 mod links;
 mod packs;
+pub mod prune;
 mod publication;
 mod records;
 mod schema;
@@ -23,18 +25,22 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
+use condemned::Uses;
+
 pub use chunks::{ChunkRow, IndexedPack, Place};
 pub use files::{CachedContent, CachedFile, FileStamp};
 pub use links::LinkTable;
 pub use packs::KnownPack;
 pub use totals::{ClassTotals, ReferenceTotals};
-pub use trust::Trust;
+pub use trust::{NotedPlan, Trust};
 pub use versions::{VersionRow, VersionTable};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.
 pub struct Index {
     connection: Mutex<Connection>,
     path: Option<PathBuf>,
+    /// Packs that this run refers to.
+    uses: Uses,
 }
 
 /// Why SQLite failed, in its words, which are then said once: its own chain repeats them.
@@ -83,6 +89,7 @@ impl Index {
             Ok(connection) => Ok(Self {
                 connection: Mutex::new(connection),
                 path: Some(path),
+                uses: Uses::default(),
             }),
             Err(source) => Err(IndexError::Sqlite {
                 path: path.display().to_string(),
@@ -104,6 +111,7 @@ impl Index {
         Ok(Self {
             connection: Mutex::new(connection),
             path: None,
+            uses: Uses::default(),
         })
     }
 
@@ -121,6 +129,7 @@ impl Index {
         Ok(Self {
             connection: Mutex::new(connection),
             path: None,
+            uses: Uses::default(),
         })
     }
 

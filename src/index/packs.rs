@@ -86,11 +86,14 @@ impl Index {
     /// # Errors
     /// `Sqlite`.
     pub fn add_pack(&self, pack: &IndexedPack) -> Result<()> {
-        self.with(|connection| {
+        let number = self.with(|connection| {
             let transaction = connection.transaction()?;
-            insert_pack(&transaction, pack, Origin::Verified)?;
-            transaction.commit()
-        })
+            let number = insert_pack(&transaction, pack, Origin::Verified)?;
+            transaction.commit()?;
+            Ok(number)
+        })?;
+        self.uses.note(&[number]);
+        Ok(())
     }
 
     /// Forgets segments that the store no longer shows; their packs count as unpublished unless
@@ -297,12 +300,12 @@ fn insert_segment(
     insert.query_row(params![id.as_bytes(), session.as_bytes()], |row| row.get(0))
 }
 
-/// A claim that is known already may bring chunks that it did not have before.
+/// A claim that is known already may bring chunks that it did not have before. Gives its number.
 fn insert_pack(
     transaction: &Transaction<'_>,
     pack: &IndexedPack,
     origin: Origin,
-) -> rusqlite::Result<()> {
+) -> rusqlite::Result<i64> {
     let IndexedPack {
         id,
         bytes,
@@ -328,7 +331,8 @@ fn insert_pack(
     let row = params![id, bytes, class, header, verified, crc, segment, count];
     let number = insert.query_row(row, |row| row.get(0))?;
     super::chunks::insert_chunks(transaction, number, chunks)?;
-    publication::note(transaction, pack, number, origin)
+    publication::note(transaction, pack, number, origin)?;
+    Ok(number)
 }
 
 #[cfg(test)]

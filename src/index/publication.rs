@@ -44,8 +44,9 @@ pub(super) fn distinct(chunks: &[ChunkRow]) -> HashSet<&ChunkRow> {
     chunks.iter().collect()
 }
 
-/// For a segment's claim what this host knows and nobody published; for what this host knows what
-/// segments claim: number, count of chunks, segment.
+/// For a segment's claim what this host knows, published before or not: the later one may be there
+/// to replace the earlier; for what this host knows what segments claim: number, count of chunks,
+/// segment.
 fn counterparts(
     transaction: &Transaction<'_>,
     pack: &IndexedPack,
@@ -54,7 +55,7 @@ fn counterparts(
     let sql = match origin {
         Origin::Segment(_) => {
             "SELECT number, chunks, segment FROM packs WHERE id = ?1 AND bytes = ?2 AND class = ?3
-             AND header = ?4 AND verified AND segment IS NULL"
+             AND header = ?4 AND verified"
         }
         Origin::Verified => {
             "SELECT number, chunks, segment FROM packs WHERE id = ?1 AND bytes = ?2 AND class = ?3

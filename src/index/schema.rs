@@ -73,6 +73,22 @@ pub(super) fn limit_memory(connection: &Connection, among: usize) -> rusqlite::R
     connection.execute_batch(&format!("PRAGMA cache_size = -{kib};"))
 }
 
+/// What plans condemn, for this process alone: whoever only reads does not ask.
+const TEMPORARY: &str = "
+-- `late_since`: from when on references that were made before it came no longer stand, in
+-- nanoseconds since boot; none of what was there when the run began.
+CREATE TEMP TABLE plans (
+    number     INTEGER PRIMARY KEY,
+    id         BLOB NOT NULL UNIQUE,
+    late_since INTEGER
+);
+CREATE TEMP TABLE condemned (
+    pack BLOB NOT NULL,
+    plan INTEGER NOT NULL,
+    PRIMARY KEY (pack, plan)
+) WITHOUT ROWID;
+";
+
 /// Sets the connection up and makes the tables if there are none.
 pub(super) fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(std::time::Duration::from_secs(30))?;
@@ -93,6 +109,7 @@ pub(super) fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
     } else if version != SCHEMA_VERSION {
         return Err(rusqlite::Error::InvalidQuery);
     }
+    connection.execute_batch(TEMPORARY)?;
     Ok(connection)
 }
 

@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use super::drill::DrillError;
+use super::prune::PruneError;
 use super::said::Said;
 use crate::index::IndexError;
 use crate::repository::{ObjectProblem, RepositoryError};
@@ -61,6 +62,8 @@ pub enum OpsError {
     NoAudit,
     #[error(transparent)]
     Drill(#[from] DrillError),
+    #[error(transparent)]
+    Prune(#[from] PruneError),
     #[error("the command that the dump was piped into failed: {ending}")]
     CommandFailed {
         ending: String,
@@ -93,6 +96,15 @@ pub enum OpsError {
     LastKey,
     #[error("{path} holds the writer key of another repository")]
     ForeignWriterKey { path: String },
+    #[error(
+        "the backup took so long that a prune may soon delete pieces of it that were stored before"
+    )]
+    Overtaken,
+    #[error(
+        "the snapshot was saved so late that a prune may have deleted pieces of it that were \
+         stored before"
+    )]
+    CommittedLate,
     #[error("interrupted")]
     Interrupted,
     /// A thread stopped because another one failed: never the error that a person sees.

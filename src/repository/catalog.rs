@@ -76,7 +76,7 @@ fn load_segments(
     progress.expect(unread.iter().map(|(_, bytes)| bytes).sum());
     let mut gone = BTreeSet::new();
     for (id, bytes) in &unread {
-        match read_segment(repository, id) {
+        match claims_of_segment(repository, id) {
             Ok((session, packs)) => index.add_segment(id, &session, &packs)?,
             Err(error) => match error.into_unusable()? {
                 // Consolidated away between the LIST and the GET.
@@ -93,14 +93,25 @@ fn load_segments(
 }
 
 /// Fetches, checks and decodes one segment.
-fn read_segment(repository: &Repository, id: &ObjectId) -> Result<(SessionId, Vec<IndexedPack>)> {
+///
+/// # Errors
+/// `Object`, `Store`.
+pub fn read_segment(repository: &Repository, id: &ObjectId) -> Result<Segment> {
     let payload = fetch_record(repository, Kind::Segment, id)?;
-    let decoded = cbor::decode::<Segment>(&payload).and_then(|segment| {
-        let row = |pack| indexed_pack(repository.id(), pack);
-        let packs = segment.packs.iter().map(row);
-        Ok((segment.session, packs.collect::<Result<_, _>>()?))
-    });
-    decoded.map_err(|error| RepositoryError::object(&name::of(Kind::Segment, id), error))
+    cbor::decode(&payload)
+        .map_err(|error| RepositoryError::object(&name::of(Kind::Segment, id), error))
+}
+
+/// What a segment claims, as the index takes it.
+fn claims_of_segment(
+    repository: &Repository,
+    id: &ObjectId,
+) -> Result<(SessionId, Vec<IndexedPack>)> {
+    let segment = read_segment(repository, id)?;
+    let row = |pack| indexed_pack(repository.id(), pack);
+    let packs = segment.packs.iter().map(row).collect::<Result<_, _>>();
+    let packs = packs.map_err(|error| RepositoryError::object(&name::of(Kind::Segment, id), error));
+    Ok((segment.session, packs?))
 }
 
 /// What a segment claims about a pack, as the index takes it. A segment that claims what no pack can
@@ -120,6 +131,18 @@ fn indexed_pack(repository: RepositoryId, pack: &PackRow) -> Result<IndexedPack,
         header: pack.header.clone(),
         chunks: chunk_rows(&pack.entries()?).collect(),
     })
+}
+
+/// Looks anew at which packs the store holds.
+///
+/// # Errors
+/// `Store`, `Index`.
+pub fn load_packs(repository: &Repository, index: &Index) -> Result<()> {
+    let mut facts = CatalogFacts::default();
+    for kind in [Kind::DataPack, Kind::ListingPack] {
+        look_at_packs(repository, index, kind, &mut facts)?;
+    }
+    Ok(())
 }
 
 fn look_at_packs(

@@ -117,12 +117,25 @@ pub fn read_ids<E: From<RepositoryError>>(
     entry: &Entry,
     visit: &mut dyn FnMut(&ChunkId) -> Result<(), E>,
 ) -> Result<(), E> {
+    visit_ids(chunks, entry, &mut |_| Ok(true), visit)
+}
+
+/// As [`read_ids`]; `enter` is told each id list first, and says whether to go into it.
+///
+/// # Errors
+/// As [`read_ids`], and whatever `enter` returns.
+pub fn visit_ids<E: From<RepositoryError>>(
+    chunks: &ChunkReader<'_>,
+    entry: &Entry,
+    enter: &mut dyn FnMut(&ChunkId) -> Result<bool, E>,
+    visit: &mut dyn FnMut(&ChunkId) -> Result<(), E>,
+) -> Result<(), E> {
     if let Some(Joined(ids)) = &entry.chunks {
         return ids.iter().try_for_each(visit);
     }
     match &entry.lists {
         Some((level, Joined(ids))) if (1..=ID_LIST_LEVEL_MAX).contains(level) => {
-            read_lists(chunks, *level, ids, visit)
+            read_lists(chunks, *level, ids, enter, visit)
         }
         Some(_) => {
             let error = FormatError::Contradiction {
@@ -138,15 +151,19 @@ fn read_lists<E: From<RepositoryError>>(
     chunks: &ChunkReader<'_>,
     level: u8,
     ids: &[ChunkId],
+    enter: &mut dyn FnMut(&ChunkId) -> Result<bool, E>,
     visit: &mut dyn FnMut(&ChunkId) -> Result<(), E>,
 ) -> Result<(), E> {
     for id in ids {
+        if !enter(id)? {
+            continue;
+        }
         let bytes = chunks.metadata(id)?;
         let list = decode_id_list(&bytes, level).map_err(RepositoryError::from)?;
         if level == 1 {
             list.iter().try_for_each(&mut *visit)?;
         } else {
-            read_lists(chunks, level - 1, &list, visit)?;
+            read_lists(chunks, level - 1, &list, enter, visit)?;
         }
     }
     Ok(())

@@ -4,7 +4,7 @@
 //! run) and `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader`
 //! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`),
 //! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
-//! small objects, `objects` lists and fetches them, `proofs` keeps what was proven, `slots` and
+//! small objects, `objects` lists and fetches them, `proofs` keeps what was proven, `plans` what is to be pruned, `slots` and
 //! `slot_list` are the key slots; `catalog` brings the index level with the store.
 
 mod blocks;
@@ -13,6 +13,7 @@ mod chunk_reader;
 mod content;
 mod error;
 mod fixed_frame;
+mod forgets;
 mod listing_diff;
 mod listing_reader;
 mod listing_writer;
@@ -22,6 +23,7 @@ mod pack_builder;
 mod pack_reader;
 mod pack_room;
 mod pack_writer;
+mod plans;
 mod proofs;
 mod record;
 mod segment_writer;
@@ -33,11 +35,13 @@ use std::sync::Arc;
 
 pub use blocks::Ahead;
 pub use catalog::{
-    CatalogFacts, load as load_catalog, load_telling as load_catalog_telling, salvage, take_footer,
+    CatalogFacts, load as load_catalog, load_packs, load_telling as load_catalog_telling,
+    read_segment, salvage, take_footer,
 };
 pub use chunk_reader::{ChunkReader, Fetch};
-pub use content::{few_ids, read_content, read_ids, store_ids};
+pub use content::{few_ids, read_content, read_ids, store_ids, visit_ids};
 pub use error::{ObjectProblem, RepositoryError, Result};
+pub use forgets::{StoredForget, load_forgets, store_forget};
 pub use listing_diff::{Difference, ListingDiff};
 pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
@@ -45,11 +49,15 @@ pub use objects::{fetch_record, list_objects};
 pub use open::{Creation, create, identify, open, repository_object};
 pub use pack_builder::{FinishedPack, PackBuilder, PackKeys};
 pub use pack_reader::{
-    PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, read_contents,
-    session_of,
+    PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, open_stored,
+    read_contents, session_of,
 };
 pub use pack_room::{Held, PackBuffer};
 pub use pack_writer::{PackWriter, Plaintext};
+pub use plans::{
+    COMMIT_MAX, GRACE_MAX, GRACE_MIN, LAPSE_AFTER, MARK_MAX, StoredPlan, fetch_plan, load_plans,
+    store_plan, visit_plans,
+};
 pub use proofs::{PROOFS_MAX, Signature, StoredProof, load_proofs, store_proof};
 pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;

@@ -227,6 +227,22 @@ pub fn open_frame(
     chunk: &ChunkRow,
     frame: &[u8],
 ) -> Result<Vec<u8>, ObjectProblem> {
+    let (content, plain) = open_stored(writer, kind, key, chunk, frame)?;
+    Ok(plain.unwrap_or(content))
+}
+
+/// As [`open_frame`]; gives the content as it was sealed, and beside it, where that is compressed,
+/// the plain one. What was checked can so be sealed again as it is.
+///
+/// # Errors
+/// As [`open_frame`].
+pub fn open_stored(
+    writer: &WriterKey,
+    kind: Kind,
+    key: &ObjectKey,
+    chunk: &ChunkRow,
+    frame: &[u8],
+) -> Result<(Vec<u8>, Option<Vec<u8>>), ObjectProblem> {
     let codec = Codec::from_number(chunk.codec)?;
     let shape = Shape {
         stored: chunk.stored,
@@ -238,13 +254,13 @@ pub fn open_frame(
     let additional = shape.additional(kind, Role::Chunk, chunk.position);
     key.open(chunk.position, &additional, &mut bytes)?;
     let plain = match codec {
-        Codec::Plain => bytes,
-        Codec::Zstd => decompress(&bytes, shape.plain as usize)?,
+        Codec::Plain => None,
+        Codec::Zstd => Some(decompress(&bytes, shape.plain as usize)?),
     };
-    if chunk_id(writer, kind, &plain) != chunk.id {
+    if chunk_id(writer, kind, plain.as_ref().unwrap_or(&bytes)) != chunk.id {
         return Err(ObjectProblem::WrongChunk);
     }
-    Ok(plain)
+    Ok((bytes, plain))
 }
 
 fn chunk_id(writer: &WriterKey, kind: Kind, plain: &[u8]) -> ChunkId {

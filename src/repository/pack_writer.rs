@@ -101,8 +101,7 @@ impl PackWriter {
 
     /// Whether nobody would have to wait for room now.
     pub fn has_room(&self) -> bool {
-        self.room
-            .is_below(PACKS_HELD_MAX * self.data_pack_bytes)
+        self.room.is_below(PACKS_HELD_MAX * self.data_pack_bytes)
     }
 
     /// The run ends: nobody waits for room any more.

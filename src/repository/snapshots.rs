@@ -6,7 +6,7 @@ use super::objects::{fetch_record, list_objects};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
 use crate::format::snapshot::Snapshot;
 use crate::format::{Kind, cbor, name};
-use crate::id::ObjectId;
+use crate::id::{ChunkId, ObjectId};
 use crate::index::Index;
 use crate::seams::Timestamp;
 
@@ -15,6 +15,19 @@ use crate::seams::Timestamp;
 pub struct StoredSnapshot {
     pub id: ObjectId,
     pub record: Snapshot,
+}
+
+impl StoredSnapshot {
+    /// The metadata chunks that its record names beside the listing: problem and finding lists.
+    pub fn problem_lists(&self) -> Vec<ChunkId> {
+        let problems = self.record.problems.iter();
+        let findings = self.record.findings.iter();
+        problems
+            .map(|problems| &problems.chunks)
+            .chain(findings.map(|findings| &findings.chunks))
+            .flat_map(|chunks| chunks.0.iter().copied())
+            .collect()
+    }
 }
 
 /// Which snapshots are meant.

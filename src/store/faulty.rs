@@ -183,6 +183,10 @@ impl Store for Faulty {
     fn now(&self) -> Result<Timestamp> {
         self.call("ask the time of", "", || self.inner.now())
     }
+
+    fn hold(&self, exclusive: bool) -> Result<Option<Box<dyn Send>>> {
+        self.inner.hold(exclusive)
+    }
 }
 
 #[cfg(test)]

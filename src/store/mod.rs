@@ -105,6 +105,17 @@ pub trait Store: Send + Sync {
     /// # Errors
     /// When the store does not answer.
     fn now(&self) -> Result<Timestamp>;
+
+    /// Keeps others from holding the store while the result lives: one that is exclusive from all,
+    /// one that is not from those that are. Whoever adds holds it, whoever deletes holds it
+    /// exclusively. `None` where there is no way that could never go stale; so nothing rests on it.
+    ///
+    /// # Errors
+    /// `InUse`, at once.
+    fn hold(&self, exclusive: bool) -> Result<Option<Box<dyn Send>>> {
+        let _ = exclusive;
+        Ok(None)
+    }
 }
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -136,6 +147,8 @@ pub enum ErrorKind {
     TooLarge,
     /// Fewer bytes than promised.
     Incomplete,
+    /// Somebody else holds it.
+    InUse,
     /// A name, URL or setting that cannot work.
     Invalid,
     /// Anything else; not tried again.
@@ -212,6 +225,7 @@ impl fmt::Display for StoreError {
             ErrorKind::Retained => "it is locked against deletion",
             ErrorKind::TooLarge => "it is larger than it can rightly be",
             ErrorKind::Incomplete => "only a part of it arrived",
+            ErrorKind::InUse => "somebody else is at work in it",
             ErrorKind::Invalid => "the request cannot work",
             ErrorKind::Other => "the store answered with an error",
         };

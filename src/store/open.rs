@@ -31,6 +31,7 @@ pub struct OpenOptions {
     pub endpoint: Option<String>,
     pub region: Option<String>,
     pub path_style: Option<bool>,
+    pub profile: Option<String>,
     pub credentials: Option<StaticCredentials>,
     pub limits: Limits,
     pub retry: RetryOptions,
@@ -54,6 +55,7 @@ pub fn open(url: &StoreUrl, options: &OpenOptions, seams: &Seams) -> Result<Arc<
                 endpoint: options.endpoint.clone(),
                 region: options.region.clone(),
                 path_style: options.path_style,
+                profile: options.profile.clone(),
                 credentials: options.credentials.clone(),
             };
             Arc::new(S3::open(&options, seams)?)

@@ -123,4 +123,8 @@ impl Store for Recording {
         self.note(Operation::Now, "", 0);
         result
     }
+
+    fn hold(&self, exclusive: bool) -> Result<Option<Box<dyn Send>>> {
+        self.inner.hold(exclusive)
+    }
 }

@@ -128,6 +128,10 @@ impl Store for Throttle {
     fn now(&self) -> Result<Timestamp> {
         self.inner.now()
     }
+
+    fn hold(&self, exclusive: bool) -> Result<Option<Box<dyn Send>>> {
+        self.inner.hold(exclusive)
+    }
 }
 
 #[cfg(test)]

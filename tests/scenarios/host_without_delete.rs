@@ -171,7 +171,12 @@ fn a_backup_of_what_did_not_change_costs_one_put_and_a_look_around() {
         .iter()
         .map(|call| (call.operation, call.name.as_str()))
         .collect();
-    let lists = ["snapshots/", "index/", "packs/", "listings/"];
+    // Plans before all else; and once more before the commit, at a time of the store that the
+    // snapshot is held against afterwards: a prune in between must not take what it rests on.
+    let lists = ["plans/", "snapshots/", "index/", "packs/", "listings/"];
     let lists = lists.map(|prefix| (Operation::List, prefix));
-    assert_eq!(looks, [&[(Operation::Now, "")][..], &lists].concat());
+    let before = [(Operation::Now, ""), (Operation::List, "plans/")];
+    let after = [(Operation::Head, puts[0])];
+    let expected = [&[(Operation::Now, "")][..], &lists, &before, &after].concat();
+    assert_eq!(looks, expected);
 }

@@ -20,6 +20,7 @@
 
 mod as_of_a_time;
 mod bad_moments;
+mod commands_around_a_backup;
 mod configuration_comes_along;
 mod damaged_pack_names_its_files;
 mod database_by_url;
@@ -54,6 +55,7 @@ mod newest_dump_of_a_folder;
 mod nothing_readable_in_the_store;
 mod objects;
 mod odd_names_come_back;
+mod one_file_says_it_all;
 mod only_the_bucket_left;
 mod originals_changed_overnight;
 mod passphrases_come_and_go;
@@ -64,6 +66,7 @@ mod restore_over_what_is_there;
 mod second_backup_sends_nothing;
 mod several_copies_in_one_run;
 mod slow_or_absent_store;
+mod storage_comes_back;
 mod the_guides_are_true;
 mod tree;
 mod two_backups_at_once;

@@ -5,6 +5,7 @@
 
 mod drill;
 pub mod ops;
+mod prune;
 pub mod repository;
 mod source;
 pub mod store;

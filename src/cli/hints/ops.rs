@@ -1,12 +1,15 @@
 //! What to do when a verb failed, and the exit code of it.
 
-use super::{drill, source};
+use super::{drill, prune, source};
 use crate::cli::exit::{FAILED, KEY};
 use crate::cli::interrupt::INTERRUPTED;
 use crate::ops::OpsError;
 
 /// The exit code and the hint; what a repository or a source says goes to `repository`, `source`.
 pub fn meaning(error: &OpsError) -> (u8, &'static str) {
+    if let OpsError::Prune(error) = error {
+        return prune::meaning(error);
+    }
     let code = match error {
         OpsError::NoWriterKey { .. } | OpsError::ForeignWriterKey { .. } => KEY,
         OpsError::Interrupted => INTERRUPTED,
@@ -25,6 +28,9 @@ fn hint(error: &OpsError) -> &'static str {
         OpsError::Drill(error) => drill::hint(error),
         OpsError::Source(error) => source::hint(error),
         OpsError::Busy => "wait for it to end; if it was killed, just run again",
+        OpsError::Overtaken | OpsError::CommittedLate => {
+            "run the backup again: it sends those pieces anew, and what was sent is kept"
+        }
         OpsError::RootsOverlap { .. } => "back the two up apart, each with a command of its own",
         OpsError::OriginalsAbsent { .. } => {
             "mount the disk that it is on and run again; if it was moved or removed on purpose, \

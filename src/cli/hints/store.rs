@@ -31,6 +31,10 @@ pub fn meaning(error: &StoreError) -> (u8, &'static str) {
             "check the address: a folder, file:///folder, or s3://bucket/prefix with --region at \
                  Amazon's and --endpoint URL elsewhere",
         ),
+        ErrorKind::InUse => (
+            FAILED,
+            "a backup or a prune of the same folder is under way: wait for it to end",
+        ),
         ErrorKind::Retained => (FAILED, "wait until that date; nothing is wrong"),
         ErrorKind::NotFound
         | ErrorKind::AlreadyExists

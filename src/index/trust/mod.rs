@@ -3,12 +3,15 @@
 //! a repository id, `trust.sqlite`; for each table of `schema` a file in this folder.
 
 mod notes;
+mod plans;
 mod schema;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use rusqlite::Connection;
+
+pub use plans::NotedPlan;
 
 use super::{IndexError, Result};
 

@@ -9,4 +9,10 @@ pub(super) const TABLES: &[&str] = &[
         value TEXT NOT NULL,
         PRIMARY KEY (place, name)
     ) WITHOUT ROWID;",
+    // See `plans`.
+    "CREATE TABLE IF NOT EXISTS plans (
+        id       BLOB PRIMARY KEY,
+        modified INTEGER NOT NULL,
+        noted    INTEGER NOT NULL
+    ) WITHOUT ROWID;",
 ];

@@ -7,21 +7,30 @@
 //! take part; `crew` is the threads; `files` takes a
 //! file, `links` one with several names, `entries` says what is stored of them, `recall` helps a
 //! host that lost its state, `sequence` brings entries into order, `record` composes the snapshot
-//! record; `dry_run` does none of it and says what would be done.
+//! record; `plans_watch` sees to it at one replica that no prune takes away what the snapshot rests
+//! on, `watches` at all of them, and `false_plans` that nobody else can pretend to; `dry_run` does
+//! none of it and says what would be done.
 
 mod auditing;
+mod closed_sessions;
 mod crew;
 mod dry_run;
 mod entries;
+mod false_plans;
 mod files;
+mod hold;
 mod links;
+mod notices;
 mod options;
+mod plans_watch;
 mod recall;
 mod record;
 mod replicas;
 mod roots;
 mod run;
+mod seen;
 mod sequence;
+mod watches;
 
 pub use dry_run::{DryRunReport, dry_run};
 pub use options::{
@@ -35,11 +44,12 @@ use run::Run;
 use sequence::Sequence;
 
 use crate::index::Index;
-use crate::ops::pipeline::{Chunkers, Pipeline};
 use crate::ops::destination::Destination;
+use crate::ops::pipeline::{Chunkers, Pipeline};
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{ListingWriter, Repository};
+use crate::source::database::DatabaseSource;
 
 /// Makes a snapshot in one repository: [`backup_to_all`] of one.
 ///
@@ -65,9 +75,27 @@ pub fn backup(
 /// sealed once, and what is stored goes to each. One that fails or falls behind keeps no other
 /// from its snapshot; the report says so.
 ///
+/// One that a prune overtook is left behind; if that is all of them, the snapshot is made once more:
+/// what was stored is there, and what the prune may delete is sent again.
+///
 /// # Errors
 /// As [`backup`]; of the replicas only when none of them has the snapshot.
 pub fn backup_to_all(
+    named: &[Destination<'_>],
+    options: &BackupOptions,
+    progress: &dyn Progress,
+) -> Result<BackupReport> {
+    let can_be_read_again = !matches!(options.source.database, Some(DatabaseSource::Stdin));
+    match attempt(named, options, progress) {
+        Err(OpsError::Overtaken) if can_be_read_again => {
+            progress.notice("a prune was faster than this backup, which begins again");
+            attempt(named, options, progress)
+        }
+        done => done,
+    }
+}
+
+fn attempt(
     named: &[Destination<'_>],
     options: &BackupOptions,
     progress: &dyn Progress,
@@ -117,3 +145,6 @@ mod replicas_tests;
 #[cfg(test)]
 #[path = "slow_replica_tests.rs"]
 mod slow_replica_tests;
+
+#[cfg(test)]
+mod plans_tests;

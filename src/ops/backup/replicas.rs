@@ -5,35 +5,17 @@
 //! that home lists take part beside it; the others would have to be fed what they missed, which
 //! costs a reading of the source and copies at everybody's: they are brought level afterwards.
 
-use std::collections::BTreeSet;
-use std::sync::OnceLock;
+use std::sync::Arc;
 
 use super::options::{Levelling, ReplicaReport};
-use crate::format::housekeeping::Forget;
-use crate::format::{Kind, cbor, name};
-use crate::id::ObjectId;
-use crate::ops::error::with_causes;
-use crate::ops::look::look_closely;
-use crate::ops::pipeline::{Reason, Uploads, is_of_the_store};
+use super::seen::{Seen, look_at_all};
+use super::watches::Watches;
 use crate::ops::destination::Destination;
+use crate::ops::error::with_causes;
+use crate::ops::pipeline::{Reason, Uploads, is_of_the_store};
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
-use crate::repository::{Repository, RepositoryError, StoredSnapshot, fetch_record, list_objects};
 use crate::seams::Timestamp;
-
-/// A replica that answered.
-pub struct Seen<'r> {
-    /// Its place among those that were named.
-    pub number: usize,
-    pub to: Destination<'r>,
-    /// The time at its store.
-    pub time: Timestamp,
-    pub snapshots: Vec<StoredSnapshot>,
-    /// Also those that cannot be used.
-    listed: BTreeSet<ObjectId>,
-    /// What forget records of this replica name, once somebody asked.
-    forgotten: OnceLock<BTreeSet<ObjectId>>,
-}
 
 /// The replicas of a run.
 pub struct Replicas<'r> {
@@ -55,7 +37,7 @@ impl<'r> Replicas<'r> {
     ///
     /// # Errors
     /// Of the first when none can be used.
-    pub fn gather(named: &[Destination<'r>], progress: &dyn Progress) -> Result<Self> {
+    pub fn gather(named: &[Destination<'r>], progress: &'r dyn Progress) -> Result<Self> {
         let mut replicas = Self {
             named: named.to_vec(),
             taking_part: Vec::new(),
@@ -152,6 +134,12 @@ impl<'r> Replicas<'r> {
         self.taking_part.iter().map(|one| one.to).collect()
     }
 
+    /// What watches the plans of each, in the order of `destinations`.
+    pub fn watches(&self) -> Watches<'r> {
+        let plans = self.taking_part.iter().map(|one| Arc::clone(&one.plans));
+        Watches::new(plans.collect())
+    }
+
     /// What became of each, after the commit; `ways` are those of `destinations`. And which can be
     /// brought level from which now.
     pub fn report(&self, ways: &[Uploads<'_>]) -> (Vec<ReplicaReport>, Vec<Levelling>) {
@@ -166,6 +154,11 @@ impl<'r> Replicas<'r> {
             report.has_snapshot = !way.has_left();
             match &*way.reason() {
                 None => {}
+                // Nothing is wrong with it: what a prune takes away there can be put again.
+                Some(Reason::Failed(error @ (OpsError::Overtaken | OpsError::CommittedLate))) => {
+                    report.behind = Some(with_causes(error));
+                    behind.push(one.number);
+                }
                 Some(Reason::Failed(error)) => {
                     report.behind = Some(with_causes(error));
                     failed.push(one.number);
@@ -209,43 +202,6 @@ fn source(taking_part: &[Seen<'_>], replicas: &[ReplicaReport]) -> usize {
     any.map_or(0, |one| one.number)
 }
 
-impl Seen<'_> {
-    /// How many snapshots of the other it lacks, those aside that a forget record at either
-    /// explains.
-    fn lacking(&self, other: &Seen<'_>) -> usize {
-        let lacking = other.listed.difference(&self.listed);
-        let unexplained =
-            |id: &&ObjectId| !self.forgotten().contains(*id) && !other.forgotten().contains(*id);
-        lacking.filter(unexplained).count()
-    }
-
-    fn forgotten(&self) -> &BTreeSet<ObjectId> {
-        self.forgotten
-            .get_or_init(|| forgotten_at(self.to.repository).unwrap_or_default())
-    }
-}
-
-/// What forget records name. One that cannot be used explains nothing.
-fn forgotten_at(repository: &Repository) -> Result<BTreeSet<ObjectId>, RepositoryError> {
-    let mut ids = Vec::new();
-    list_objects(repository.store.as_ref(), Kind::Forget, &mut |id, _| {
-        ids.push(id);
-    })?;
-    let mut forgotten = BTreeSet::new();
-    for id in ids {
-        match fetch_record(repository, Kind::Forget, &id) {
-            Ok(payload) => {
-                let record = cbor::decode::<Forget>(&payload);
-                forgotten.extend(record.iter().flat_map(|record| &record.snapshots.0));
-            }
-            Err(error) => {
-                error.into_unusable()?;
-            }
-        }
-    }
-    Ok(forgotten)
-}
-
 fn not_taking_part(named: &Destination<'_>) -> ReplicaReport {
     ReplicaReport {
         name: named.name.to_owned(),
@@ -255,75 +211,4 @@ fn not_taking_part(named: &Destination<'_>) -> ReplicaReport {
         bytes_uploaded: 0,
         objects_uploaded: 0,
     }
-}
-
-/// Side by side where there are threads: one that does not answer costs its own time only.
-fn look_at_all<'r>(named: &[Destination<'r>], progress: &dyn Progress) -> Vec<Result<Seen<'r>>> {
-    let expected = named.first().map(|first| first.repository.id());
-    let look_at = |(number, to): (usize, &Destination<'r>), progress: &dyn Progress| {
-        let repository = to.repository;
-        if Some(repository.id()) != expected {
-            let url = repository.store.url();
-            return Err(RepositoryError::OtherRepository { url }.into());
-        }
-        let time = repository.store.now()?;
-        let looked = look_closely(repository, to.index, progress)?;
-        let unusable = looked.unusable.iter();
-        let unusable = unusable.filter_map(|name| name::parse(name)?.1);
-        let listed = looked.snapshots.iter().map(|one| one.id).chain(unusable);
-        Ok(Seen {
-            number,
-            to: *to,
-            time,
-            listed: listed.collect(),
-            snapshots: looked.snapshots,
-            forgotten: OnceLock::new(),
-        })
-    };
-    if let [only] = named {
-        return vec![look_at((0, only), progress)];
-    }
-    progress.stage("Looking at the repositories", None);
-    let threads = named.first().map(|one| one.repository.seams.threads);
-    let quietly = |numbered: (usize, &Destination<'r>)| {
-        let notices = Notices {
-            name: numbered.1.name,
-            progress,
-        };
-        look_at(numbered, &notices)
-    };
-    let numbered = named.iter().enumerate();
-    let looked = if threads.is_some_and(|threads| threads.workers.is_none()) {
-        numbered.map(quietly).collect()
-    } else {
-        std::thread::scope(|scope| {
-            let looks: Vec<_> = numbered
-                .map(|one| scope.spawn(move || quietly(one)))
-                .collect();
-            let passed_on = looks.into_iter().map(|look| match look.join() {
-                Ok(looked) => looked,
-                Err(panic) => std::panic::resume_unwind(panic),
-            });
-            passed_on.collect()
-        })
-    };
-    progress.finish();
-    looked
-}
-
-/// Lets notices of one replica through, with its name, and no stages: there are several at once.
-struct Notices<'p> {
-    name: &'p str,
-    progress: &'p dyn Progress,
-}
-
-impl Progress for Notices<'_> {
-    fn stage(&self, _name: &str, _bytes_total: Option<u64>) {}
-    fn expect(&self, _bytes: u64) {}
-    fn advance(&self, _bytes: u64) {}
-    fn item(&self, _path: &[u8]) {}
-    fn notice(&self, text: &str) {
-        self.progress.notice(&format!("{}: {text}", self.name));
-    }
-    fn finish(&self) {}
 }

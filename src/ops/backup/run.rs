@@ -12,7 +12,7 @@ use super::replicas::Replicas;
 use super::roots;
 use super::sequence::Sequenced;
 use crate::ops::destination::Destination;
-use crate::ops::pipeline::Pipeline;
+use crate::ops::pipeline::{Pipeline, Reason, Uploads};
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{Repository, StoredSnapshot};
@@ -65,6 +65,10 @@ impl<'r> Run<'r> {
         let anchors = roots.iter().map(Anchor::of);
         let anchors = anchors.collect::<Result<Vec<_>, _>>()?;
         let mut replicas = Replicas::gather(named, progress)?;
+        replicas.taking_part.iter().for_each(|one| {
+            let witnesses = comparable(&one.snapshots, options, &roots);
+            one.plans.call_witnesses(witnesses);
+        });
         let auditing = loop {
             match Self::ready(&replicas, options, &roots, progress) {
                 Ok(auditing) => break auditing,
@@ -87,6 +91,7 @@ impl<'r> Run<'r> {
                 counts: FileCounts::default(),
                 owners: Owners::of_this_host(),
                 links: Links::default(),
+                plans: replicas.watches(),
             },
             auditing,
             replicas,
@@ -199,8 +204,12 @@ impl<'r> Run<'r> {
             totals: pipeline.totals(),
         });
         let (object, payload) = record::seal(self.repository, &record)?;
-        let around = |number, commit: &dyn Fn() -> Result<()>| self.commit_at(number, commit);
-        pipeline.uploads.commit(&object, &payload, &around)?;
+        let (plans, session) = (&self.files.plans, pipeline.session());
+        let around = |number, commit: &dyn Fn() -> Result<()>| {
+            plans.commit_at(number, session, &object, commit)
+        };
+        let committed = pipeline.uploads.commit(&object, &payload, &around);
+        committed.map_err(|error| self.without_any(pipeline, error))?;
         let (objects_uploaded, bytes_uploaded) = pipeline.uploads.totals();
         let (replicas, levelling) = self.replicas.report(pipeline.uploads.ways());
         Ok(BackupReport {
@@ -228,12 +237,16 @@ impl<'r> Run<'r> {
 }
 
 impl Run<'_> {
-    /// Commits at one of the replicas that take part, by its number among them. What a writer must
-    /// see at a replica before it commits there, and after, is seen here; an error makes that replica
-    /// leave, and the others commit.
-    fn commit_at(&self, number: usize, commit: &dyn Fn() -> Result<()>) -> Result<()> {
-        debug_assert!(number < self.replicas.taking_part.len(), "it takes part");
-        commit()
+    /// Why no replica has the snapshot. One that a prune overtook leaves a run that others go on
+    /// with; if those failed as well, it is there to begin again with.
+    fn without_any(&self, pipeline: &Pipeline<'_>, error: OpsError) -> OpsError {
+        let overtaken =
+            |way: &Uploads<'_>| matches!(&*way.reason(), Some(Reason::Failed(OpsError::Overtaken)));
+        let is_interrupted = self.repository.seams.interrupt.is_raised();
+        match pipeline.uploads.ways().iter().any(overtaken) && !is_interrupted {
+            true => OpsError::Overtaken,
+            false => error,
+        }
     }
 }
 

@@ -82,12 +82,23 @@ impl<'r> FanOut<'r> {
         self.claims.claim(id)
     }
 
-    /// See [`Claims::are_stored`].
+    /// Whether something is so at every replica that takes part, asked by number in the order of the
+    /// ways until one says no. One that cannot be asked leaves.
     ///
     /// # Errors
-    /// `Index`.
-    pub fn are_stored(&self, ids: &[ChunkId]) -> Result<bool> {
-        self.claims.are_stored(ids)
+    /// Of the last replica.
+    pub fn is_so_everywhere(&self, is_so_at: &dyn Fn(usize) -> Result<bool>) -> Result<bool> {
+        for (number, way) in self.ways.iter().enumerate() {
+            if way.has_left() {
+                continue;
+            }
+            match is_so_at(number) {
+                Ok(true) => {}
+                Ok(false) => return Ok(false),
+                Err(error) => self.without(way, Err(error))?,
+            }
+        }
+        Ok(true)
     }
 
     /// Sends a pack on its way to all; waits while too much is on its way to one of them.

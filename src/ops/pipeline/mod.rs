@@ -149,14 +149,6 @@ impl<'r> Pipeline<'r> {
             .try_for_each(|pack| self.uploads.send(pack))
     }
 
-    /// Whether every replica that takes part has each of the chunks.
-    ///
-    /// # Errors
-    /// `Index`.
-    pub fn are_stored(&self, ids: &[ChunkId]) -> Result<bool> {
-        self.uploads.are_stored(ids)
-    }
-
     /// Looks whether the run has waited too long for a replica. To be called often.
     pub fn look_for_the_slow(&self) {
         self.uploads.look_for_the_slow(self.packs.has_room());

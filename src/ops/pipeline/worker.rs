@@ -130,12 +130,12 @@ impl<'p, 'r> Worker<'p, 'r> {
         self.progress.advance(bytes);
     }
 
-    /// Whether all replicas have each of the chunks.
+    /// Whether something is so at every replica that takes part, each asked by its number.
     ///
     /// # Errors
-    /// `Index`.
-    pub fn are_stored(&self, chunks: &[ChunkId]) -> Result<bool> {
-        self.pipeline.are_stored(chunks)
+    /// Of the last replica.
+    pub fn is_so_everywhere(&self, is_so_at: &dyn Fn(usize) -> Result<bool>) -> Result<bool> {
+        self.pipeline.uploads.is_so_everywhere(is_so_at)
     }
 
     /// Takes in all of `source`, which is about `expected` bytes long.

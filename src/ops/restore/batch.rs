@@ -3,6 +3,7 @@
 //! its way before its turn.
 
 use std::collections::{HashMap, HashSet};
+use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
@@ -20,6 +21,9 @@ const ENTRY_BYTES: usize = 512;
 const IDS_AHEAD_MAX: usize = 64 * 1024;
 /// Threads that fetch ahead. Those that write fetch too, when these come too late.
 const FETCHERS: usize = 2;
+
+/// Bytes of files that one thread takes at once.
+const RUN_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
 /// Files that wait to be restored together.
 #[derive(Default)]
@@ -73,15 +77,19 @@ impl Work<'_> {
     /// What stops the whole restore.
     pub fn restore_batch(&self, files: &[Entry]) -> Result<()> {
         let done: Vec<AtomicBool> = files.iter().map(|_| AtomicBool::new(true)).collect();
-        self.on_threads(files, &|place, file| match self.is_done(file) {
-            Ok(is_done) => {
-                if let Some(done) = done.get(place) {
-                    done.store(is_done, Ordering::Relaxed);
+        self.on_threads(
+            files,
+            &|file| file,
+            &|place, file| match self.is_done(file) {
+                Ok(is_done) => {
+                    if let Some(done) = done.get(place) {
+                        done.store(is_done, Ordering::Relaxed);
+                    }
+                    Ok(())
                 }
-                Ok(())
-            }
-            Err(error) => self.settle(file, Err(error)),
-        })?;
+                Err(error) => self.settle(file, Err(error)),
+            },
+        )?;
         let left = files
             .iter()
             .zip(&done)
@@ -103,7 +111,7 @@ impl Work<'_> {
             for _ in 0..if is_ahead { FETCHERS } else { 0 } {
                 scope.spawn(|| self.chunks.fetch_ahead(&ahead));
             }
-            self.on_threads(&left, &|_, located| {
+            self.on_threads(&left, &|located| located.file, &|_, located| {
                 self.progress.item(&located.file.path);
                 self.settle(located.file, self.bring(located.file))
             })
@@ -138,28 +146,34 @@ impl Work<'_> {
     fn on_threads<T: Sync>(
         &self,
         items: &[T],
+        file_of: &dyn Fn(&T) -> &Entry,
         step: &(dyn Fn(usize, &T) -> Result<()> + Sync),
     ) -> Result<()> {
         let Some(workers) = self.repository.seams.threads.workers else {
             let mut items = items.iter().enumerate();
             return items.try_for_each(|(place, item)| step(place, item));
         };
+        let runs = runs(items.iter().map(file_of));
         let next = AtomicUsize::new(0);
         let failure: Mutex<Option<OpsError>> = Mutex::new(None);
         let work = || {
             loop {
-                let place = next.fetch_add(1, Ordering::Relaxed);
-                let Some(item) = items.get(place) else { return };
-                if let Err(error) = step(place, item) {
+                let run = runs.get(next.fetch_add(1, Ordering::Relaxed)).cloned();
+                let Some((begin, run)) = run.and_then(|run| Some((run.start, items.get(run)?)))
+                else {
+                    return;
+                };
+                let mut run = run.iter().enumerate();
+                if let Err(error) = run.try_for_each(|(place, item)| step(begin + place, item)) {
                     // The others find nothing more to do.
-                    next.store(items.len(), Ordering::Relaxed);
+                    next.store(runs.len(), Ordering::Relaxed);
                     let mut failure = failure.lock().unwrap_or_else(PoisonError::into_inner);
                     failure.get_or_insert(error);
                 }
             }
         };
         std::thread::scope(|scope| {
-            for _ in 1..workers.get().min(items.len()) {
+            for _ in 1..workers.get().min(runs.len()) {
                 scope.spawn(work);
             }
             work();
@@ -167,6 +181,27 @@ impl Work<'_> {
         let failure = failure.into_inner().unwrap_or_else(PoisonError::into_inner);
         failure.map_or(Ok(()), Err)
     }
+}
+
+/// Which files one thread takes at once: small ones of one folder, since threads that make files in
+/// the same folder wait for each other in the kernel.
+fn runs<'e>(files: impl Iterator<Item = &'e Entry>) -> Vec<Range<usize>> {
+    let mut runs: Vec<Range<usize>> = Vec::new();
+    let (mut folder, mut bytes): (Option<&[u8]>, u64) = (None, 0);
+    for (place, file) in files.enumerate() {
+        let above = memchr::memrchr(b'/', &file.path).and_then(|end| file.path.get(..end));
+        let above = above.unwrap_or_default();
+        bytes = bytes.saturating_add(file.size.unwrap_or(0));
+        match runs.last_mut() {
+            Some(run) if folder == Some(above) && bytes <= RUN_BYTES_MAX => run.end = place + 1,
+            _ => {
+                runs.push(place..place + 1);
+                bytes = file.size.unwrap_or(0);
+            }
+        }
+        folder = Some(above);
+    }
+    runs
 }
 
 /// Puts files beside each other that lie in the same pack; gives the packs in the order of their

@@ -13,6 +13,8 @@ use rustix::fs::{AtFlags, FileType, Mode, OFlags, Stat};
 use rustix::io::Errno;
 
 use super::owners::Owners;
+use super::parents::Parents;
+use super::unnamed::Ways;
 use crate::format::entry::check_path;
 use crate::seams::{Disk, DiskOperation, Random, Seams};
 
@@ -41,7 +43,9 @@ pub enum Standing {
 /// Where a restore writes.
 pub struct Target {
     /// `None`: nothing is there, and nothing is to be made (a dry run).
-    root: Option<OwnedFd>,
+    root: Option<Arc<OwnedFd>>,
+    pub(super) parents: Parents,
+    pub(super) ways: Ways,
     path: PathBuf,
     disk: Arc<dyn Disk>,
     pub(super) random: Arc<dyn Random>,
@@ -79,7 +83,9 @@ impl Target {
 
     fn at(root: Option<OwnedFd>, path: &Path, seams: &Seams, options: TargetOptions) -> Self {
         Self {
-            root,
+            root: root.map(Arc::new),
+            parents: Parents::default(),
+            ways: Ways::default(),
             path: path.to_path_buf(),
             disk: Arc::clone(&seams.disk),
             random: Arc::clone(&seams.random),
@@ -100,24 +106,44 @@ impl Target {
     }
 
     /// The target itself.
-    pub(super) fn root(&self) -> io::Result<OwnedFd> {
+    pub(super) fn root(&self) -> io::Result<Arc<OwnedFd>> {
         match &self.root {
-            Some(root) => Ok(root.try_clone()?),
+            Some(root) => Ok(Arc::clone(root)),
             None => Err(io::ErrorKind::NotFound.into()),
         }
     }
 
     /// Opens a folder; makes it and those above it. What stands in the way and is no folder is
     /// removed, unless all that exists is kept.
-    pub(super) fn folder(&self, path: &[u8]) -> io::Result<OwnedFd> {
-        let mut folder = self.root()?;
+    pub(super) fn folder(&self, path: &[u8]) -> io::Result<Arc<OwnedFd>> {
+        self.walk(path, &|folder, name| self.step_into(folder, name, path))
+    }
+
+    /// A folder that is there, without links on the way; the target itself for the empty path.
+    pub(super) fn existing_folder(&self, path: &[u8]) -> io::Result<Arc<OwnedFd>> {
+        self.walk(path, &|folder, name| {
+            Ok(rustix::fs::openat(folder, name, FOLDER, Mode::empty())?)
+        })
+    }
+
+    /// Goes from the target down to a folder, from one to the next by `step`; those that were opened
+    /// lately are at hand.
+    fn walk(
+        &self,
+        path: &[u8],
+        step: &dyn Fn(&OwnedFd, &OsStr) -> io::Result<OwnedFd>,
+    ) -> io::Result<Arc<OwnedFd>> {
         if path.is_empty() {
+            return self.root();
+        }
+        if let Some(folder) = self.parents.find(path) {
             return Ok(folder);
         }
         check_path(path).map_err(io::Error::other)?;
-        for name in path.split(|byte| *byte == b'/').map(OsStr::from_bytes) {
-            folder = self.step_into(&folder, name, path)?;
-        }
+        let (above, name) = split(path);
+        let folder = self.walk(above, step)?;
+        let folder = Arc::new(step(&folder, name)?);
+        self.parents.remember(path, &folder);
         Ok(folder)
     }
 
@@ -143,27 +169,14 @@ impl Target {
         Ok(rustix::fs::openat(folder, name, FOLDER, Mode::empty())?)
     }
 
-    /// A folder that is there, without links on the way; the target itself for the empty path.
-    pub(super) fn existing_folder(&self, path: &[u8]) -> io::Result<OwnedFd> {
-        if path.is_empty() {
-            return self.root();
-        }
-        let (parent, name) = self.existing_parent(path)?;
-        Ok(rustix::fs::openat(&parent, name, FOLDER, Mode::empty())?)
-    }
-
     /// The folder above, if it is there without links on the way, and the last name.
-    pub(super) fn existing_parent<'p>(&self, path: &'p [u8]) -> io::Result<(OwnedFd, &'p OsStr)> {
+    pub(super) fn existing_parent<'p>(
+        &self,
+        path: &'p [u8],
+    ) -> io::Result<(Arc<OwnedFd>, &'p OsStr)> {
         check_path(path).map_err(io::Error::other)?;
         let (above, name) = split(path);
-        let mut folder = self.root()?;
-        for part in above
-            .split(|byte| *byte == b'/')
-            .filter(|part| !part.is_empty())
-        {
-            folder = rustix::fs::openat(&folder, OsStr::from_bytes(part), FOLDER, Mode::empty())?;
-        }
-        Ok((folder, name))
+        Ok((self.existing_folder(above)?, name))
     }
 
     pub(super) fn status(&self, path: &[u8]) -> io::Result<Stat> {

@@ -47,6 +47,21 @@ impl Target {
         Ok(true)
     }
 
+    /// As [`Target::dress`], of a file that was just made: what it has already is not set again.
+    pub(super) fn dress_new(&self, file: &File, path: &[u8], entry: &Entry) -> io::Result<()> {
+        self.before(DiskOperation::SetMetadata, path)?;
+        let found = file.metadata()?;
+        let (owner, group) = self.owner_of(entry);
+        let is_owned = owner.is_none_or(|owner| owner.as_raw() == found.uid())
+            && group.is_none_or(|group| group.as_raw() == found.gid());
+        if !is_owned {
+            self.give(file, entry);
+        }
+        let mode = entry.mode.map(|mode| mode & FILE_MODE);
+        let mode = mode.filter(|mode| *mode != found.mode() & 0o7777);
+        self.finish_dress(file, entry, mode)
+    }
+
     /// Owner first: changing it clears set-ID bits. Then what a read-only mode would forbid.
     pub(super) fn dress(
         &self,
@@ -57,10 +72,14 @@ impl Target {
     ) -> io::Result<()> {
         self.before(DiskOperation::SetMetadata, path)?;
         self.give(&what, entry);
+        self.finish_dress(&what, entry, entry.mode.map(|mode| mode & mask))
+    }
+
+    fn finish_dress(&self, what: impl AsFd, entry: &Entry, mode: Option<u32>) -> io::Result<()> {
         let failed = attributes::set(&what, entry, self.is_root);
         self.attributes_not_set.fetch_add(failed, Ordering::Relaxed);
-        if let Some(mode) = entry.mode {
-            rustix::fs::fchmod(&what, Mode::from_raw_mode(mode & mask))?;
+        if let Some(mode) = mode {
+            rustix::fs::fchmod(&what, Mode::from_raw_mode(mode))?;
         }
         if let Some(modified) = entry.modified {
             rustix::fs::futimens(&what, &times(modified))?;

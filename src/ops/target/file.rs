@@ -4,12 +4,13 @@ use std::ffi::OsString;
 use std::fs::File;
 use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
+use std::sync::Arc;
 
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::beneath::{Target, split};
-use super::dress::{FILE_MODE, is_modified_at};
+use super::dress::is_modified_at;
 use crate::format::entry::{Entry, check_path};
 use crate::seams::DiskOperation;
 
@@ -40,10 +41,27 @@ impl Target {
     /// Of the file system; an impossible path.
     pub fn begin_file(&self, path: &[u8]) -> io::Result<NewFile<'_>> {
         check_path(path).map_err(io::Error::other)?;
+        self.before(DiskOperation::Create, path)?;
+        match self.begin_in_folder(path) {
+            // The folder that was opened lately has gone since.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                self.parents.forget();
+                self.begin_in_folder(path)
+            }
+            begun => begun,
+        }
+    }
+
+    fn begin_in_folder(&self, path: &[u8]) -> io::Result<NewFile<'_>> {
         let (above, name) = split(path);
         let parent = self.folder(above)?;
-        self.before(DiskOperation::Create, path)?;
-        let (temporary, file) = self.create_unfinished(&parent)?;
+        let (temporary, file) = match self.create_unnamed(&parent) {
+            Some(file) => (None, file),
+            None => {
+                let (name, file) = self.create_unfinished(&parent)?;
+                (Some(name), file)
+            }
+        };
         Ok(NewFile {
             target: self,
             parent,
@@ -53,7 +71,6 @@ impl Target {
             file,
             length: 0,
             ends_in_hole: false,
-            done: false,
         })
     }
 }
@@ -61,15 +78,15 @@ impl Target {
 /// A file in the making. Dropped before `commit`, it leaves nothing behind.
 pub struct NewFile<'t> {
     target: &'t Target,
-    parent: OwnedFd,
-    temporary: String,
+    parent: Arc<OwnedFd>,
+    /// The name that it has until it is whole, if it has one.
+    temporary: Option<String>,
     name: OsString,
     path: Vec<u8>,
-    /// Locked, so that nobody takes it for left over.
+    /// Where it has a name, it is locked, so that nobody takes it for left over.
     file: File,
     length: u64,
     ends_in_hole: bool,
-    done: bool,
 }
 
 impl NewFile<'_> {
@@ -106,26 +123,33 @@ impl NewFile<'_> {
         if self.ends_in_hole {
             self.file.set_len(self.length)?;
         }
-        self.target
-            .dress(&self.file, &self.path, entry, FILE_MODE)?;
+        self.target.dress_new(&self.file, &self.path, entry)?;
         self.target.before(DiskOperation::Rename, &self.path)?;
-        let (from, to) = (self.temporary.as_str(), &self.name);
+        if self.temporary.is_none() {
+            if self.target.name_it(&self.file, &self.parent, &self.name)? {
+                return Ok(());
+            }
+            // Only a file that has a name can take another's place.
+            self.temporary = Some(self.target.name_for_now(&self.file, &self.parent)?);
+        }
+        let (from, to) = (self.temporary.as_deref().unwrap_or_default(), &self.name);
         match rustix::fs::renameat(&self.parent, from, &self.parent, to) {
             Err(Errno::ISDIR) => {
+                self.target.parents.forget();
                 rustix::fs::unlinkat(&self.parent, to, AtFlags::REMOVEDIR)?;
                 rustix::fs::renameat(&self.parent, from, &self.parent, to)?;
             }
             other => other?,
         }
-        self.done = true;
+        self.temporary = None;
         Ok(())
     }
 }
 
 impl Drop for NewFile<'_> {
     fn drop(&mut self) {
-        if !self.done {
-            let _ = rustix::fs::unlinkat(&self.parent, self.temporary.as_str(), AtFlags::empty());
+        if let Some(name) = &self.temporary {
+            let _ = rustix::fs::unlinkat(&self.parent, name.as_str(), AtFlags::empty());
         }
     }
 }

@@ -34,7 +34,7 @@ impl Target {
     /// # Errors
     /// Of the file system.
     pub fn dress_like(&self, path: &[u8], marker: &[u8], model: &[u8]) -> io::Result<()> {
-        let model = std::fs::File::from(self.existing_folder(model)?).metadata()?;
+        let model = std::fs::File::from(self.existing_folder(model)?.try_clone()?).metadata()?;
         let mut entry = Entry::default();
         (entry.owner, entry.group) = (Some(model.uid()), Some(model.gid()));
         entry.mode = Some(model.mode() & 0o3777);

@@ -2,7 +2,7 @@
 
 use std::ffi::OsStr;
 use std::io;
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsRawFd, OwnedFd};
 use std::os::unix::ffi::OsStrExt;
 use std::os::unix::fs::MetadataExt;
 use std::sync::atomic::Ordering;
@@ -31,6 +31,7 @@ impl Target {
                 Ok(()) | Err(Errno::NOENT) => {}
                 // An empty folder may go; one that is not empty is somebody's.
                 Err(Errno::ISDIR | Errno::PERM) => {
+                    self.parents.forget();
                     rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR)?;
                 }
                 Err(error) => return Err(error.into()),
@@ -57,7 +58,7 @@ impl Target {
 
     /// A link cannot be opened, so its attributes are set by name in the folder that was opened.
     /// Only root's kinds exist on links.
-    fn set_link_attributes(&self, parent: &impl AsRawFd, name: &OsStr, entry: &Entry) {
+    fn set_link_attributes(&self, parent: &OwnedFd, name: &OsStr, entry: &Entry) {
         let mut failed = attributes::count(entry);
         if self.is_root && failed > 0 {
             let mut path = format!("/proc/self/fd/{}/", parent.as_raw_fd()).into_bytes();

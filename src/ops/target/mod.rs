@@ -1,11 +1,12 @@
 //! Writing a restored tree, beneath one folder and never outside of it.
 //!
 //! Every folder on the way is opened by its name in the one before, and never through a link, so
-//! that neither a hostile path nor a link planted in the target leads out. A file is written under
-//! a temporary name beside its own and renamed when it is whole.
+//! that neither a hostile path nor a link planted in the target leads out. A file is written without
+//! a name, or under a temporary one beside its own, and gets its name when it is whole.
 //!
-//! `beneath` finds the way; `file`, `link` and `names` make things there, `unfinished` knows the
-//! temporary names, `remove` takes away; `dress` sets owners, permissions, attributes and times.
+//! `beneath` finds the way, `parents` remembers it; `file`, `link` and `names` make things there;
+//! `unnamed` are files that have no name yet, `unfinished` knows the temporary names; `remove` takes
+//! away; `dress` sets owners, permissions, attributes and times.
 
 mod attributes;
 mod beneath;
@@ -15,10 +16,12 @@ mod folder;
 mod link;
 mod names;
 mod owners;
+mod parents;
 mod remove;
 #[cfg(test)]
 mod tests;
 mod unfinished;
+mod unnamed;
 
 pub use beneath::{Standing, Target, TargetOptions};
 pub use file::NewFile;

@@ -79,6 +79,7 @@ impl Target {
                 self.remove_from(&folder, &inner, dry, depth.saturating_sub(1), visit)?;
             }
             flags = AtFlags::REMOVEDIR;
+            self.parents.forget();
         }
         visit(path);
         if !dry {

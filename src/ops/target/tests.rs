@@ -91,20 +91,58 @@ fn a_file_that_is_not_whole_leaves_nothing() {
 /// other had made but not locked yet, and took it away after the other had locked it.
 #[test]
 fn what_another_restore_has_just_begun_is_never_taken_for_left_over() {
+    for knows_unnamed_files in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let target = target(folder.path());
+        if !knows_unnamed_files {
+            target.ways.refuse();
+        }
+        let is_done = std::sync::atomic::AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            for _ in 0..2 {
+                scope.spawn(|| {
+                    while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
+                        target.clean(b"", &|_| false).unwrap();
+                    }
+                });
+            }
+            let written = (0..2_000).try_for_each(|_| write(&target, b"a.jpg"));
+            is_done.store(true, std::sync::atomic::Ordering::Relaxed);
+            written.unwrap();
+        });
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+}
+
+#[test]
+fn a_file_gets_its_name_when_it_is_whole_and_replaces_what_has_it() {
+    for knows_unnamed_files in [false, true] {
+        let folder = tempfile::tempdir().unwrap();
+        let target = target(folder.path());
+        if !knows_unnamed_files {
+            target.ways.refuse();
+        }
+        fs::create_dir_all(folder.path().join("b/c.jpg")).unwrap();
+        for path in [b"b/a.jpg".as_slice(), b"b/a.jpg", b"b/c.jpg"] {
+            let mut file = target.begin_file(path).unwrap();
+            file.write(b"photo").unwrap();
+            file.commit(&entry()).unwrap();
+            let path = folder.path().join(std::str::from_utf8(path).unwrap());
+            assert_eq!(fs::read(&path).unwrap(), b"photo");
+            let found = fs::metadata(path).unwrap();
+            assert_eq!((found.mode() & 0o7777, found.mtime()), (0o751, -2));
+        }
+        assert_eq!(fs::read_dir(folder.path().join("b")).unwrap().count(), 2);
+    }
+}
+
+/// Folders that were opened lately are at hand: one that was removed meanwhile is made again.
+#[test]
+fn a_folder_that_somebody_removes_meanwhile_is_made_again() {
     let folder = tempfile::tempdir().unwrap();
     let target = target(folder.path());
-    let is_done = std::sync::atomic::AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        for _ in 0..2 {
-            scope.spawn(|| {
-                while !is_done.load(std::sync::atomic::Ordering::Relaxed) {
-                    target.clean(b"", &|_| false).unwrap();
-                }
-            });
-        }
-        let written = (0..5_000).try_for_each(|_| write(&target, b"a.jpg"));
-        is_done.store(true, std::sync::atomic::Ordering::Relaxed);
-        written.unwrap();
-    });
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    write(&target, b"a/b/1.jpg").unwrap();
+    fs::remove_dir_all(folder.path().join("a")).unwrap();
+    write(&target, b"a/b/2.jpg").unwrap();
+    assert!(folder.path().join("a/b/2.jpg").exists());
 }

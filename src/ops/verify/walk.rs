@@ -62,7 +62,7 @@ impl<'w> Walk<'w> {
     /// # Errors
     /// `Store`, `Index`.
     pub fn survey(&mut self, snapshot: &StoredSnapshot) -> Result<()> {
-        for id in problem_lists(snapshot) {
+        for id in snapshot.problem_lists() {
             if self.seen.insert(place(&id, None, None)) {
                 let sound = self.problem_list(&id)?.is_ok();
                 note(&mut self.sound, id, sound);
@@ -110,7 +110,7 @@ impl<'w> Walk<'w> {
             chunks: &self.chunks,
             findings: self.findings,
         };
-        for id in problem_lists(snapshot) {
+        for id in snapshot.problem_lists() {
             if self.sound.get(&id) == Some(&false)
                 && let Err(error) = self.problem_list(&id)?
             {
@@ -180,16 +180,6 @@ fn place(id: &ChunkId, first: Option<Key<'_>>, next: Option<Key<'_>>) -> [u8; 32
 fn note(sound: &mut HashMap<ChunkId, bool>, id: ChunkId, is_sound: bool) {
     let noted = sound.entry(id).or_insert(true);
     *noted &= is_sound;
-}
-
-fn problem_lists(snapshot: &StoredSnapshot) -> Vec<ChunkId> {
-    let problems = snapshot.record.problems.iter();
-    let findings = snapshot.record.findings.iter();
-    problems
-        .map(|problems| &problems.chunks)
-        .chain(findings.map(|findings| &findings.chunks))
-        .flat_map(|chunks| chunks.0.iter().copied())
-        .collect()
 }
 
 /// Whether every chunk of a file lies somewhere.

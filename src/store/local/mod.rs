@@ -1,10 +1,12 @@
 //! A store in a directory. An object is a file of its name; it is written under `tmp/`, synced and
 //! renamed, so that a name never shows a part of its bytes, whatever crashes.
 //!
-//! `folder` is the directory and what its errors mean, `write` makes files durable, `walk` lists
+//! `folder` is the directory and what its errors mean, `write` makes files durable, `hold` keeps
+//! a sweep and those that write apart, `walk` lists
 //! them in byte order.
 
 mod folder;
+mod hold;
 mod walk;
 mod write;
 
@@ -108,6 +110,12 @@ impl Store for Local {
         self.make_temporary()
             .map(|temporary| temporary.made)
             .map_err(|error| self.failed("ask the time of", "", error))
+    }
+
+    /// A lock of the kernel, which lets go of it whatever happens to the process.
+    fn hold(&self, exclusive: bool) -> Result<Option<Box<dyn Send>>> {
+        let held = self.lock(exclusive)?;
+        Ok(held.map(|file| Box::new(file) as Box<dyn Send>))
     }
 }
 

@@ -15,6 +15,7 @@ use rustix::fs::{CWD, RenameFlags, renameat_with};
 use rustix::io::Errno;
 
 use super::folder::{Local, is_absent, modified};
+use super::hold;
 use crate::seams::{DiskOperation, Timestamp};
 use crate::store::{ErrorKind, Result, StoreError, name};
 
@@ -189,6 +190,9 @@ impl Local {
             let Ok(metadata) = entry.metadata() else {
                 continue;
             };
+            if entry.file_name() == hold::FILE {
+                continue;
+            }
             if metadata.is_file() && now.since(modified(&metadata)) > LEFTOVER_AGE {
                 self.remove(&entry.path()).ok();
             }

@@ -274,6 +274,10 @@ impl Store for Retry {
     fn now(&self) -> Result<Timestamp> {
         self.attempt(|| self.inner.now())
     }
+
+    fn hold(&self, exclusive: bool) -> Result<Option<Box<dyn Send>>> {
+        self.inner.hold(exclusive)
+    }
 }
 
 #[cfg(test)]

@@ -6,7 +6,8 @@ use std::time::Duration;
 
 use aws_config::environment::EnvironmentVariableRegionProvider;
 use aws_config::meta::region::RegionProviderChain;
-use aws_config::profile::ProfileFileRegionProvider;
+use aws_config::profile::{ProfileFileCredentialsProvider, ProfileFileRegionProvider};
+use aws_config::provider_config::ProviderConfig;
 use aws_config::retry::RetryConfig;
 use aws_config::stalled_stream_protection::StalledStreamProtectionConfig;
 use aws_config::timeout::TimeoutConfig;
@@ -40,7 +41,7 @@ pub(super) async fn connect(options: &S3Options) -> Result<Client> {
         .disable_operation_attempt_timeout()
         .build();
     let mut loader = aws_config::defaults(BehaviorVersion::latest())
-        .http_client(http)
+        .http_client(http.clone())
         .retry_config(RetryConfig::disabled())
         .timeout_config(timeouts)
         // `exchange` watches for standstill in both directions, with the patience of a home line.
@@ -53,6 +54,14 @@ pub(super) async fn connect(options: &S3Options) -> Result<Client> {
     if let Some(endpoint) = &options.endpoint {
         check_endpoint(endpoint)?;
         loader = loader.endpoint_url(endpoint);
+    }
+    if let Some(profile) = &options.profile {
+        // By itself the SDK would let AWS_ACCESS_KEY_ID win over the profile that was asked for.
+        let provider = ProfileFileCredentialsProvider::builder()
+            .configure(&ProviderConfig::without_region().with_http_client(http))
+            .profile_name(profile)
+            .build();
+        loader = loader.profile_name(profile).credentials_provider(provider);
     }
     if let Some(keys) = &options.credentials {
         loader = loader.credentials_provider(Credentials::new(
@@ -85,8 +94,12 @@ async fn region(options: &S3Options) -> Option<Region> {
     if let Some(region) = &options.region {
         return Some(Region::new(region.clone()));
     }
+    let mut of_profile = ProfileFileRegionProvider::builder();
+    if let Some(profile) = &options.profile {
+        of_profile = of_profile.profile_name(profile);
+    }
     let told = RegionProviderChain::first_try(EnvironmentVariableRegionProvider::new())
-        .or_else(ProfileFileRegionProvider::new());
+        .or_else(of_profile.build());
     if let Some(region) = told.region().await {
         return Some(region);
     }

@@ -16,6 +16,8 @@ pub struct S3Options {
     /// `https://server/bucket/key` instead of `https://bucket.server/key`; by default for custom
     /// endpoints.
     pub path_style: Option<bool>,
+    /// Of the AWS configuration files; `None`: what `AWS_PROFILE` says.
+    pub profile: Option<String>,
     /// From a configuration file; `None`: the standard chain of sources.
     pub credentials: Option<StaticCredentials>,
 }
