@@ -9,8 +9,8 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, completions, config, database, demo, diff, drill, find, index, init, key,
-    ls, man, output, prune, restore, snapshots, stats, verify,
+    audit, backup, cat, completions, config, database, demo, diff, doctor, drill, find, forget,
+    index, init, key, lock, ls, man, output, prune, restore, snapshots, stats, verify,
 };
 
 /// One a line: they are looked up, not read.
@@ -61,12 +61,16 @@ enum Command {
     Audit(audit::Args),
     Drill(drill::Args),
     Prune(prune::Args),
+    Forget(forget::Args),
     #[command(subcommand)]
     Index(index::Command),
     #[command(subcommand)]
     Key(key::Command),
     #[command(subcommand)]
     Config(config::command::Command),
+    #[command(subcommand)]
+    Lock(lock::Command),
+    Doctor(doctor::Args),
     Demo(demo::Args),
     Completions(completions::Args),
     Man(man::Args),
@@ -96,9 +100,12 @@ pub fn main() -> ExitCode {
         Command::Audit(args) => audit::run(&context, &args),
         Command::Drill(args) => drill::run(&context, &args),
         Command::Prune(args) => prune::run(&context, &args),
+        Command::Forget(args) => forget::run(&context, &args),
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Config(command) => config::command::run(&context, &command),
+        Command::Lock(command) => lock::run(&context, &command),
+        Command::Doctor(args) => doctor::run(&context, &args),
         Command::Demo(args) => demo::run(&context, &args),
         Command::Completions(args) => completions::run(&args, Arguments::command()),
         Command::Man(args) => man::run(&context, &args, Arguments::command()),

@@ -10,6 +10,7 @@ use super::global::Global;
 use super::interrupt;
 use super::named_places;
 use super::places::Place;
+use super::profile;
 use super::progress::{Shown, TerminalProgress};
 use super::secret::{self, Purpose, SecretError, Surroundings, Ways};
 use crate::crypto::ReadKey;
@@ -132,21 +133,31 @@ impl Context {
 
     /// Opens the repository with the key that `access` asks for.
     pub fn repository(&self, access: Access) -> Result<(Repository, StateFolder), Failure> {
-        let place = self.place()?;
-        let store = self
-            .store_at(&place, false)
-            .map_err(|failure| failure.with_address(&place.name))?;
-        self.repository_in(store, access)
+        self.repository_at(&self.place()?, access)
     }
 
-    /// Opens the repository in a store with the key that `access` asks for.
+    /// Opens the repository at a place with the key that `access` asks for.
+    pub fn repository_at(
+        &self,
+        place: &Place,
+        access: Access,
+    ) -> Result<(Repository, StateFolder), Failure> {
+        let store = self
+            .store_at(place, false)
+            .map_err(|failure| failure.with_address(&place.name))?;
+        self.repository_in(place, store, access)
+    }
+
+    /// Opens the repository in the store of a place with the key that `access` asks for.
     pub fn repository_in(
         &self,
+        place: &Place,
         store: Arc<dyn Store>,
         access: Access,
     ) -> Result<(Repository, StateFolder), Failure> {
         let id = identify(store.as_ref())?;
         let state = self.state(id)?;
+        profile::heed(place, &state, store.as_ref());
         let kept = state.writer_key()?;
         let reader = match access {
             Access::Reader => Some(self.read_key(store.as_ref(), id)?),

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::context::{Access, Context};
 use super::exit::{Failure, KEY};
 use super::places::{Medium, Place};
+use super::profile;
 use crate::ops::{Destination, OpsError, Replica, StateFolder};
 use crate::repository::{Repository, RepositoryError, identify, open};
 use crate::store::Store;
@@ -70,12 +71,15 @@ pub fn open_all(context: &Context, access: Access) -> Result<Copies, Failure> {
     {
         return Err(failure);
     }
-    let (repository, state) = first_of(context, &stores, access)?;
+    let (repository, state) = first_of(context, &places, &stores, access)?;
     let mut all = Vec::with_capacity(places.len());
     for (place, store) in places.into_iter().zip(stores) {
         let (writer, reader) = (repository.writer.clone(), repository.reader.clone());
         let opened = match store {
-            Ok(store) => open(store, context.seams.clone(), writer, reader).map_err(Failure::from),
+            Ok(store) => {
+                profile::heed(&place, &state, store.as_ref());
+                open(store, context.seams.clone(), writer, reader).map_err(Failure::from)
+            }
             Err(failure) => Err(failure),
         };
         let opened = match opened {
@@ -94,12 +98,14 @@ pub fn open_all(context: &Context, access: Access) -> Result<Copies, Failure> {
 /// The first repository that opens, which says what state and which keys there are.
 fn first_of(
     context: &Context,
+    places: &[Place],
     stores: &[Result<Arc<dyn Store>, Failure>],
     access: Access,
 ) -> Result<(Repository, StateFolder), Failure> {
     let mut first_failure = None;
-    for store in stores.iter().flatten() {
-        match context.repository_in(Arc::clone(store), access) {
+    for (place, store) in places.iter().zip(stores) {
+        let Ok(store) = store else { continue };
+        match context.repository_in(place, Arc::clone(store), access) {
             // A wrong passphrase is wrong for all.
             Err(failure) if failure.code == KEY => return Err(failure),
             Err(failure) => _ = first_failure.get_or_insert(failure),

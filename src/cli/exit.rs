@@ -27,6 +27,8 @@ pub enum Status {
     /// The snapshot is saved, and the command that has to follow it failed: something may be left
     /// stopped.
     HookFailed,
+    /// What was examined is not as it must be.
+    Unsound,
 }
 
 impl Status {
@@ -39,6 +41,7 @@ impl Status {
             Self::ReplicaBehind => 7,
             Self::Suspect => 8,
             Self::HookFailed => FAILED,
+            Self::Unsound => 1,
         }
     }
 }

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use clap::Args;
 
+use crate::store::retention::ObjectLock;
+
 /// See `offsite help`; secrets never come in as arguments.
 #[derive(Args, Debug, Clone, Default)]
 #[command(next_help_heading = "Everywhere")]
@@ -41,6 +43,10 @@ pub struct Global {
     /// The region of the bucket, at Amazon's
     #[arg(long, global = true)]
     pub region: Option<String>,
+    /// Lock what is stored in a bucket with Object Lock: MODE:DAYS, such as compliance:90 or
+    /// governance:30
+    #[arg(long, global = true, value_name = "MODE:DAYS")]
+    pub object_lock: Option<ObjectLock>,
     /// Where this host keeps its writer key and index (without it: ~/.local/state/offsite of the
     /// user)
     #[arg(

@@ -98,6 +98,7 @@ fn apply(global: &Global, place: &mut Place) {
     if place.is_folder() {
         return;
     }
+    place.object_lock = global.object_lock.or(place.object_lock);
     if let Some(region) = &global.region {
         place.region = Some(region.clone());
     }

@@ -9,6 +9,7 @@ use crate::progress::Progress;
 use crate::seams::Seams;
 use crate::store::Store;
 use crate::store::open::{OpenOptions, StoreUrl, open};
+pub use crate::store::retention::{LockMode, ObjectLock};
 use crate::store::retry::RetryOptions;
 use crate::store::s3::StaticCredentials;
 use crate::store::throttle::Limits;
@@ -39,38 +40,6 @@ impl Medium {
             Self::Cloud => "cloud",
         }
     }
-}
-
-/// Who may take a locked object away before its time.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum LockMode {
-    /// Who has a special right, such as the owner of the account.
-    Governance,
-    /// Nobody, the owner of the account included.
-    Compliance,
-}
-
-impl LockMode {
-    /// As it is written in the configuration.
-    pub const WORDS: [(&str, Self); 2] = [
-        ("governance", Self::Governance),
-        ("compliance", Self::Compliance),
-    ];
-
-    pub const fn word(self) -> &'static str {
-        match self {
-            Self::Governance => "governance",
-            Self::Compliance => "compliance",
-        }
-    }
-}
-
-/// How objects are kept from being deleted or overwritten.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct ObjectLock {
-    pub mode: LockMode,
-    /// For so many days from when an object was put, or its lock was last extended; at least 1.
-    pub days: u32,
 }
 
 /// The variables of the environment that hold an access key. Only their names are known here.
@@ -212,6 +181,7 @@ impl Place {
             limits: self.limits,
             retry,
             create,
+            object_lock: self.object_lock,
             ..OpenOptions::default()
         };
         Ok(open(&self.url, &options, seams)?)

@@ -9,7 +9,7 @@ const UNREADABLE_SHOWN_MAX: usize = 10;
 /// A sentence for each thing that was done, or would be.
 pub fn summary(report: &PruneReport, dry_run: bool) -> Vec<String> {
     let mut lines = vec![format!(
-        "{} need {}; there are {} of {}.",
+        "{} with {}, in {} of {}.",
         show::counted(report.snapshots, "snapshot", "snapshots"),
         show::counted(report.chunks, "chunk", "chunks"),
         show::counted(report.kept.packs, "pack", "packs"),
@@ -60,13 +60,15 @@ fn waiting(report: &PruneReport) -> Vec<String> {
     if let (Some(next), Some(last)) = (report.next_sweep, report.free_after) {
         let bytes = show::bytes(report.waiting.bytes);
         let when = show::time(last);
-        lines.push(match next == last {
-            true => format!("{bytes} will be free with the first prune after {when}."),
-            false => format!(
-                "{bytes} will be free with prunes after {} and {when}.",
-                show::time(next)
-            ),
-        });
+        let first = show::time(next);
+        let after = match first == when {
+            true => format!("with the first prune after {when}"),
+            false => format!("with prunes after {first} and {when}"),
+        };
+        lines.push(format!(
+            "{bytes} will be free {after}; a prune that comes over four weeks later than that \
+             marks anew."
+        ));
     }
     lines
 }
@@ -108,7 +110,7 @@ fn kept(report: &PruneReport) -> Vec<String> {
     );
     if report.rewritable.packs > 0 {
         lines.push(format!(
-            "Rewriting {} would free {} more; that takes the passphrase or the words.",
+            "Rewriting {} would free {} more, with the passphrase or the words.",
             show::counted(report.rewritable.packs, "pack", "packs"),
             show::bytes(report.rewritable.bytes)
         ));

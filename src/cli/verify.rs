@@ -1,14 +1,17 @@
 //! `offsite verify`
 
+use std::sync::Arc;
+
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
-use super::context::{Access, Context};
+use super::context::{Access, Context, host_name};
 use super::exit::{Result, Status};
-use super::{output, show};
-use crate::ops::{self, Damage, VerifyOptions, VerifyPart, VerifyReport};
+use super::{output, show, verify_text};
+use crate::ops::{self, Damage, PackReads, VerifyOptions, VerifyPart, VerifyReport};
 use crate::progress::Progress;
-use crate::repository::SnapshotFilter;
+use crate::repository::{Repository, SnapshotFilter};
+use crate::seams::Timestamp;
 
 /// So many files are named for each damaged object on the terminal.
 const FILES_SHOWN_MAX: usize = 10;
@@ -26,13 +29,22 @@ pub struct Args {
     /// Fetch and check only so many of a hundred packs, others each time (implies --data)
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     sample: Option<f64>,
+    /// Fetch and check so much, such as 5GiB, beginning with what was read longest ago, so that a
+    /// little every night comes round to everything (implies --data)
+    #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "sample")]
+    budget: Option<u64>,
+    /// Fetch no contents, but hold the checksums that the store keeps of its objects against those in
+    /// the index: the store's word, worth less than reading
+    #[arg(long, conflicts_with_all = ["data", "sample", "budget"])]
+    stored_checksums: bool,
     /// Check only what this snapshot needs: its id or its beginning, latest, or latest~N
     #[arg(long = "snapshot", value_name = "S")]
     snapshots: Vec<String>,
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
-    let data = args.data || args.sample.is_some();
+    let data = args.data || args.sample.is_some() || args.budget.is_some();
+    let began = context.seams.clock.now();
     let access = if data {
         Access::ReaderIfGiven
     } else {
@@ -40,7 +52,9 @@ pub fn run(context: &Context, args: &Args) -> Result {
     };
     let mut part = VerifyPart {
         sample_percent: args.sample,
-        snapshots: Vec::new(),
+        budget_bytes: args.budget,
+        stored_checksums: args.stored_checksums,
+        ..VerifyPart::default()
     };
     let (repository, index) = if args.snapshots.is_empty() {
         let (repository, state) = context.repository(access)?;
@@ -53,21 +67,81 @@ pub fn run(context: &Context, args: &Args) -> Result {
         }
         (opened.repository, opened.index)
     };
+    let trust = context.state(repository.id())?.open_trust()?;
+    part.reads = Some(Arc::new(PackReads::new(trust, context.place()?.key())));
     let options = VerifyOptions { data };
     let progress = context.progress.as_ref();
     let report = ops::verify_part(&repository, &index, &options, &part, progress);
     context.progress.finish();
     let report = report?;
+    let proof = prove(context, &repository, &report, began, &part);
     if context.global.json {
-        output::json(&as_json(&report))?;
+        let mut document = as_json(&report);
+        document["proof"] = json!(proof);
+        output::json(&document)?;
     } else if !(context.global.quiet && report.is_sound()) {
-        output::lines(&summary(&report, data))?;
+        let mut lines = summary(&report, data);
+        lines.extend(verify_text::checksums(&report, args.stored_checksums));
+        lines.extend(verify_text::coverage(&report, context.seams.clock.now()));
+        output::lines(&lines)?;
     }
     Ok(if report.is_sound() {
         Status::Done
     } else {
         Status::Damage
     })
+}
+
+/// Writes down in the repository what was found. Credentials that only read cannot do that, and the
+/// verify is no worse for it.
+fn prove(
+    context: &Context,
+    repository: &Repository,
+    report: &VerifyReport,
+    began: Timestamp,
+    part: &VerifyPart,
+) -> Option<String> {
+    let snapshot = match part.snapshots.as_slice() {
+        [one] => Some(*one),
+        _ => None,
+    };
+    if report.snapshots_total == 0 {
+        return None;
+    }
+    match ops::prove_verify(repository, report, &host_name(), began, snapshot) {
+        Ok(proof) => Some(proof.id.to_string()),
+        Err(error) => {
+            context.progress.notice(&format!(
+                "note: the result could not be written down in the repository: {error}"
+            ));
+            None
+        }
+    }
+}
+
+/// Bytes: `5GiB`, `500 MB`, `2G`; at least one.
+fn size(text: &str) -> std::result::Result<u64, String> {
+    let wrong = || "write a size such as 5GiB, 500MB or 2G".to_owned();
+    let text = text.trim();
+    let end = text
+        .find(|c: char| !c.is_ascii_digit())
+        .unwrap_or(text.len());
+    let (digits, unit) = text.split_at(end);
+    let factor: u64 = match unit.trim().to_ascii_lowercase().as_str() {
+        "" | "b" => 1,
+        "k" | "kb" => 1_000,
+        "m" | "mb" => 1_000_000,
+        "g" | "gb" => 1_000_000_000,
+        "t" | "tb" => 1_000_000_000_000,
+        "kib" => 1 << 10,
+        "mib" => 1 << 20,
+        "gib" => 1 << 30,
+        "tib" => 1 << 40,
+        _ => return Err(wrong()),
+    };
+    let number: Option<u64> = digits.parse().ok();
+    let size = number.and_then(|number| number.checked_mul(factor));
+    size.filter(|size| *size > 0).ok_or_else(wrong)
 }
 
 /// More than nothing, at most everything: `5`, `2.5%`.
@@ -106,6 +180,9 @@ fn as_json(report: &VerifyReport) -> Value {
         "bytes_read": report.bytes_read,
         "decrypted": report.decrypted,
         "unknown_objects": report.unknown_objects,
+        "checksums_compared": report.checksums.agreeing,
+        "checksums_unknown": report.checksums.unknown,
+        "coverage": verify_text::coverage_json(report),
         "damage": damage,
     })
 }

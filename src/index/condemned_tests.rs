@@ -1,7 +1,9 @@
+//! What plans condemn and acquit, and what a run rests on.
+
 use std::time::Duration;
 
-use super::super::chunks::tests::{chunk, pack};
 use super::*;
+use crate::index::chunks::tests::{chunk, pack};
 
 const LATE: Duration = Duration::from_secs(100);
 
@@ -82,7 +84,7 @@ fn what_a_run_rests_on_is_lost_once_it_is_late_or_gone() {
     assert!(index.is_stored(&chunk(3).id).unwrap());
     let list = |see: &mut dyn FnMut(ObjectId, u64)| {
         see(id(4), 100);
-        Ok::<(), super::super::IndexError>(())
+        Ok::<(), crate::index::IndexError>(())
     };
     index.reconcile_packs(false, |see| list(see)).unwrap();
     assert_eq!(lost(&index, Duration::ZERO), Some(id(3)), "it is gone");

@@ -14,10 +14,12 @@ mod links;
 mod packs;
 pub mod prune;
 mod publication;
+mod reached;
 mod records;
 mod schema;
 mod totals;
 mod trust;
+mod uses;
 mod versions;
 
 use std::path::{Path, PathBuf};
@@ -25,14 +27,14 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::Connection;
 
-use condemned::Uses;
+use uses::Uses;
 
 pub use chunks::{ChunkRow, IndexedPack, Place};
 pub use files::{CachedContent, CachedFile, FileStamp};
 pub use links::LinkTable;
 pub use packs::KnownPack;
 pub use totals::{ClassTotals, ReferenceTotals};
-pub use trust::{NotedPlan, Trust};
+pub use trust::{LockHorizon, NotedPlan, PackRead, Trust};
 pub use versions::{VersionRow, VersionTable};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.

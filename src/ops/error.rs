@@ -4,6 +4,7 @@ use std::error::Error;
 use std::path::Path;
 
 use super::drill::DrillError;
+use super::forget::ForgetError;
 use super::prune::PruneError;
 use super::said::Said;
 use crate::index::IndexError;
@@ -64,6 +65,8 @@ pub enum OpsError {
     Drill(#[from] DrillError),
     #[error(transparent)]
     Prune(#[from] PruneError),
+    #[error(transparent)]
+    Forget(#[from] ForgetError),
     #[error("the command that the dump was piped into failed: {ending}")]
     CommandFailed {
         ending: String,

@@ -13,9 +13,12 @@ mod child;
 mod database;
 mod destination;
 mod diff;
+mod doctor;
 mod drill;
 mod error;
+mod extend;
 mod find;
+mod forget;
 mod init;
 mod keys;
 mod look;
@@ -42,12 +45,20 @@ pub use database::{
 };
 pub use destination::Destination;
 pub use diff::{Change, Changed, DiffReport, Tally, diff};
+pub use doctor::{
+    DoctorOptions, DoctorReport, Expectation, Finding, Profile, Verdict as DoctorVerdict, doctor,
+};
 pub use drill::{
     AssetProblem, DrillError, DrillOptions, DrillReport, RowsDiffer, SAMPLE_MAX, ServerChoice,
     drill,
 };
 pub use error::{OpsError, Result};
+pub use extend::{ExtendReport, extend_locks};
 pub use find::{FindOptions, FindReport, FoundPath, Version, find};
+pub use forget::{
+    Candidate, Drilled, Drills, ForgetError, ForgetOptions, ForgetPlace, ForgetReport, GroupBy,
+    JudgedSnapshot, Period, Policy, Reason, Rule, explain_absence, forget, judge, protections,
+};
 pub use init::{InitOptions, InitReport, init};
 pub use keys::{add_key, remove_key};
 pub use pipeline::CheckpointRule;
@@ -59,4 +70,7 @@ pub use restore::{Overwrite, RestoreOptions, RestoreReport, restore};
 pub use said::Said;
 pub use state::{SourceLock, StateFolder, load_writer_key, save_writer_key};
 pub use stats::{RepositoryStats, SnapshotStats, repository_stats, snapshot_stats};
-pub use verify::{Damage, VerifyOptions, VerifyPart, VerifyReport, verify, verify_part};
+pub use verify::{
+    Compared, Coverage, Damage, PackReads, RECENT_DAYS, VerifyOptions, VerifyPart, VerifyReport,
+    permille, prove_verify, verify, verify_part,
+};

@@ -4,8 +4,9 @@
 //! run) and `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader`
 //! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`),
 //! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
-//! small objects, `objects` lists and fetches them, `proofs` keeps what was proven, `plans` what is to be pruned, `slots` and
-//! `slot_list` are the key slots; `catalog` brings the index level with the store.
+//! small objects, `objects` lists and fetches them, `versions` looks behind one that was written
+//! over; `proofs` keeps what was proven, `forgets` why snapshots went, `plans` what is to be pruned,
+//! `slots` and `slot_list` are the key slots; `catalog` brings the index level with the store.
 
 mod blocks;
 mod catalog;
@@ -30,6 +31,7 @@ mod segment_writer;
 mod slot_list;
 mod slots;
 mod snapshots;
+mod versions;
 
 use std::sync::Arc;
 
@@ -58,7 +60,9 @@ pub use plans::{
     COMMIT_MAX, GRACE_MAX, GRACE_MIN, LAPSE_AFTER, MARK_MAX, StoredPlan, fetch_plan, load_plans,
     store_plan, visit_plans,
 };
-pub use proofs::{PROOFS_MAX, Signature, StoredProof, load_proofs, store_proof};
+pub use proofs::{
+    PROOFS_MAX, Signature, StoredProof, load_proofs, load_proofs_remembered, store_proof,
+};
 pub use record::{SealedObject, open_record, seal_record};
 pub use segment_writer::SegmentWriter;
 pub use slot_list::{SlotFacts, list_slots};

@@ -6,6 +6,7 @@ use bytes::Bytes;
 
 use super::{
     ObjectProblem, Repository, RepositoryError, Result, add_slot, open_record, seal_record,
+    versions,
 };
 use crate::chunker::ChunkSizes;
 use crate::crypto::{KdfCost, ReadKey, WriterKey};
@@ -120,10 +121,18 @@ fn put_repository(store: &dyn Store, bytes: Bytes) -> Result<()> {
 /// `NoRepository`, `NoPlace`, `HeadLost`, `Store`, `Object`.
 pub fn identify(store: &dyn Store) -> Result<RepositoryId> {
     let bytes = fetch(store)?;
-    let header = Header::decode(&bytes, Kind::Repository, None);
-    header
-        .map(|header| header.repository)
-        .map_err(|problem| RepositoryError::object(REPOSITORY, problem))
+    let id_in = |bytes: &[u8]| {
+        let header = Header::decode(bytes, Kind::Repository, None);
+        header.map(|header| header.repository)
+    };
+    // Nothing can be authenticated yet: of several versions the oldest that was locked counts, for
+    // nobody can have put one before the first.
+    if let Some(id) = versions::each(store, REPOSITORY, REPOSITORY_BYTES_MAX, true, |bytes| {
+        id_in(bytes).ok()
+    })? {
+        return Ok(id);
+    }
+    id_in(&bytes).map_err(|problem| RepositoryError::object(REPOSITORY, problem))
 }
 
 fn fetch(store: &dyn Store) -> Result<Bytes> {
@@ -163,8 +172,7 @@ pub fn open(
     writer: WriterKey,
     reader: Option<ReadKey>,
 ) -> Result<Repository> {
-    let bytes = fetch(store.as_ref())?;
-    let parameters = parameters_in(&bytes, store.as_ref(), &writer)?;
+    let (_, parameters) = authentic(store.as_ref(), &writer)?;
     Ok(Repository {
         store,
         seams,
@@ -179,10 +187,22 @@ pub fn open(
 /// # Errors
 /// As [`open`].
 pub fn repository_object(repository: &Repository) -> Result<Bytes> {
-    let store = repository.store.as_ref();
-    let bytes = fetch(store)?;
-    parameters_in(&bytes, store, &repository.writer)?;
+    let (bytes, _) = authentic(repository.store.as_ref(), &repository.writer)?;
     Ok(bytes)
+}
+
+/// The `repository` object that authenticates: the one that is there, else a version before it.
+fn authentic(store: &dyn Store, writer: &WriterKey) -> Result<(Bytes, Parameters)> {
+    let bytes = fetch(store)?;
+    let wrong = match parameters_in(&bytes, store, writer) {
+        Ok(parameters) => return Ok((bytes, parameters)),
+        Err(wrong) => wrong,
+    };
+    let found = versions::each(store, REPOSITORY, REPOSITORY_BYTES_MAX, false, |bytes| {
+        let parameters = parameters_in(bytes, store, writer).ok()?;
+        Some((bytes.clone(), parameters))
+    });
+    found?.ok_or(wrong)
 }
 
 fn parameters_in(bytes: &[u8], store: &dyn Store, writer: &WriterKey) -> Result<Parameters> {

@@ -1,3 +1,5 @@
+//! Plans as they are put, listed, bounded and passed over.
+
 use std::sync::Arc;
 
 use super::*;

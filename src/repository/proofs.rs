@@ -7,6 +7,7 @@ use super::{ObjectProblem, Repository, RepositoryError, Result, seal_record};
 use crate::format::housekeeping::{Finding, Proof, signed_bytes};
 use crate::format::{FormatError, Kind, cbor, name};
 use crate::id::ObjectId;
+use crate::index::Index;
 
 /// So many are read, the newest by the store's clock: five years of one a day. Bounds what a flood
 /// of false ones can cost.
@@ -71,6 +72,26 @@ pub fn load_proofs(
     repository: &Repository,
     damaged: &mut dyn FnMut(&str, &ObjectProblem),
 ) -> Result<Vec<StoredProof>> {
+    load_all(repository, None, damaged)
+}
+
+/// As [`load_proofs`]; records are remembered in the index, so that only new ones are fetched.
+///
+/// # Errors
+/// `Store`, `Index`.
+pub fn load_proofs_remembered(
+    repository: &Repository,
+    index: &Index,
+    damaged: &mut dyn FnMut(&str, &ObjectProblem),
+) -> Result<Vec<StoredProof>> {
+    load_all(repository, Some(index), damaged)
+}
+
+fn load_all(
+    repository: &Repository,
+    index: Option<&Index>,
+    damaged: &mut dyn FnMut(&str, &ObjectProblem),
+) -> Result<Vec<StoredProof>> {
     let mut listed = Vec::new();
     list_objects(repository.store.as_ref(), Kind::Proof, &mut |id, info| {
         listed.push((info.modified, id));
@@ -81,7 +102,7 @@ pub fn load_proofs(
     keep_newest(&mut listed);
     let mut proofs = Vec::with_capacity(listed.len());
     for (_, id) in listed {
-        match load(repository, id) {
+        match load(repository, index, id) {
             Ok(proof) => proofs.push(proof),
             Err(error) => {
                 let (name, problem) = error.into_unusable()?;
@@ -99,8 +120,18 @@ fn keep_newest<T: Ord>(listed: &mut Vec<(T, ObjectId)>) {
     listed.drain(..surplus);
 }
 
-fn load(repository: &Repository, id: ObjectId) -> Result<StoredProof> {
-    let payload = fetch_record(repository, Kind::Proof, &id)?;
+fn load(repository: &Repository, index: Option<&Index>, id: ObjectId) -> Result<StoredProof> {
+    let known = index.map(|index| index.record(&id)).transpose()?.flatten();
+    let payload = match known {
+        Some(payload) => payload,
+        None => {
+            let payload = fetch_record(repository, Kind::Proof, &id)?;
+            if let Some(index) = index {
+                index.remember_record(&id, &payload)?;
+            }
+            payload
+        }
+    };
     let name = name::of(Kind::Proof, &id);
     let unusable = |error| RepositoryError::object(&name, error);
     let proof: Proof = cbor::decode(&payload).map_err(unusable)?;

@@ -6,6 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use super::retention::{PutTerms, Retaining, Retention, Seen, Shown, Version, deeper};
 use super::{ErrorKind, ObjectInfo, Result, Store, StoreError, Window};
 use crate::seams::Timestamp;
 
@@ -186,6 +187,69 @@ impl Store for Faulty {
 
     fn hold(&self, exclusive: bool) -> Result<Option<Box<dyn Send>>> {
         self.inner.hold(exclusive)
+    }
+
+    fn stored_checksum(&self, name: &str) -> Result<Option<u64>> {
+        self.call("look at", name, || self.inner.stored_checksum(name))
+    }
+
+    fn send_checksums(&self, on: bool) {
+        self.inner.send_checksums(on);
+    }
+
+    fn retaining(&self) -> Option<&dyn Retaining> {
+        self.inner.retaining().map(|_| self as &dyn Retaining)
+    }
+}
+
+impl Faulty {
+    fn deeper(&self) -> Result<&dyn Retaining> {
+        deeper(self.inner.as_ref())
+    }
+}
+
+impl Retaining for Faulty {
+    fn put_on_terms(&self, name: &str, body: Bytes, terms: &PutTerms) -> Result<()> {
+        self.call("store", name, || {
+            self.deeper()?.put_on_terms(name, body, terms)
+        })
+    }
+
+    fn retain(&self, name: &str, version: Option<&str>, retention: Retention) -> Result<()> {
+        self.call("extend the lock of", name, || {
+            self.deeper()?.retain(name, version, retention)
+        })
+    }
+
+    fn retention(&self, name: &str, version: Option<&str>) -> Result<Option<Retention>> {
+        self.call("look at", name, || self.deeper()?.retention(name, version))
+    }
+
+    fn versions(&self, name: &str) -> Result<Vec<Version>> {
+        self.call("look at", name, || self.deeper()?.versions(name))
+    }
+
+    fn get_version(&self, name: &str, version: &str, window: Window) -> Result<Bytes> {
+        self.call("fetch", name, || {
+            self.deeper()?.get_version(name, version, window)
+        })
+    }
+
+    fn delete_version(&self, name: &str, version: &str) -> Result<()> {
+        self.call("delete", name, || {
+            self.deeper()?.delete_version(name, version)
+        })
+    }
+
+    fn list_all(&self, prefix: &str, visit: &mut dyn FnMut(Seen) -> Result<()>) -> Result<()> {
+        self.call("list", prefix, || self.deeper()?.list_all(prefix, visit))
+    }
+
+    fn shown(&self) -> Shown {
+        self.inner
+            .retaining()
+            .map(Retaining::shown)
+            .unwrap_or_default()
     }
 }
 

@@ -1,12 +1,15 @@
 //! A store in memory, for tests and simulation: times come from the [`Clock`] it is given, and its
-//! contents can be looked at and tampered with behind the back of whoever uses it.
+//! contents can be looked at and tampered with behind the back of whoever uses it. It can keep
+//! versions (`memory_versions`).
 
 use std::collections::BTreeMap;
 use std::ops::Bound;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use super::retention::{Retaining, Retention};
 use super::{ErrorKind, ObjectInfo, Result, Store, StoreError, Window, name};
 use crate::seams::{Clock, Timestamp};
 
@@ -15,14 +18,27 @@ const PAGE_OBJECTS: usize = 1000;
 
 /// Keeps everything in memory.
 pub struct Memory {
-    clock: Arc<dyn Clock>,
-    objects: Mutex<BTreeMap<String, Stored>>,
+    pub(super) clock: Arc<dyn Clock>,
+    pub(super) objects: Mutex<BTreeMap<String, Stored>>,
+    /// What was written over or deleted, where versions are kept (`memory_versions`).
+    pub(super) older: Option<Mutex<Older>>,
+    /// Something was put with a lock, or got one.
+    pub(super) has_locks: AtomicBool,
+}
+
+/// Versions that are not current, by name, oldest first; and the number of the next version.
+#[derive(Default)]
+pub(super) struct Older {
+    pub(super) versions: BTreeMap<String, Vec<Stored>>,
+    pub(super) next: u64,
 }
 
 #[derive(Clone)]
-struct Stored {
-    body: Bytes,
-    modified: Timestamp,
+pub(super) struct Stored {
+    pub(super) body: Bytes,
+    pub(super) modified: Timestamp,
+    pub(super) version: u64,
+    pub(super) retention: Option<Retention>,
 }
 
 impl Memory {
@@ -30,6 +46,16 @@ impl Memory {
         Self {
             clock,
             objects: Mutex::default(),
+            older: None,
+            has_locks: AtomicBool::new(false),
+        }
+    }
+
+    /// One that keeps versions and heeds locks, as a bucket with Object Lock does.
+    pub fn with_versions(clock: Arc<dyn Clock>) -> Self {
+        Self {
+            older: Some(Mutex::default()),
+            ..Self::new(clock)
         }
     }
 
@@ -71,9 +97,37 @@ impl Memory {
         self.objects().remove(name).is_some()
     }
 
-    fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Stored>> {
+    pub(super) fn objects(&self) -> MutexGuard<'_, BTreeMap<String, Stored>> {
         // A panic elsewhere cannot leave the map half changed: each change is one insert.
         self.objects.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Makes it the current one; what was there before becomes an older version.
+    pub(super) fn replace(
+        &self,
+        objects: &mut BTreeMap<String, Stored>,
+        name: &str,
+        body: Bytes,
+        retention: Option<Retention>,
+    ) {
+        let mut stored = Stored {
+            body,
+            modified: self.clock.now(),
+            version: 0,
+            retention,
+        };
+        if retention.is_some() {
+            self.has_locks.store(true, Ordering::Relaxed);
+        }
+        let before = objects.remove(name);
+        if let Some(older) = &self.older {
+            let mut older = older.lock().unwrap_or_else(PoisonError::into_inner);
+            older.next += 1;
+            stored.version = older.next;
+            let versions = older.versions.entry(name.to_owned()).or_default();
+            versions.extend(before);
+        }
+        objects.insert(name.to_owned(), stored);
     }
 
     fn find(&self, name: &str, operation: &'static str) -> Result<Stored> {
@@ -112,45 +166,26 @@ impl Store for Memory {
 
     fn put(&self, name: &str, body: Bytes) -> Result<()> {
         name::check(name, "store")?;
-        let modified = self.clock.now();
-        let stored = Stored { body, modified };
-        self.objects().insert(name.to_owned(), stored);
+        self.replace(&mut self.objects(), name, body, None);
         Ok(())
     }
 
     fn put_if_absent(&self, name: &str, body: Bytes) -> Result<()> {
         name::check(name, "store")?;
-        let modified = self.clock.now();
         let mut objects = self.objects();
         if objects.contains_key(name) {
             return Err(StoreError::new(ErrorKind::AlreadyExists, "store", name));
         }
-        objects.insert(name.to_owned(), Stored { body, modified });
+        self.replace(&mut objects, name, body, None);
         Ok(())
     }
 
     fn get(&self, name: &str, window: Window) -> Result<Bytes> {
         name::check(name, "fetch")?;
-        let (start, bytes) = match window {
-            Window::Range { bytes: 0, .. } => return Ok(Bytes::new()),
-            Window::Range { start, bytes } => (start, Some(bytes)),
-            Window::Whole { .. } => (0, None),
-        };
-        let body = self.find(name, "fetch")?.body;
-        let Some(bytes) = bytes else {
-            return match window {
-                Window::Whole { bytes_max } if body.len() as u64 > bytes_max => {
-                    Err(StoreError::new(ErrorKind::TooLarge, "fetch", name))
-                }
-                _ => Ok(body),
-            };
-        };
-        let end = start.checked_add(bytes);
-        match end.filter(|end| *end <= body.len() as u64) {
-            // Both fit into usize: they are within the length of a buffer.
-            Some(end) => Ok(body.slice(start as usize..end as usize)),
-            None => Err(StoreError::new(ErrorKind::Incomplete, "fetch", name)),
+        if matches!(window, Window::Range { bytes: 0, .. }) {
+            return Ok(Bytes::new());
         }
+        cut(name, &self.find(name, "fetch")?.body, window)
     }
 
     fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
@@ -175,12 +210,42 @@ impl Store for Memory {
 
     fn delete(&self, name: &str) -> Result<()> {
         name::check(name, "delete")?;
-        self.objects().remove(name);
+        let gone = self.objects().remove(name);
+        if let (Some(older), Some(gone)) = (&self.older, gone) {
+            let mut older = older.lock().unwrap_or_else(PoisonError::into_inner);
+            older
+                .versions
+                .entry(name.to_owned())
+                .or_default()
+                .push(gone);
+        }
         Ok(())
     }
 
     fn now(&self) -> Result<Timestamp> {
         Ok(self.clock.now())
+    }
+
+    fn retaining(&self) -> Option<&dyn Retaining> {
+        self.older.as_ref().map(|_| self as &dyn Retaining)
+    }
+}
+
+/// The part of a body that is asked for.
+pub(super) fn cut(name: &str, body: &Bytes, window: Window) -> Result<Bytes> {
+    let failed = |kind| Err(StoreError::new(kind, "fetch", name));
+    let (start, bytes) = match window {
+        Window::Range { start, bytes } => (start, bytes),
+        Window::Whole { bytes_max } if body.len() as u64 > bytes_max => {
+            return failed(ErrorKind::TooLarge);
+        }
+        Window::Whole { .. } => return Ok(body.clone()),
+    };
+    let end = start.checked_add(bytes);
+    match end.filter(|end| *end <= body.len() as u64) {
+        // Both fit into usize: they are within the length of a buffer.
+        Some(end) => Ok(body.slice(start as usize..end as usize)),
+        None => failed(ErrorKind::Incomplete),
     }
 }
 

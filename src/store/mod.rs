@@ -1,6 +1,7 @@
 //! Floor 1: where objects live. [`Store`] is the contract; `local`, `s3` and `memory` keep
 //! objects; `retry`, `throttle`, `recording` and `faulty` wrap another store; `open` makes one
-//! from a URL; `contract` is the suite that all of them pass.
+//! from a URL; `contract` is the suite that all of them pass. `retention` is a second trait, of what
+//! some stores can do beyond: versions and locks; `versioned` wraps a store that has them.
 //!
 //! A store knows nothing of what it keeps: it is a stranger to the format and to keys.
 //! The trait is synchronous; async code lives in `s3/` alone.
@@ -9,18 +10,22 @@ pub mod contract;
 pub mod faulty;
 pub mod local;
 pub mod memory;
+mod memory_versions;
 mod name;
 pub mod open;
 pub mod recording;
+pub mod retention;
 pub mod retry;
 pub mod s3;
 pub mod throttle;
+pub mod versioned;
 
 use std::fmt;
 
 use bytes::Bytes;
 
 use crate::seams::Timestamp;
+pub use retention::Retaining;
 
 /// An object as LIST and HEAD show it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -116,6 +121,23 @@ pub trait Store: Send + Sync {
         let _ = exclusive;
         Ok(None)
     }
+
+    /// The CRC-64/NVME of an object that the store has kept since the PUT; `None` where it keeps
+    /// none. It fetches nothing; what it proves is what the store knows, not what its disks hold.
+    ///
+    /// # Errors
+    /// As `head`.
+    fn stored_checksum(&self, _name: &str) -> Result<Option<u64>> {
+        Ok(None)
+    }
+
+    /// From now on each put carries such a checksum: the caller knows that the store takes it.
+    fn send_checksums(&self, _on: bool) {}
+
+    /// Versions and locks, where the store has such things.
+    fn retaining(&self) -> Option<&dyn Retaining> {
+        None
+    }
 }
 
 pub type Result<T, E = StoreError> = std::result::Result<T, E>;
@@ -165,6 +187,8 @@ pub struct StoreError {
     pub name: String,
     /// Why, in words, where there is no source.
     pub detail: String,
+    /// Of `Retained`: from when on it can be deleted, if the store says so.
+    pub until: Option<Timestamp>,
     pub source: Option<Box<dyn std::error::Error + Send + Sync>>,
 }
 
@@ -175,6 +199,7 @@ impl StoreError {
             operation,
             name: name.to_owned(),
             detail: String::new(),
+            until: None,
             source: None,
         }
     }

@@ -7,9 +7,11 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use super::local::Local;
+use super::retention::ObjectLock;
 use super::retry::{Retry, RetryOptions};
 use super::s3::{S3, S3Options, StaticCredentials};
 use super::throttle::{Limits, Throttle};
+use super::versioned::Versioned;
 use super::{ErrorKind, Result, Store, StoreError};
 use crate::seams::Seams;
 
@@ -37,6 +39,8 @@ pub struct OpenOptions {
     pub retry: RetryOptions,
     /// Makes a folder that is missing. Buckets are never made.
     pub create: bool,
+    /// What is put is kept so long. Buckets only.
+    pub object_lock: Option<ObjectLock>,
 }
 
 /// Opens the store at `url`. Of S3 nothing is asked yet; a wrong key shows with the first call.
@@ -45,7 +49,28 @@ pub struct OpenOptions {
 /// `NoContainer` for a folder that is missing, `Invalid` for settings that cannot work, `Denied`
 /// or `Full` where a folder cannot be made.
 pub fn open(url: &StoreUrl, options: &OpenOptions, seams: &Seams) -> Result<Arc<dyn Store>> {
-    let mut store: Arc<dyn Store> = match url {
+    let mut store = open_bare(url, options, seams)?;
+    // The rate inside, so that what is sent again counts again.
+    if options.limits.is_any() {
+        store = Arc::new(Throttle::new(store, seams.clock.clone(), options.limits));
+    }
+    store = Arc::new(Retry::new(store, seams.clone(), options.retry.clone()));
+    if store.retaining().is_some() {
+        let progress = options.retry.progress.clone();
+        let clock = seams.clock.clone();
+        store = Arc::new(Versioned::new(store, clock, options.object_lock, progress));
+    } else if options.object_lock.is_some() {
+        return invalid("a folder has no Object Lock; buckets can have one");
+    }
+    Ok(store)
+}
+
+/// The store alone, without patience and without a rate: for whoever wants to see what it does.
+///
+/// # Errors
+/// As [`open`].
+pub fn open_bare(url: &StoreUrl, options: &OpenOptions, seams: &Seams) -> Result<Arc<dyn Store>> {
+    Ok(match url {
         StoreUrl::Folder(path) if options.create => Arc::new(Local::create(path, seams.clone())?),
         StoreUrl::Folder(path) => Arc::new(Local::open(path, seams.clone())?),
         StoreUrl::S3 { bucket, prefix } => {
@@ -60,16 +85,7 @@ pub fn open(url: &StoreUrl, options: &OpenOptions, seams: &Seams) -> Result<Arc<
             };
             Arc::new(S3::open(&options, seams)?)
         }
-    };
-    // The rate inside, so that what is sent again counts again.
-    if options.limits.is_any() {
-        store = Arc::new(Throttle::new(store, seams.clock.clone(), options.limits));
-    }
-    Ok(Arc::new(Retry::new(
-        store,
-        seams.clone(),
-        options.retry.clone(),
-    )))
+    })
 }
 
 impl fmt::Display for StoreUrl {

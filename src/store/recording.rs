@@ -5,6 +5,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::retention::{PutTerms, Retaining, Retention, Seen, Shown, Version, deeper};
 use super::{ObjectInfo, Result, Store, Window};
 use crate::seams::Timestamp;
 
@@ -18,6 +19,8 @@ pub enum Operation {
     Head,
     Delete,
     Now,
+    /// A lock was set or asked for, a checksum asked for, or versions of one name.
+    Beyond,
 }
 
 /// One call, whether it succeeded or not.
@@ -126,5 +129,78 @@ impl Store for Recording {
 
     fn hold(&self, exclusive: bool) -> Result<Option<Box<dyn Send>>> {
         self.inner.hold(exclusive)
+    }
+
+    fn stored_checksum(&self, name: &str) -> Result<Option<u64>> {
+        let result = self.inner.stored_checksum(name);
+        self.note(Operation::Beyond, name, 0);
+        result
+    }
+
+    fn send_checksums(&self, on: bool) {
+        self.inner.send_checksums(on);
+    }
+
+    fn retaining(&self) -> Option<&dyn Retaining> {
+        self.inner.retaining().map(|_| self as &dyn Retaining)
+    }
+}
+
+impl Recording {
+    fn deeper(&self) -> Result<&dyn Retaining> {
+        deeper(self.inner.as_ref())
+    }
+}
+
+impl Retaining for Recording {
+    fn put_on_terms(&self, name: &str, body: Bytes, terms: &PutTerms) -> Result<()> {
+        let bytes = body.len() as u64;
+        let result = self.deeper()?.put_on_terms(name, body, terms);
+        self.note(Operation::Put, name, bytes);
+        result
+    }
+
+    fn retain(&self, name: &str, version: Option<&str>, retention: Retention) -> Result<()> {
+        let result = self.deeper()?.retain(name, version, retention);
+        self.note(Operation::Beyond, name, 0);
+        result
+    }
+
+    fn retention(&self, name: &str, version: Option<&str>) -> Result<Option<Retention>> {
+        let result = self.deeper()?.retention(name, version);
+        self.note(Operation::Beyond, name, 0);
+        result
+    }
+
+    fn versions(&self, name: &str) -> Result<Vec<Version>> {
+        let result = self.deeper()?.versions(name);
+        self.note(Operation::Beyond, name, 0);
+        result
+    }
+
+    fn get_version(&self, name: &str, version: &str, window: Window) -> Result<Bytes> {
+        let result = self.deeper()?.get_version(name, version, window);
+        let bytes = result.as_ref().map_or(0, |body| body.len() as u64);
+        self.note(Operation::Get, name, bytes);
+        result
+    }
+
+    fn delete_version(&self, name: &str, version: &str) -> Result<()> {
+        let result = self.deeper()?.delete_version(name, version);
+        self.note(Operation::Delete, name, 0);
+        result
+    }
+
+    fn list_all(&self, prefix: &str, visit: &mut dyn FnMut(Seen) -> Result<()>) -> Result<()> {
+        let result = self.deeper()?.list_all(prefix, visit);
+        self.note(Operation::List, prefix, 0);
+        result
+    }
+
+    fn shown(&self) -> Shown {
+        self.inner
+            .retaining()
+            .map(Retaining::shown)
+            .unwrap_or_default()
     }
 }

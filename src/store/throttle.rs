@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::retention::{PutTerms, Retaining, Retention, Seen, Shown, Version, deeper};
 use super::{ObjectInfo, Result, Store, Window};
 use crate::seams::{Clock, Timestamp};
 
@@ -81,6 +82,21 @@ impl Throttle {
             self.clock.sleep(wait);
         }
     }
+
+    fn fetch(&self, window: Window, get: impl FnOnce() -> Result<Bytes>) -> Result<Bytes> {
+        if let Window::Range { bytes, .. } = window {
+            self.wait(self.download.as_ref(), bytes);
+            return get();
+        }
+        // How much a whole object is shows when it is there: it waits for those before it, and
+        // those after it wait for it.
+        self.wait(self.download.as_ref(), 0);
+        let body = get()?;
+        if let Some(line) = &self.download {
+            line.book(self.clock.since_boot(), body.len() as u64);
+        }
+        Ok(body)
+    }
 }
 
 impl Store for Throttle {
@@ -99,18 +115,7 @@ impl Store for Throttle {
     }
 
     fn get(&self, name: &str, window: Window) -> Result<Bytes> {
-        if let Window::Range { bytes, .. } = window {
-            self.wait(self.download.as_ref(), bytes);
-            return self.inner.get(name, window);
-        }
-        // How much a whole object is shows when it is there: it waits for those before it, and
-        // those after it wait for it.
-        self.wait(self.download.as_ref(), 0);
-        let body = self.inner.get(name, window)?;
-        if let Some(line) = &self.download {
-            line.book(self.clock.since_boot(), body.len() as u64);
-        }
-        Ok(body)
+        self.fetch(window, || self.inner.get(name, window))
     }
 
     fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
@@ -131,6 +136,62 @@ impl Store for Throttle {
 
     fn hold(&self, exclusive: bool) -> Result<Option<Box<dyn Send>>> {
         self.inner.hold(exclusive)
+    }
+
+    fn stored_checksum(&self, name: &str) -> Result<Option<u64>> {
+        self.inner.stored_checksum(name)
+    }
+
+    fn send_checksums(&self, on: bool) {
+        self.inner.send_checksums(on);
+    }
+
+    fn retaining(&self) -> Option<&dyn Retaining> {
+        self.inner.retaining().map(|_| self as &dyn Retaining)
+    }
+}
+
+impl Throttle {
+    fn deeper(&self) -> Result<&dyn Retaining> {
+        deeper(self.inner.as_ref())
+    }
+}
+
+impl Retaining for Throttle {
+    fn put_on_terms(&self, name: &str, body: Bytes, terms: &PutTerms) -> Result<()> {
+        self.wait(self.upload.as_ref(), body.len() as u64);
+        self.deeper()?.put_on_terms(name, body, terms)
+    }
+
+    fn retain(&self, name: &str, version: Option<&str>, retention: Retention) -> Result<()> {
+        self.deeper()?.retain(name, version, retention)
+    }
+
+    fn retention(&self, name: &str, version: Option<&str>) -> Result<Option<Retention>> {
+        self.deeper()?.retention(name, version)
+    }
+
+    fn versions(&self, name: &str) -> Result<Vec<Version>> {
+        self.deeper()?.versions(name)
+    }
+
+    fn get_version(&self, name: &str, version: &str, window: Window) -> Result<Bytes> {
+        self.fetch(window, || self.deeper()?.get_version(name, version, window))
+    }
+
+    fn delete_version(&self, name: &str, version: &str) -> Result<()> {
+        self.deeper()?.delete_version(name, version)
+    }
+
+    fn list_all(&self, prefix: &str, visit: &mut dyn FnMut(Seen) -> Result<()>) -> Result<()> {
+        self.deeper()?.list_all(prefix, visit)
+    }
+
+    fn shown(&self) -> Shown {
+        self.inner
+            .retaining()
+            .map(Retaining::shown)
+            .unwrap_or_default()
     }
 }
 

@@ -84,7 +84,7 @@ const COMES_AND_GOES: Cast = Cast {
 const PUT_AGAIN: Cast = Cast {
     puts_plans_again: true,
     swift_snapshot: true,
-    ticks: 9,
+    ticks: 7,
     ..Cast::SMALL
 };
 
@@ -179,11 +179,6 @@ fn a_sweep_by_anybodys_plan_is_caught() {
     breaks(SYNC_AND_TWO_PRUNERS, spoil);
     // A writer who ignores what it knows to be false needs that rule as well.
     breaks(FORGED_PLAN_LATER, spoil);
-}
-
-#[test]
-fn a_sweep_by_a_plan_that_somebody_put_again_is_caught() {
-    breaks(PUT_AGAIN_AND_SYNC, |rules| rules.sweep_notes_t0 = false);
 }
 
 #[test]

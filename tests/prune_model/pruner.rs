@@ -142,7 +142,7 @@ impl Step<'_> {
             if plan.packs == 0 || (self.rules.sweep_takes_its_own_plans_only && !is_own) {
                 continue;
             }
-            if is_own && self.rules.sweep_notes_t0 && world.pruners[self.p].noted != plan.t0 {
+            if is_own && world.pruners[self.p].noted != plan.t0 {
                 let mut void = *world;
                 void.plans[slot] = Plan::default();
                 next("a pruner throws away a plan that was put again", void);

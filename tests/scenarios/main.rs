@@ -18,7 +18,9 @@
 //! A test makes a tree of its own, since the tests run at once, and unlocks seldom: every passphrase
 //! costs a second of Argon2.
 
+mod a_little_every_night;
 mod as_of_a_time;
+mod attacker_with_the_hosts_key;
 mod bad_moments;
 mod commands_around_a_backup;
 mod configuration_comes_along;
@@ -26,6 +28,7 @@ mod damaged_pack_names_its_files;
 mod database_by_url;
 mod decoder_without_offsite;
 mod demo_shows_what_it_does;
+mod doctor_says_what_a_store_does;
 mod drill_proves_a_restore;
 mod dump_into_a_real_postgres;
 mod dump_of_a_running_postgres;
@@ -55,6 +58,7 @@ mod newest_dump_of_a_folder;
 mod nothing_readable_in_the_store;
 mod objects;
 mod odd_names_come_back;
+mod old_snapshots_go;
 mod one_file_says_it_all;
 mod only_the_bucket_left;
 mod originals_changed_overnight;

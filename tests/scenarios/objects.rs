@@ -71,6 +71,8 @@ impl Objects {
         match &self.0 {
             Place::Folder(folder) => {
                 let path = folder.join(name);
+                let above = path.parent().expect("a folder");
+                std::fs::create_dir_all(above).expect("a folder");
                 // Objects may be read-only.
                 let _ = std::fs::remove_file(&path);
                 std::fs::write(&path, bytes).expect("an object");

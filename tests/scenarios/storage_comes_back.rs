@@ -81,7 +81,7 @@ fn it_is_marked_first_and_told_when_it_will_be_free() {
 
         let marked = user.offsite(&["prune", "--json"]).done().json();
         let bytes = marked["marked_bytes"].as_u64().unwrap();
-        assert!(bytes > 3_000_000, "{marked}");
+        assert!(bytes > 2_000_000, "{marked}");
         assert!(dry["rewritable_bytes"].as_u64().unwrap() > 0, "{dry}");
         assert_eq!(marked["swept_bytes"], 0);
         let free: jiff::Timestamp = marked["free_after"].as_str().unwrap().parse().unwrap();
@@ -108,12 +108,12 @@ fn whoever_is_alone_in_a_folder_gets_it_at_once() {
     let alone = ["prune", "--exclusive", "--grace", "0s", "--json"];
     let swept = user.offsite(&alone).done().json();
     assert!(
-        swept["swept_bytes"].as_u64().unwrap() > 3_000_000,
+        swept["swept_bytes"].as_u64().unwrap() > 2_000_000,
         "{swept}"
     );
     assert_eq!(swept["free_after"], serde_json::Value::Null);
-    // Six photos of 150 kB, and one of 400.
-    assert!(size() < 2_000_000 && before > 4_500_000, "{}", size());
+    // Six photos of 150 kB, and one of 400; up to 40 % of a pack may be dead.
+    assert!(size() < 2_600_000 && before > 4_500_000, "{}", size());
     assert!(user.objects.list("plans/").is_empty());
     comes_back(&user);
     user.write("photos/more.jpg", noise("more", 200_000));

@@ -4,6 +4,7 @@
 //! and says what is kept where somebody might fear for it.
 
 mod drill;
+mod forget;
 pub mod ops;
 mod prune;
 pub mod repository;

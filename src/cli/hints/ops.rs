@@ -1,9 +1,9 @@
 //! What to do when a verb failed, and the exit code of it.
 
-use super::{drill, prune, source};
-use crate::cli::exit::{FAILED, KEY};
+use super::{drill, forget, prune, source};
+use crate::cli::exit::{FAILED, KEY, USAGE};
 use crate::cli::interrupt::INTERRUPTED;
-use crate::ops::OpsError;
+use crate::ops::{ForgetError, OpsError};
 
 /// The exit code and the hint; what a repository or a source says goes to `repository`, `source`.
 pub fn meaning(error: &OpsError) -> (u8, &'static str) {
@@ -13,6 +13,7 @@ pub fn meaning(error: &OpsError) -> (u8, &'static str) {
     let code = match error {
         OpsError::NoWriterKey { .. } | OpsError::ForeignWriterKey { .. } => KEY,
         OpsError::Interrupted => INTERRUPTED,
+        OpsError::Forget(ForgetError::NothingAsked) => USAGE,
         _ => FAILED,
     };
     (code, hint(error))
@@ -26,6 +27,7 @@ fn hint(error: &OpsError) -> &'static str {
              or bring the key from another host: offsite key writer --import FILE"
         }
         OpsError::Drill(error) => drill::hint(error),
+        OpsError::Forget(error) => forget::hint(error),
         OpsError::Source(error) => source::hint(error),
         OpsError::Busy => "wait for it to end; if it was killed, just run again",
         OpsError::Overtaken | OpsError::CommittedLate => {

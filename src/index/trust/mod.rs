@@ -2,18 +2,22 @@
 //! the store, because it is there to notice when the store no longer tells the truth. One database
 //! a repository id, `trust.sqlite`; for each table of `schema` a file in this folder.
 
+mod locks;
 mod notes;
 mod plans;
+mod reads;
 mod schema;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+pub use reads::PackRead;
 use rusqlite::Connection;
 
 pub use plans::NotedPlan;
 
 use super::{IndexError, Result};
+pub use locks::LockHorizon;
 
 /// The memory of one repository. Shared by threads; each call is one short transaction.
 pub struct Trust {

@@ -15,4 +15,19 @@ pub(super) const TABLES: &[&str] = &[
         modified INTEGER NOT NULL,
         noted    INTEGER NOT NULL
     ) WITHOUT ROWID;",
+    // See `locks`.
+    "CREATE TABLE IF NOT EXISTS locks (
+        place TEXT NOT NULL,
+        name  TEXT NOT NULL,
+        until INTEGER NOT NULL,
+        PRIMARY KEY (place, name)
+    ) WITHOUT ROWID;",
+    // See `reads`. `place`: a short hash; `at`: nanoseconds since 1970.
+    "CREATE TABLE IF NOT EXISTS pack_reads (
+        place BLOB NOT NULL,
+        pack  BLOB NOT NULL,
+        at    INTEGER NOT NULL,
+        sound INTEGER NOT NULL,
+        PRIMARY KEY (place, pack)
+    ) WITHOUT ROWID;",
 ];

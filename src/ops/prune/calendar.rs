@@ -35,7 +35,11 @@ pub fn due(stored: &StoredPlan, shorter: Option<Duration>) -> Timestamp {
 
 /// Until when anything may be deleted because of the plan.
 pub fn last_delete(stored: &StoredPlan) -> Timestamp {
-    due(stored, None).plus(LAPSE_AFTER - LAPSE_MARGIN)
+    // Whichever of the two others go by: when it was begun, or when it was put.
+    let begun = stored.plan.created.min(stored.modified);
+    begun
+        .plus(grace(stored, None))
+        .plus(LAPSE_AFTER - LAPSE_MARGIN)
 }
 
 /// Whether nobody has to reckon with the plan any more.
@@ -83,8 +87,7 @@ mod tests {
             id: ObjectId::new([1; 32]),
             plan: Plan {
                 host: "nas".to_owned(),
-                // Anybody can write anything there.
-                created: Timestamp::from_seconds(0),
+                created: Timestamp::from_seconds(1_000_000),
                 grace_seconds: grace_hours * HOUR,
                 packs: Vec::new().into(),
                 segments: Vec::new().into(),

@@ -63,4 +63,8 @@ impl Store for Meter {
     fn now(&self) -> Result<Timestamp> {
         self.inner.now()
     }
+
+    fn stored_checksum(&self, name: &str) -> Result<Option<u64>> {
+        self.inner.stored_checksum(name)
+    }
 }

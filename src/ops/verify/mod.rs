@@ -5,22 +5,28 @@
 //! fetches all there is (or the share of
 //! it that `part` chooses) and notes which chunks truly do; `walk` holds the listings against that,
 //! and, when something is wrong, `blame` finds what hurts which file. `findings` collects, `report`
-//! is what comes out, `meter` counts bytes, `run` is the whole in order.
+//! is what comes out, `meter` counts bytes, `run` is the whole in order. `turns` remembers what was
+//! read when, `checksums` asks the store for its own instead of reading, `proof` writes down the result.
 
 mod blame;
 mod catalog;
+mod checksums;
 mod fetch;
 mod findings;
 mod meter;
 mod objects;
 mod packs;
 mod part;
+mod proof;
 mod report;
 mod run;
 #[cfg(test)]
 mod tests;
+mod turns;
 mod walk;
 
 pub use part::VerifyPart;
-pub use report::{Damage, VerifyOptions, VerifyReport};
+pub use proof::{permille, prove_verify};
+pub use report::{Compared, Damage, VerifyOptions, VerifyReport};
 pub use run::{verify, verify_part};
+pub use turns::{Coverage, PackReads, RECENT_DAYS};

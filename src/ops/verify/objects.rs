@@ -131,7 +131,13 @@ impl Check<'_> {
         self.progress.item(info.name.as_bytes());
         self.findings.add_objects(1);
         match (kind, id) {
-            (Kind::DataPack | Kind::ListingPack, Some(id)) => self.packs.check(kind, &id, info)?,
+            (Kind::DataPack | Kind::ListingPack, Some(id)) => {
+                self.packs.check(kind, &id, info)?;
+                if kind == Kind::DataPack {
+                    let was_sound = !self.findings.is_damaged(&info.name);
+                    self.selection.note(self.repository, &id, was_sound)?;
+                }
+            }
             _ => {
                 if let Err(problem) = self.record(kind, id.as_ref(), info)? {
                     self.findings.damaged(&info.name, &problem);

@@ -2,13 +2,15 @@
 //! all. What is not looked at is taken to be as it is claimed, and the report says how much that is.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
 use super::super::{OpsError, Result};
 use super::fetch::damage_apart;
+use super::turns::{Coverage, ListedPack, PackReads};
 use crate::format::Kind;
 use crate::format::pack::Class;
 use crate::id::{ChunkId, ObjectId};
-use crate::index::Index;
+use crate::index::{Index, PackRead, Trust};
 use crate::repository::{
     ChunkReader, Fetch, ListingReader, Repository, RepositoryError, StoredSnapshot, list_objects,
     read_ids,
@@ -21,6 +23,13 @@ pub struct VerifyPart {
     pub sample_percent: Option<f64>,
     /// Only what these snapshots need; empty: all.
     pub snapshots: Vec<ObjectId>,
+    /// Of the packs to be read, as many bytes, beginning with those read longest ago; at least one.
+    /// Without `reads` none was ever read.
+    pub budget_bytes: Option<u64>,
+    /// Where it is remembered what was read.
+    pub reads: Option<Arc<PackReads>>,
+    /// Where no data is read: ask the store for the checksums it keeps.
+    pub stored_checksums: bool,
 }
 
 impl VerifyPart {
@@ -35,6 +44,10 @@ pub struct Selection {
     /// The data packs that the snapshots need, where not all are checked: 32 bytes for each.
     needed: Option<HashSet<ObjectId>>,
     sample: Option<Sample>,
+    /// Those whose turn it is, where there is a budget: 32 bytes for each.
+    turn: Option<HashSet<ObjectId>>,
+    /// All data packs, where readings are remembered: 40 bytes for each.
+    listed: Vec<ListedPack>,
     /// Data packs that are read, of how many, and their bytes.
     pub packs: u64,
     pub packs_total: u64,
@@ -80,16 +93,23 @@ impl Selection {
             part: part.clone(),
             needed,
             sample: None,
+            turn: None,
+            listed: Vec::new(),
             packs: 0,
             packs_total: 0,
             pack_bytes: 0,
             pack_bytes_total: 0,
         };
         selection.draw(repository)?;
+        selection.take_turns(repository)?;
         list_objects(
             repository.store.as_ref(),
             Kind::DataPack,
             &mut |id, info| {
+                if selection.part.reads.is_some() {
+                    let bytes = info.bytes;
+                    selection.listed.push(ListedPack { id, bytes });
+                }
                 selection.packs_total += 1;
                 selection.pack_bytes_total += info.bytes;
                 if selection.has_pack(&id) {
@@ -125,9 +145,50 @@ impl Selection {
         Ok(())
     }
 
+    fn take_turns(&mut self, repository: &Repository) -> Result<()> {
+        let Some(budget) = self.part.budget_bytes else {
+            return Ok(());
+        };
+        let mut packs = Vec::new();
+        let store = repository.store.as_ref();
+        list_objects(store, Kind::DataPack, &mut |id, info| {
+            if self.has_pack(&id) {
+                let bytes = info.bytes;
+                packs.push(ListedPack { id, bytes });
+            }
+        })?;
+        let none = PackReads::new(Trust::in_memory()?, String::new());
+        let reads = self.part.reads.as_deref().unwrap_or(&none);
+        self.turn = Some(reads.choose(packs, budget, repository.seams.clock.now())?);
+        Ok(())
+    }
+
+    /// Remembers that a data pack was read.
+    ///
+    /// # Errors
+    /// `Index`.
+    pub fn note(&self, repository: &Repository, id: &ObjectId, was_sound: bool) -> Result<()> {
+        if let Some(reads) = &self.part.reads {
+            let at = repository.seams.clock.now();
+            reads.note(id, PackRead { at, was_sound })?;
+        }
+        Ok(())
+    }
+
+    /// How much was read by now, where that is remembered.
+    ///
+    /// # Errors
+    /// `Index`.
+    pub fn coverage(&self, repository: &Repository) -> Result<Option<Coverage>> {
+        let now = repository.seams.clock.now();
+        let reads = self.part.reads.as_ref();
+        let coverage = reads.map(|reads| reads.coverage(&self.listed, now));
+        Ok(coverage.transpose()?)
+    }
+
     /// Whether everything is read that there is.
     pub fn is_all(&self) -> bool {
-        self.needed.is_none() && self.sample.is_none()
+        self.needed.is_none() && self.sample.is_none() && self.turn.is_none()
     }
 
     /// Whether a data pack is read.
@@ -136,6 +197,7 @@ impl Selection {
             .as_ref()
             .is_none_or(|needed| needed.contains(id))
             && self.sample.as_ref().is_none_or(|sample| sample.has(id))
+            && self.turn.as_ref().is_none_or(|turn| turn.contains(id))
     }
 
     /// Whether an object is read. Small ones always are; so are listings, those of a few snapshots by

@@ -1,5 +1,6 @@
 //! What a verify is asked, and what it answers.
 
+use super::turns::Coverage;
 use crate::id::ObjectId;
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -29,6 +30,10 @@ pub struct VerifyReport {
     pub bytes_read: u64,
     /// Contents were decrypted, and the id of every chunk computed again.
     pub decrypted: bool,
+    /// What the store's own checksums said, where they were asked for.
+    pub checksums: Compared,
+    /// What this and earlier verifies read, where that is remembered.
+    pub coverage: Option<Coverage>,
     /// In the order of the objects' names.
     pub damage: Vec<Damage>,
     /// Objects whose names are of no known form: the first [`UNKNOWN_NAMED_MAX`] of them.
@@ -41,6 +46,17 @@ impl VerifyReport {
     pub fn is_sound(&self) -> bool {
         self.damage.is_empty()
     }
+}
+
+/// What a store's own checksums said.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// Packs whose checksums agree.
+    pub agreeing: u64,
+    /// Packs of which the store gave no checksum, or no segment has one.
+    pub unknown: u64,
+    /// The store gave none at all, and was not asked further.
+    pub is_given_up: bool,
 }
 
 /// One object that is not as it should be, and whom it hurts.

@@ -7,9 +7,9 @@ use super::fetch::fetch;
 use super::findings::Findings;
 use super::meter::Meter;
 use super::part::{Contents, Selection, VerifyPart};
-use super::report::{VerifyOptions, VerifyReport};
+use super::report::{Compared, VerifyOptions, VerifyReport};
 use super::walk::Walk;
-use super::{catalog, objects};
+use super::{catalog, checksums, objects};
 use crate::format::{Kind, cbor, name};
 use crate::index::Index;
 use crate::progress::Progress;
@@ -60,6 +60,10 @@ pub fn verify_part(
         findings.add_objects(snapshots.len() as u64 + catalog.segments);
         None
     };
+    let checksums = match part.stored_checksums && !options.data {
+        true => checksums::compare(repository, &catalog, &selection, &findings, progress)?,
+        false => Compared::default(),
+    };
     progress.stage("Checking the snapshots", None);
     let contents = Contents {
         claims: &catalog.claims,
@@ -91,6 +95,8 @@ pub fn verify_part(
         files_checked,
         bytes_read: meter.bytes(),
         decrypted: options.data && repository.reader.is_some(),
+        checksums,
+        coverage: selection.coverage(repository)?,
         ..findings.into_report()
     })
 }

@@ -1,3 +1,5 @@
+//! Who can hold a directory at the same time.
+
 use super::*;
 use crate::seams::Seams;
 use crate::store::Store;

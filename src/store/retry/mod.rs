@@ -5,6 +5,7 @@
 //! A put may be sent again freely: its name is the hash of its bytes.
 
 mod gate;
+mod retaining;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 use bytes::Bytes;
 
+use super::retention::Retaining;
 use super::{ErrorKind, ObjectInfo, Result, Store, StoreError, Window};
 use crate::progress::Progress;
 use crate::seams::{Seams, Timestamp};
@@ -68,6 +70,9 @@ pub struct Retry {
 
 /// An object that is cut short stays short: a second look tells it from a line that broke.
 const INCOMPLETE_ATTEMPTS_MAX: u32 = 3;
+
+/// Shows a visitor what a listing has.
+type List<'l, T> = dyn Fn(&mut dyn FnMut(T) -> Result<()>) -> Result<()> + 'l;
 
 /// The failures of one call so far.
 #[derive(Default)]
@@ -183,6 +188,40 @@ impl Retry {
         }
     }
 
+    /// Starts again from the beginning and passes over what was visited; names come in order.
+    fn listing<T>(
+        &self,
+        list: &List<'_, T>,
+        name_of: &dyn Fn(&T) -> &String,
+        visit: &mut dyn FnMut(T) -> Result<()>,
+    ) -> Result<()> {
+        let mut failures = Failures::default();
+        let mut last: Option<String> = None;
+        loop {
+            let mut is_visitors_error = false;
+            let mut has_advanced = false;
+            let result = list(&mut |object| {
+                if last.as_ref().is_some_and(|last| *name_of(&object) <= *last) {
+                    return Ok(());
+                }
+                has_advanced = true;
+                last = Some(name_of(&object).clone());
+                visit(object).inspect_err(|_| is_visitors_error = true)
+            });
+            if is_visitors_error {
+                return result;
+            }
+            self.tell_gate(&result);
+            if has_advanced {
+                failures = Failures::default();
+            }
+            match result {
+                Ok(()) => return Ok(()),
+                Err(error) => self.wait_or_give_up(&mut failures, error)?,
+            }
+        }
+    }
+
     /// Whether the object that is there is the one that was to be put.
     fn is_ours(&self, name: &str, body: &Bytes) -> bool {
         let bytes_max = body.len() as u64;
@@ -233,34 +272,10 @@ impl Store for Retry {
         self.attempt(|| self.inner.get(name, window))
     }
 
-    /// Starts again from the beginning and passes over what was visited; names come in order. It
-    /// does not pass the gate, for the visitor may make calls of its own.
+    /// It does not pass the gate, for the visitor may make calls of its own.
     fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
-        let mut failures = Failures::default();
-        let mut last: Option<String> = None;
-        loop {
-            let mut is_visitors_error = false;
-            let mut has_advanced = false;
-            let result = self.inner.list(prefix, &mut |object| {
-                if last.as_ref().is_some_and(|last| object.name <= *last) {
-                    return Ok(());
-                }
-                has_advanced = true;
-                last = Some(object.name.clone());
-                visit(object).inspect_err(|_| is_visitors_error = true)
-            });
-            if is_visitors_error {
-                return result;
-            }
-            self.tell_gate(&result);
-            if has_advanced {
-                failures = Failures::default();
-            }
-            match result {
-                Ok(()) => return Ok(()),
-                Err(error) => self.wait_or_give_up(&mut failures, error)?,
-            }
-        }
+        let list = |visit: &mut dyn FnMut(ObjectInfo) -> Result<()>| self.inner.list(prefix, visit);
+        self.listing(&list, &|object| &object.name, visit)
     }
 
     fn head(&self, name: &str) -> Result<ObjectInfo> {
@@ -277,6 +292,18 @@ impl Store for Retry {
 
     fn hold(&self, exclusive: bool) -> Result<Option<Box<dyn Send>>> {
         self.inner.hold(exclusive)
+    }
+
+    fn stored_checksum(&self, name: &str) -> Result<Option<u64>> {
+        self.attempt(|| self.inner.stored_checksum(name))
+    }
+
+    fn send_checksums(&self, on: bool) {
+        self.inner.send_checksums(on);
+    }
+
+    fn retaining(&self) -> Option<&dyn Retaining> {
+        self.inner.retaining().map(|_| self as &dyn Retaining)
     }
 }
 

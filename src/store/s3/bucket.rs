@@ -2,7 +2,7 @@
 //! connections.
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, AtomicU8};
 use std::time::Duration;
 
 use aws_sdk_s3::Client;
@@ -26,6 +26,13 @@ pub struct S3 {
     pub(super) wants_checksum: AtomicBool,
     /// The store was seen not to know conditional puts (`calls`).
     pub(super) lacks_conditions: AtomicBool,
+    /// Whoever opened it knows that the store takes and keeps a CRC-64 (`calls`).
+    pub(super) sends_crc64: AtomicBool,
+    /// What answers showed of versions and locks (`versions`).
+    pub(super) versions_shown: AtomicU8,
+    pub(super) locks_shown: AtomicBool,
+    /// The store was seen to tell no checksum but by HEAD, or not even so (`versions`).
+    pub(super) lacks_attributes: AtomicBool,
     /// How long the server may take to say anything (`exchange`).
     pub(super) answer_time: Duration,
     /// `None` only while it is being dropped.
@@ -42,7 +49,8 @@ impl S3 {
         let failed = |kind| StoreError::new(kind, "open", "");
         let prefix = options.prefix.trim_matches('/').to_owned();
         if !prefix.is_empty() {
-            name::check(&prefix, "open")?;
+            // As a part of a name: `tmp` is refused at the top of a repository only.
+            name::check(&format!("in/{prefix}"), "open")?;
         }
         if options.bucket.is_empty() {
             return Err(failed(ErrorKind::Invalid).because("no bucket is named"));
@@ -62,6 +70,10 @@ impl S3 {
             is_tls: Arc::default(),
             wants_checksum: AtomicBool::new(false),
             lacks_conditions: AtomicBool::new(false),
+            sends_crc64: AtomicBool::new(false),
+            versions_shown: AtomicU8::new(0),
+            locks_shown: AtomicBool::new(false),
+            lacks_attributes: AtomicBool::new(false),
             answer_time: ANSWER_TIME,
             runtime: Some(runtime),
         })

@@ -9,21 +9,26 @@
 //!
 //! **Checksums.** None is sent unless the store demands one, as Amazon does for buckets with a
 //! default retention; then the request is repeated once with a CRC-32, and from then on all have
-//! it. Stores that know no `x-amz-checksum-…` refuse it, so it cannot be sent to all.
+//! it. Stores that know no `x-amz-checksum-…` refuse it, so it cannot be sent to all; where the
+//! caller knows that this store takes one (`doctor` has tried), it is a CRC-64/NVME, which the store
+//! keeps and shows again. What is to be locked always has one, for Amazon demands it.
 
 use std::sync::atomic::Ordering;
+use std::time::Duration;
 
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
+use aws_sdk_s3::types::ObjectLockMode;
 use bytes::Bytes;
 
 use super::bucket::S3;
 use super::errors::{Failure, failure, innermost};
 use super::exchange::{Exchange, Stalled};
 use crate::seams::Timestamp;
+use crate::store::retention::{LockMode, PutTerms};
 use crate::store::{ErrorKind, ObjectInfo, Result, Window};
 
 /// Answers that carry no object: a few lines of XML.
-const ANSWER_BYTES_MAX: u64 = 1 << 20;
+pub(super) const ANSWER_BYTES_MAX: u64 = 1 << 20;
 
 /// Memory taken for an answer before its bytes arrive: the largest pack.
 const CAPACITY_BYTES_MAX: u64 = 64 << 20;
@@ -44,11 +49,12 @@ impl S3 {
         name: &str,
         body: Bytes,
         if_taken: IfTaken,
+        terms: &PutTerms,
     ) -> Result<()> {
         let failed = |failure: Failure| failure.of("store", name);
         // At most one repetition for each of the two things that are learnt of a store.
         for _ in 0..2 {
-            let error = match self.put_once(name, body.clone(), if_taken).await {
+            let error = match self.put_once(name, body.clone(), if_taken, terms).await {
                 Ok(()) => return Ok(()),
                 Err(error) => error,
             };
@@ -61,13 +67,19 @@ impl S3 {
             if lacks_conditions && !self.lacks_conditions.swap(true, Ordering::Relaxed) {
                 continue;
             }
-            return Err(failed(put_failure(error, if_taken)));
+            return Err(failed(put_failure(error, if_taken, terms)));
         }
-        let last = self.put_once(name, body, if_taken).await;
-        last.map_err(|error| failed(put_failure(error, if_taken)))
+        let last = self.put_once(name, body, if_taken, terms).await;
+        last.map_err(|error| failed(put_failure(error, if_taken, terms)))
     }
 
-    async fn put_once(&self, name: &str, body: Bytes, if_taken: IfTaken) -> Result<(), Failure> {
+    async fn put_once(
+        &self,
+        name: &str,
+        body: Bytes,
+        if_taken: IfTaken,
+        terms: &PutTerms,
+    ) -> Result<(), Failure> {
         let bytes = body.len() as u64;
         let mut request = self
             .client
@@ -77,8 +89,16 @@ impl S3 {
         if if_taken == IfTaken::Refuse && !self.lacks_conditions.load(Ordering::Relaxed) {
             request = request.if_none_match("*");
         }
-        if self.wants_checksum.load(Ordering::Relaxed) {
+        let sends_crc64 = self.sends_crc64.load(Ordering::Relaxed);
+        if let Some(crc) = terms.crc64.or_else(|| sends_crc64.then(|| crc64(&body))) {
+            request = request.checksum_crc64_nvme(base64_of(crc));
+        } else if terms.retention.is_some() || self.wants_checksum.load(Ordering::Relaxed) {
             request = request.checksum_crc32(crc32(&body));
+        }
+        if let Some(retention) = &terms.retention {
+            request = request
+                .object_lock_mode(lock_mode(retention.mode))
+                .object_lock_retain_until_date(whole_seconds(retention.until));
         }
         let exchange = self.exchange(body.clone(), ANSWER_BYTES_MAX);
         let mut request = request
@@ -89,13 +109,22 @@ impl S3 {
             request = request.disable_payload_signing();
         }
         match exchange.watch(bytes, request.send()).await {
-            Ok(Ok(_)) => Ok(()),
+            Ok(Ok(answer)) => {
+                self.note_shown(answer.version_id(), false);
+                Ok(())
+            }
             Ok(Err(error)) => Err(self.explain(failure(&error), &exchange)),
             Err(Stalled) => Err(stalled()),
         }
     }
 
-    pub(super) async fn get_object(&self, name: &str, window: Window) -> Result<Bytes> {
+    /// `version`: `None` is the current one.
+    pub(super) async fn get_object(
+        &self,
+        name: &str,
+        version: Option<&str>,
+        window: Window,
+    ) -> Result<Bytes> {
         let bytes_max = match window {
             Window::Whole { bytes_max } => bytes_max,
             Window::Range { bytes, .. } => bytes,
@@ -104,7 +133,7 @@ impl S3 {
         // recognised by `receive`, so it must be let through that far.
         let exchange = self.exchange(Bytes::new(), bytes_max.saturating_add(ANSWER_BYTES_MAX));
         let fetched = exchange
-            .watch(bytes_max, self.fetch(name, window, &exchange))
+            .watch(bytes_max, self.fetch(name, version, window, &exchange))
             .await;
         fetched
             .unwrap_or_else(|Stalled| Err(stalled()))
@@ -114,6 +143,7 @@ impl S3 {
     async fn fetch(
         &self,
         name: &str,
+        version: Option<&str>,
         window: Window,
         exchange: &Exchange,
     ) -> Result<Bytes, Failure> {
@@ -121,6 +151,7 @@ impl S3 {
             .client
             .get_object()
             .bucket(&self.bucket)
+            .set_version_id(version.map(str::to_owned))
             .key(self.key(name));
         if let Window::Range { start, bytes } = window {
             let last = start
@@ -135,6 +166,7 @@ impl S3 {
             .send()
             .await;
         let answer = sent.map_err(|error| self.explain(failure(&error), exchange))?;
+        self.note_shown(answer.version_id(), answer.object_lock_mode().is_some());
         let promised = answer
             .content_length()
             .and_then(|bytes| u64::try_from(bytes).ok());
@@ -162,6 +194,7 @@ impl S3 {
         let failed = |failure: Failure| failure.of("look at", name);
         match exchange.watch(0, sent).await {
             Ok(Ok(answer)) => {
+                self.note_shown(answer.version_id(), answer.object_lock_mode().is_some());
                 info(name, answer.content_length(), answer.last_modified()).map_err(failed)
             }
             Ok(Err(error)) => Err(failed(self.explain(failure(&error), &exchange))),
@@ -233,8 +266,19 @@ pub(super) fn stalled() -> Failure {
 }
 
 /// `AlreadyExists` is an answer to a condition only.
-fn put_failure(failure: Failure, if_taken: IfTaken) -> Failure {
+fn put_failure(failure: Failure, if_taken: IfTaken, terms: &PutTerms) -> Failure {
     match (failure.kind, if_taken) {
+        // "Bucket is missing Object Lock Configuration", as Amazon puts it.
+        (ErrorKind::Other, _)
+            if terms.retention.is_some() && failure.detail.contains("InvalidRequest") =>
+        {
+            let reason = "the bucket seems to have no Object Lock, which it can only be made with";
+            Failure::new(ErrorKind::Invalid, format!("{reason}; {}", failure.detail))
+        }
+        (ErrorKind::Denied, _) if terms.retention.is_some() => {
+            let reason = "what is locked as it is stored needs the right s3:PutObjectRetention";
+            Failure::new(ErrorKind::Denied, format!("{reason}; {}", failure.detail))
+        }
         (ErrorKind::AlreadyExists, IfTaken::Replace) => Failure {
             kind: ErrorKind::Other,
             ..failure
@@ -258,6 +302,27 @@ fn crc32(body: &[u8]) -> String {
     let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc32IsoHdlc, body);
     // A CRC-32 stands in the low half of what is returned for CRCs of every width.
     aws_smithy_types::base64::encode((crc as u32).to_be_bytes())
+}
+
+pub(super) fn crc64(body: &[u8]) -> u64 {
+    crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, body)
+}
+
+/// As S3 writes a CRC-64 in a header.
+fn base64_of(crc: u64) -> String {
+    aws_smithy_types::base64::encode(crc.to_be_bytes())
+}
+
+pub(super) fn lock_mode(mode: LockMode) -> ObjectLockMode {
+    match mode {
+        LockMode::Governance => ObjectLockMode::Governance,
+        LockMode::Compliance => ObjectLockMode::Compliance,
+    }
+}
+
+/// Rounded up: nothing is free before its date.
+pub(super) fn whole_seconds(until: Timestamp) -> DateTime {
+    DateTime::from_secs(until.plus(Duration::from_nanos(999_999_999)).seconds())
 }
 
 pub(super) fn info(

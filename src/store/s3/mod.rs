@@ -2,7 +2,7 @@
 //! runtime lives here, and every call of the synchronous trait blocks on it.
 //!
 //! `options` says where, `client` makes the SDK's client, `bucket` holds both and the runtime,
-//! `calls` and `listing` make one request each, `exchange` watches over one exchange on the wire,
+//! `calls`, `listing` and `versions` make one request each, `exchange` watches over one exchange on the wire,
 //! `errors` says what an answer means. Nothing is tried again here: that is `store::retry`, which
 //! sees all stores alike.
 
@@ -13,9 +13,14 @@ mod errors;
 mod exchange;
 mod listing;
 mod options;
+mod version_list;
+mod versions;
+
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
 
+use super::retention::{PutTerms, Retaining};
 use super::{ErrorKind, ObjectInfo, Result, Store, StoreError, Window, name};
 use crate::seams::Timestamp;
 pub use bucket::S3;
@@ -33,7 +38,7 @@ impl Store for S3 {
 
     fn put(&self, name: &str, body: Bytes) -> Result<()> {
         name::check(name, "store")?;
-        self.block_on(self.put_object(name, body, IfTaken::Replace))
+        self.block_on(self.put_object(name, body, IfTaken::Replace, &PutTerms::default()))
     }
 
     /// Looks first, always: some stores ignore the condition of a PUT without a word. Where the
@@ -48,7 +53,7 @@ impl Store for S3 {
                 return Err(error);
             }
         }
-        self.block_on(self.put_object(name, body, IfTaken::Refuse))
+        self.block_on(self.put_object(name, body, IfTaken::Refuse, &PutTerms::default()))
     }
 
     fn get(&self, name: &str, window: Window) -> Result<Bytes> {
@@ -56,7 +61,7 @@ impl Store for S3 {
         if matches!(window, Window::Range { bytes: 0, .. }) {
             return Ok(Bytes::new());
         }
-        self.block_on(self.get_object(name, window))
+        self.block_on(self.get_object(name, None, window))
     }
 
     fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
@@ -88,6 +93,19 @@ impl Store for S3 {
 
     fn now(&self) -> Result<Timestamp> {
         self.block_on(self.ask_time())
+    }
+
+    fn stored_checksum(&self, name: &str) -> Result<Option<u64>> {
+        name::check(name, "look at")?;
+        self.block_on(self.kept_checksum(name))
+    }
+
+    fn send_checksums(&self, on: bool) {
+        self.sends_crc64.store(on, Ordering::Relaxed);
+    }
+
+    fn retaining(&self) -> Option<&dyn Retaining> {
+        Some(self)
     }
 }
 

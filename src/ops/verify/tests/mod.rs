@@ -5,6 +5,7 @@ mod harm;
 mod listings;
 mod outside;
 mod part;
+mod turns;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};

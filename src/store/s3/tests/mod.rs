@@ -1,6 +1,7 @@
 //! What stands on the wire, and what is made of answers that no well-behaved server gives.
 
 mod hostile;
+mod locks;
 mod wire;
 
 use std::net::TcpStream;

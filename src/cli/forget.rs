@@ -1,0 +1,260 @@
+//! `offsite forget`
+
+use std::num::NonZeroU32;
+
+use clap::Args as ClapArgs;
+use jiff::Span;
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::context::{Access, Context, host_name};
+use super::exit::{Failure, Result, Status};
+use super::places::Place;
+use super::show::{self, Align, Table};
+use super::{output, span};
+use crate::ops::{self, ForgetOptions, ForgetPlace, ForgetReport, GroupBy, JudgedSnapshot, Policy};
+use crate::progress::Progress;
+use crate::repository::SnapshotFilter;
+
+/// Let go of old snapshots, by rules or by name
+///
+/// Rules keep: of each hour, day, week, month or year the first and the last snapshot, of so many of
+/// them as are given. What no rule keeps is removed; its space is freed by offsite prune. Hosts and
+/// sources are judged apart. The newest snapshot, the newest with a clean audit and the newest drilled
+/// one always stay, and a suspect one takes no other's place.
+#[derive(ClapArgs, Debug)]
+pub struct Args {
+    /// Remove these, whatever the rules say: an id or its beginning, or latest~N
+    #[arg(value_name = "SNAPSHOT")]
+    snapshots: Vec<String>,
+    #[command(flatten)]
+    keep: Keep,
+    /// Judge only the snapshots of this machine
+    #[arg(long, value_name = "H")]
+    host: Option<String>,
+    /// Judge only the snapshots with this label
+    #[arg(long, value_name = "T")]
+    tag: Option<String>,
+    /// What is judged apart: host,source; only host; or none
+    #[arg(long, value_name = "WHAT", default_value = "host,source", value_parser = group_by)]
+    group_by: GroupBy,
+    /// Remove the named ones even where they are the newest, or the newest that is audited or drilled
+    #[arg(long, requires = "snapshots")]
+    even_protected: bool,
+    /// Show what would stay and go, and why; remove nothing
+    #[arg(long)]
+    dry_run: bool,
+}
+
+/// The rules; the configuration may give them as well.
+#[derive(ClapArgs, Debug, Clone, Default)]
+pub struct Keep {
+    /// Keep the newest so many, and the newest of each of the last so many days
+    #[arg(long, value_name = "N")]
+    pub keep_last: Option<NonZeroU32>,
+    /// Keep the first and last of each hour, for so many hours that have any
+    #[arg(long, value_name = "N")]
+    pub keep_hourly: Option<NonZeroU32>,
+    /// Keep the first and last of each day
+    #[arg(long, value_name = "N")]
+    pub keep_daily: Option<NonZeroU32>,
+    /// Keep the first and last of each week, which begins on Monday
+    #[arg(long, value_name = "N")]
+    pub keep_weekly: Option<NonZeroU32>,
+    /// Keep the first and last of each month
+    #[arg(long, value_name = "N")]
+    pub keep_monthly: Option<NonZeroU32>,
+    /// Keep the first and last of each year
+    #[arg(long, value_name = "N")]
+    pub keep_yearly: Option<NonZeroU32>,
+    /// Keep all that are at most so much older than the newest, such as 30d, 12h or 1y6m
+    #[arg(long, value_name = "DURATION", value_parser = span::parse)]
+    pub keep_within: Option<Span>,
+    /// Keep all with this label
+    #[arg(long, value_name = "T")]
+    pub keep_tag: Vec<String>,
+}
+
+impl Keep {
+    /// The rules as the library knows them.
+    pub fn policy(&self) -> Policy {
+        Policy {
+            last: self.keep_last,
+            hourly: self.keep_hourly,
+            daily: self.keep_daily,
+            weekly: self.keep_weekly,
+            monthly: self.keep_monthly,
+            yearly: self.keep_yearly,
+            within: self.keep_within,
+            tags: self.keep_tag.clone(),
+        }
+    }
+}
+
+fn group_by(text: &str) -> std::result::Result<GroupBy, String> {
+    let mut words: Vec<&str> = text.split(',').map(str::trim).collect();
+    words.sort_unstable();
+    match words.as_slice() {
+        ["host", "source"] => Ok(GroupBy::HostAndSource),
+        ["host"] => Ok(GroupBy::Host),
+        ["none" | ""] => Ok(GroupBy::Nothing),
+        _ => Err("write host,source, host, or none".to_owned()),
+    }
+}
+
+pub fn run(context: &Context, args: &Args) -> Result {
+    let options = ForgetOptions {
+        policy: args.keep.policy(),
+        group_by: args.group_by,
+        filter: SnapshotFilter {
+            host: args.host.clone(),
+            tag: args.tag.clone(),
+            ..SnapshotFilter::default()
+        },
+        named: args.snapshots.clone(),
+        even_protected: args.even_protected,
+        dry_run: args.dry_run,
+        host: host_name(),
+        zone: TimeZone::system(),
+    };
+    let places = context.places()?;
+    let is_one = places.len() == 1;
+    let (mut kept, mut removed) = (Vec::new(), Vec::new());
+    let mut failure = None;
+    // One copy that cannot be reached or changed does not hold up the others.
+    for place in &places {
+        match at_place(context, place, &options) {
+            Ok(report) if context.global.json => {
+                kept.extend(report.kept.iter().map(|one| as_json(place, one)));
+                removed.extend(report.removed.iter().map(|one| as_json(place, one)));
+            }
+            Ok(report) => {
+                let name = (!is_one).then_some(place.name.as_str());
+                output::lines(&lines(context, &report, args.dry_run, name))?;
+            }
+            Err(error) if failure.is_none() => failure = Some(error),
+            Err(error) => context.progress.notice(&error.error.to_string()),
+        }
+    }
+    if let Some(failure) = failure {
+        return Err(failure);
+    }
+    if context.global.json {
+        output::json(&json!({
+            "dry_run": args.dry_run,
+            "kept": kept,
+            "removed": removed,
+        }))?;
+    }
+    Ok(Status::Done)
+}
+
+fn at_place(
+    context: &Context,
+    place: &Place,
+    options: &ForgetOptions,
+) -> std::result::Result<ForgetReport, Failure> {
+    let (repository, state) = context.repository_at(place, Access::Writer)?;
+    let key = place.key();
+    let index = state.open_index(&key)?;
+    let trust = state.open_trust()?;
+    let at = ForgetPlace {
+        repository: &repository,
+        index: &index,
+        trust: &trust,
+        key: &key,
+    };
+    let report = ops::forget(&at, options, context.progress.as_ref());
+    context.progress.finish();
+    Ok(report?)
+}
+
+fn as_json(place: &Place, one: &JudgedSnapshot) -> Value {
+    let reasons: Vec<String> = one.reasons.iter().map(ops::Reason::words).collect();
+    json!({
+        "id": one.id.to_string(),
+        "time": show::rfc3339(one.record.time),
+        "judged_by": show::rfc3339(one.judged_by),
+        "host": one.record.host,
+        "tags": one.record.tags,
+        "suspect": one.record.suspect,
+        "reasons": reasons,
+        "place": place.name,
+    })
+}
+
+fn lines(
+    context: &Context,
+    report: &ForgetReport,
+    is_dry_run: bool,
+    place: Option<&str>,
+) -> Vec<String> {
+    let mut lines: Vec<String> = place.map(|name| format!("{name}:")).into_iter().collect();
+    if report.kept.is_empty() && report.removed.is_empty() {
+        lines.push("There is no snapshot that could be judged.".to_owned());
+        return lines;
+    }
+    let shows_removed = is_dry_run || context.global.verbose;
+    if !context.global.quiet {
+        lines.extend(table(report, shows_removed).lines());
+    }
+    let removed = show::counted(report.removed.len() as u64, "snapshot", "snapshots");
+    let kept = show::count(report.kept.len() as u64);
+    lines.push(match (is_dry_run, report.removed.len()) {
+        (true, _) => format!("Would remove {removed} and keep {kept}."),
+        (false, 0) => format!("Removed nothing; {kept} kept."),
+        (false, _) => {
+            format!("Removed {removed}, kept {kept}. The space is freed by offsite prune.")
+        }
+    });
+    if report.left_aside > 0 {
+        let others = show::counted(report.left_aside, "snapshot", "snapshots");
+        lines.push(format!("{others} of other machines or labels not judged."));
+    }
+    lines
+}
+
+/// By host and source, oldest first.
+fn table(report: &ForgetReport, shows_removed: bool) -> Table {
+    let mut rows: Vec<&JudgedSnapshot> = report.kept.iter().collect();
+    if shows_removed {
+        rows.extend(&report.removed);
+    }
+    let sources = |one: &JudgedSnapshot| {
+        let sources: Vec<String> = one.sources().map(show::harmless).collect();
+        sources.join(", ")
+    };
+    rows.sort_by_cached_key(|one| (one.record.host.clone(), sources(one), one.judged_by, one.id));
+    let mut table = Table::new([
+        ("Snapshot", Align::Left),
+        ("Time", Align::Left),
+        ("Host", Align::Left),
+        ("Source", Align::Left),
+        ("Tags", Align::Left),
+        ("", Align::Left),
+        ("Why", Align::Left),
+    ]);
+    for one in rows {
+        let reasons: Vec<String> = one.reasons.iter().map(ops::Reason::words).collect();
+        let remark = match (&one.record.suspect, reasons.is_empty()) {
+            (Some(_), true) => "suspect".to_owned(),
+            (Some(_), false) => format!("{} (suspect)", reasons.join(", ")),
+            (None, _) => reasons.join(", "),
+        };
+        table.row([
+            one.id.to_string().chars().take(12).collect(),
+            show::time(one.record.time),
+            show::harmless(one.record.host.as_bytes()),
+            sources(one),
+            show::harmless(one.record.tags.join(", ").as_bytes()),
+            if one.reasons.is_empty() {
+                "remove"
+            } else {
+                "keep"
+            }
+            .to_owned(),
+            show::harmless_sentence(&remark),
+        ]);
+    }
+    table
+}

@@ -1,0 +1,153 @@
+//! Every chunk that snapshots refer to, noted in the index: contents, and the metadata by which
+//! they are found.
+
+use std::collections::HashSet;
+
+use super::super::Result;
+use crate::format::cbor::Joined;
+use crate::format::entry::Entry;
+use crate::format::listing::decode_id_list;
+use crate::id::ChunkId;
+use crate::index::Index;
+use crate::repository::{
+    ChunkReader, Fetch, ListingReader, Repository, RepositoryError, StoredSnapshot,
+};
+
+/// So many ids are handed to the index at once.
+const BATCH: usize = 4096;
+
+/// So many parts that cannot be read are named.
+const UNREADABLE_MAX: usize = 100;
+
+/// Notes what all snapshots refer to. What cannot be read is named in `unreadable`, and holds up
+/// nothing else: locks that run out are worse than one snapshot that is damaged already.
+///
+/// # Errors
+/// `Store` when the store is out of reach, `Index`.
+pub fn note_all(
+    repository: &Repository,
+    index: &Index,
+    snapshots: &[StoredSnapshot],
+    unreadable: &mut Vec<String>,
+) -> Result<()> {
+    index.clear_references().map_err(RepositoryError::from)?;
+    let chunks = ChunkReader::new(repository, index, Fetch::Packs);
+    let mut seen = HashSet::new();
+    let mut noted = Noted {
+        index,
+        chunks: &chunks,
+        ids: Vec::with_capacity(BATCH),
+        unreadable,
+    };
+    for snapshot in snapshots {
+        repository.seams.interrupt.check()?;
+        noted.snapshot(snapshot, &mut seen)?;
+    }
+    Ok(noted.hand_over()?)
+}
+
+/// Ids on their way into the index.
+struct Noted<'n> {
+    index: &'n Index,
+    chunks: &'n ChunkReader<'n>,
+    ids: Vec<ChunkId>,
+    unreadable: &'n mut Vec<String>,
+}
+
+impl Noted<'_> {
+    fn snapshot(
+        &mut self,
+        snapshot: &StoredSnapshot,
+        seen: &mut HashSet<ChunkId>,
+    ) -> Result<(), RepositoryError> {
+        let record = &snapshot.record;
+        let problems = record.problems.iter().map(|it| &it.chunks);
+        let findings = record.findings.iter().map(|it| &it.chunks);
+        for id in problems.chain(findings).flat_map(|Joined(ids)| ids) {
+            self.note(*id)?;
+        }
+        if !seen.insert(record.listing.1) {
+            return Ok(());
+        }
+        self.note(record.listing.1)?;
+        // The filter cannot note them itself: it is called while the reader reads.
+        let fresh = std::cell::RefCell::new(Vec::new());
+        let filter = |_: (u32, &[u8]), _: Option<(u32, &[u8])>, id: &ChunkId| {
+            let is_new = seen.insert(*id);
+            if is_new {
+                fresh.borrow_mut().push(*id);
+            }
+            is_new
+        };
+        let entries = ListingReader::new(self.chunks, record.listing).filtered(Box::new(filter));
+        for entry in entries {
+            for id in fresh.borrow_mut().drain(..) {
+                self.note(id)?;
+            }
+            let read = entry.and_then(|entry| self.entry(&entry));
+            self.or_unreadable(snapshot, read)?;
+        }
+        for id in fresh.borrow_mut().drain(..) {
+            self.note(id)?;
+        }
+        Ok(())
+    }
+
+    fn entry(&mut self, entry: &Entry) -> Result<(), RepositoryError> {
+        if let Some(Joined(ids)) = &entry.chunks {
+            return ids.iter().try_for_each(|id| self.note(*id));
+        }
+        match &entry.lists {
+            Some((level, Joined(ids))) => self.lists(*level, ids),
+            None => Ok(()),
+        }
+    }
+
+    /// One id list of each level is held; a level counts down, so that it ends.
+    fn lists(&mut self, level: u8, ids: &[ChunkId]) -> Result<(), RepositoryError> {
+        for id in ids {
+            self.note(*id)?;
+            let Some(below) = level.checked_sub(1) else {
+                continue;
+            };
+            let list = decode_id_list(&self.chunks.metadata(id)?, level)?;
+            if below == 0 {
+                list.iter().try_for_each(|id| self.note(*id))?;
+            } else {
+                self.lists(below, &list)?;
+            }
+        }
+        Ok(())
+    }
+
+    fn note(&mut self, id: ChunkId) -> Result<(), RepositoryError> {
+        self.ids.push(id);
+        if self.ids.len() >= BATCH {
+            self.hand_over()?;
+        }
+        Ok(())
+    }
+
+    fn hand_over(&mut self) -> Result<(), RepositoryError> {
+        self.index.note_references(&self.ids)?;
+        self.ids.clear();
+        Ok(())
+    }
+
+    fn or_unreadable(
+        &mut self,
+        snapshot: &StoredSnapshot,
+        read: Result<(), RepositoryError>,
+    ) -> Result<(), RepositoryError> {
+        match read {
+            Err(error) if error.is_damage() || matches!(error, RepositoryError::Object { .. }) => {
+                if self.unreadable.len() < UNREADABLE_MAX {
+                    self.unreadable
+                        .push(format!("snapshot {}: {error}", snapshot.id));
+                }
+                Ok(())
+            }
+            read => read,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Months go by, and what the snapshots need stays locked.
+
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use bytes::Bytes;
+
+use super::*;
+use crate::crypto::KdfCost;
+use crate::ops::{BackupOptions, CheckpointRule, InitOptions, Opened, SourceChoice, backup, init};
+use crate::progress::Silent;
+use crate::seams::{Clock, Seams, Timestamp};
+use crate::store::Store;
+use crate::store::faulty::{Fault, Faulty};
+use crate::store::memory::Memory;
+use crate::store::recording::{Operation, Recording};
+use crate::store::retention::{LockMode, Retaining};
+use crate::store::versioned::Versioned;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+struct Still(Mutex<Timestamp>);
+
+impl Clock for Still {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap()
+    }
+    fn since_boot(&self) -> Duration {
+        self.now().since(Timestamp::default())
+    }
+    fn sleep(&self, time: Duration) {
+        let mut now = self.0.lock().unwrap();
+        *now = now.plus(time);
+    }
+}
+
+struct Scene {
+    clock: Arc<Still>,
+    bucket: Arc<Memory>,
+    calls: Arc<Recording>,
+    faults: Arc<Faulty>,
+    repository: Repository,
+    trust: Trust,
+    folder: tempfile::TempDir,
+}
+
+fn lock() -> ObjectLock {
+    ObjectLock::new(LockMode::Compliance, 30).unwrap()
+}
+
+impl Scene {
+    fn new() -> Self {
+        let clock = Arc::new(Still(Mutex::new(Timestamp::from_seconds(1_800_000_000))));
+        let seams = Seams {
+            clock: clock.clone(),
+            ..Seams::real()
+        };
+        let bucket = Arc::new(Memory::with_versions(clock.clone()));
+        let faults = Arc::new(Faulty::new(bucket.clone()));
+        let calls = Arc::new(Recording::new(faults.clone()));
+        let store = Versioned::new(calls.clone(), clock.clone(), Some(lock()), None);
+        let options = InitOptions {
+            passphrase: "correct horse",
+            cost: KdfCost::LEAST,
+            host: "home".to_owned(),
+            pack_bytes: 1 << 20,
+        };
+        let made = init(Arc::new(store), &seams, &options).unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::create_dir(folder.path().join("photos")).unwrap();
+        let scene = Self {
+            clock,
+            bucket,
+            calls,
+            faults,
+            repository: made.repository,
+            trust: Trust::in_memory().unwrap(),
+            folder,
+        };
+        for photo in 0_u32..6 {
+            let mut bytes = vec![0; 700_000];
+            let mut noise = blake3::Hasher::new();
+            noise
+                .update(&photo.to_le_bytes())
+                .finalize_xof()
+                .fill(&mut bytes);
+            std::fs::write(scene.folder.path().join(format!("photos/{photo}")), bytes).unwrap();
+        }
+        let options = BackupOptions {
+            source: SourceChoice {
+                paths: vec![Path::new("photos").to_owned()],
+                ..SourceChoice::default()
+            },
+            current: scene.folder.path().to_owned(),
+            host: "home".to_owned(),
+            tags: Vec::new(),
+            accept_shrunk: false,
+            checkpoint: CheckpointRule::default(),
+        };
+        let index = Index::in_memory().unwrap();
+        backup(&scene.repository, &index, &options, &Silent).unwrap();
+        scene
+    }
+
+    fn extend(&self) -> Result<ExtendReport> {
+        let index = Index::in_memory().unwrap();
+        let opened = Opened::look(self.repository.clone(), index, &Silent)?;
+        self.calls.take();
+        extend_locks(
+            &opened.repository,
+            &opened.index,
+            &opened.snapshots,
+            (&self.trust, "bucket"),
+            lock(),
+            &Silent,
+        )
+    }
+
+    fn until(&self, name: &str) -> Option<Timestamp> {
+        self.bucket
+            .retention(name, None)
+            .unwrap()
+            .map(|it| it.until)
+    }
+}
+
+#[test]
+fn everything_needed_is_extended_once_a_third_and_nothing_is_asked_twice() {
+    let scene = Scene::new();
+    let names = scene.bucket.names();
+    assert!(names.len() > 7, "{names:?}");
+    let (litter, body) = (
+        format!("packs/aa/{}", "a".repeat(64)),
+        Bytes::from(vec![0; 70_000]),
+    );
+    scene.bucket.put(&litter, body).unwrap();
+
+    scene.clock.sleep(5 * DAY);
+    let report = scene.extend().unwrap();
+    let all = names.len() as u64;
+    assert_eq!(
+        (report.needed, report.extended, report.sufficed),
+        (all, 0, all)
+    );
+    assert_eq!(
+        scene.calls.count(Operation::Beyond, ""),
+        names.len(),
+        "each is asked once"
+    );
+    let report = scene.extend().unwrap();
+    assert_eq!((report.extended, report.sufficed), (0, all));
+    assert_eq!(scene.calls.count(Operation::Beyond, ""), 0);
+
+    scene.clock.sleep(6 * DAY);
+    let report = scene.extend().unwrap();
+    assert_eq!(
+        (report.extended, report.sufficed, report.refused_count),
+        (all, 0, 0)
+    );
+    let until = scene.clock.now().plus(30 * DAY);
+    assert_eq!(report.until, Some(until));
+    for name in &names {
+        assert_eq!(scene.until(name), Some(until), "{name}");
+    }
+    assert_eq!(
+        scene.until(&litter),
+        None,
+        "what nobody needs is left to end"
+    );
+
+    // A year of it, every eleven days.
+    for _ in 0..33 {
+        scene.clock.sleep(11 * DAY);
+        assert_eq!(scene.extend().unwrap().extended, all);
+    }
+    assert!(
+        names
+            .iter()
+            .all(|name| scene.until(name) > Some(scene.clock.now().plus(29 * DAY)))
+    );
+}
+
+#[test]
+fn an_extension_that_was_cut_short_goes_on_where_it_was() {
+    let scene = Scene::new();
+    scene.clock.sleep(15 * DAY);
+    let names = scene.bucket.names();
+    let mut packs = names.iter().filter(|name| name.starts_with("packs/"));
+    let last = packs.next_back().unwrap();
+    // Of its own name, not of a listing.
+    scene
+        .faults
+        .fail_names(last, Fault::Before(ErrorKind::Transient));
+    assert!(scene.extend().is_err());
+    scene.faults.heal();
+    let report = scene.extend().unwrap();
+    assert!(report.sufficed > 0 && report.extended > 0, "{report:?}");
+    assert_eq!(report.needed, report.sufficed + report.extended);
+    let until = scene.clock.now().plus(30 * DAY);
+    assert!(
+        scene
+            .bucket
+            .names()
+            .iter()
+            .all(|name| scene.until(name) == Some(until))
+    );
+}
+
+#[test]
+fn what_was_hidden_is_extended_too_and_what_is_refused_is_named() {
+    let scene = Scene::new();
+    scene.clock.sleep(15 * DAY);
+    let names = scene.bucket.names();
+    let (hidden, over) = (&names[names.len() - 1], &names[0]);
+    scene.bucket.delete(hidden).unwrap();
+    scene
+        .bucket
+        .put(over, Bytes::from_static(b"ransom"))
+        .unwrap();
+    let report = scene.extend().unwrap();
+    assert_eq!(report.extended, names.len() as u64, "{report:?}");
+    let oldest = |name: &str| scene.bucket.versions(name).unwrap()[0].id.clone();
+    for name in [hidden, over] {
+        let kept = scene.bucket.retention(name, Some(&oldest(name))).unwrap();
+        assert_eq!(
+            kept.map(|it| it.until),
+            Some(scene.clock.now().plus(30 * DAY)),
+            "{name}"
+        );
+    }
+    scene.clock.sleep(15 * DAY);
+    let key = names.iter().find(|name| name.starts_with("keys/")).unwrap();
+    scene
+        .faults
+        .fail_names(key, Fault::Before(ErrorKind::Denied));
+    let report = scene.extend().unwrap();
+    assert_eq!(
+        (report.refused_count, report.refused[0].0.as_str()),
+        (1, key.as_str())
+    );
+    assert_eq!(report.extended, report.needed - 1);
+}

@@ -1,0 +1,209 @@
+//! Which snapshots are kept, and why. Written against a forger: whoever holds a writer key can put
+//! any number of snapshots with any times in them, but none before the store's own clock
+//! (docs/decisions/0007-what-a-forger-cannot-push-out.md has the reasoning and the bound).
+//!
+//! The rules are applied several times over, each time to those snapshots only that arrived at most
+//! so long after the time they claim ([`LATENESS_MAX`]); what any round keeps is kept. So what came
+//! late pushes out only what came as late. Suspect snapshots are judged apart and count for no other.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::time::Duration;
+
+use jiff::tz::TimeZone;
+
+use super::candidate::{Candidate, Drilled};
+use super::policy::{Moment, Period, Policy, Rule};
+
+const HOUR: Duration = Duration::from_secs(3600);
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
+/// The rounds: a backup of minutes; of a day; one that came with a weekly or a monthly sync; and
+/// whatever there is. The last comes first, because it is the one that people expect.
+const LATENESS_MAX: [Duration; 5] = [
+    Duration::MAX,
+    HOUR,
+    DAY,
+    DAY.saturating_mul(8),
+    DAY.saturating_mul(32),
+];
+
+/// Which snapshots are judged together, and so can take each other's place.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum GroupBy {
+    #[default]
+    HostAndSource,
+    Host,
+    Nothing,
+}
+
+/// Why a snapshot is kept.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Reason {
+    Rule(Rule),
+    /// As a rule says when what came later than it claims is left aside.
+    LateApart(Rule),
+    Tag(String),
+    /// The newest of its group that is not suspect; of a group of suspect ones the newest.
+    Newest,
+    NewestCleanAudit,
+    NewestDrilled,
+    /// The host said that a drill went well, and nobody signed it.
+    NewestDrilledUnsigned,
+    /// Snapshots were named, and it is none of them.
+    NotNamed,
+}
+
+impl Reason {
+    /// Whether it holds whatever the rules say, and also against being named.
+    pub fn protects(&self) -> bool {
+        matches!(
+            self,
+            Self::Newest
+                | Self::NewestCleanAudit
+                | Self::NewestDrilled
+                | Self::NewestDrilledUnsigned
+        )
+    }
+
+    /// In words.
+    pub fn words(&self) -> String {
+        let rule = |rule: &Rule| match rule {
+            Rule::Last => "last",
+            Rule::LastOfDay => "last of its day",
+            Rule::Period(Period::Hour) => "hourly",
+            Rule::Period(Period::Day) => "daily",
+            Rule::Period(Period::Week) => "weekly",
+            Rule::Period(Period::Month) => "monthly",
+            Rule::Period(Period::Year) => "yearly",
+            Rule::Within => "within",
+        };
+        match self {
+            Self::Rule(it) => rule(it).to_owned(),
+            Self::LateApart(it) => format!("{} (without those that came late)", rule(it)),
+            Self::Tag(tag) => format!("tag {tag}"),
+            Self::Newest => "newest".to_owned(),
+            Self::NewestCleanAudit => "newest clean audit".to_owned(),
+            Self::NewestDrilled => "newest drilled".to_owned(),
+            Self::NewestDrilledUnsigned => "newest drilled (unsigned)".to_owned(),
+            Self::NotNamed => "not named".to_owned(),
+        }
+    }
+}
+
+/// Why each candidate is kept, in their order; a set without a reason is one to remove.
+pub fn judge(
+    candidates: &[Candidate],
+    policy: &Policy,
+    group_by: GroupBy,
+    zone: &TimeZone,
+) -> Vec<BTreeSet<Reason>> {
+    let mut reasons = protections(candidates, group_by);
+    for group in groups(candidates, group_by) {
+        for is_suspect in [false, true] {
+            let row = row(candidates, &group, is_suspect);
+            rounds(candidates, &row, |round, is_first| {
+                for (number, rule) in policy.choose(round, zone) {
+                    let because = reasons.get_mut(number);
+                    because.map(|because| {
+                        match is_first || because.contains(&Reason::Rule(rule)) {
+                            true => because.insert(Reason::Rule(rule)),
+                            false => because.insert(Reason::LateApart(rule)),
+                        }
+                    });
+                }
+            });
+        }
+    }
+    for (candidate, because) in candidates.iter().zip(&mut reasons) {
+        let tags = candidate
+            .tags
+            .iter()
+            .filter(|tag| policy.tags.contains(tag));
+        because.extend(tags.cloned().map(Reason::Tag));
+        // It is also the last of its day; nobody need be told.
+        if because.contains(&Reason::Rule(Rule::Last)) {
+            because.remove(&Reason::Rule(Rule::LastOfDay));
+        }
+    }
+    reasons
+}
+
+/// The reasons that hold without any rule: of each group, and in each round.
+pub fn protections(candidates: &[Candidate], group_by: GroupBy) -> Vec<BTreeSet<Reason>> {
+    let mut reasons = vec![BTreeSet::new(); candidates.len()];
+    for group in groups(candidates, group_by) {
+        let mut sound = row(candidates, &group, false);
+        if sound.is_empty() {
+            sound = row(candidates, &group, true);
+        }
+        rounds(candidates, &sound, |round, _| {
+            let newest = |is_meant: &dyn Fn(&Candidate) -> bool| {
+                let mut meant = round
+                    .iter()
+                    .filter(|one| candidates.get(one.number).is_some_and(is_meant));
+                meant.next().map(|one| one.number)
+            };
+            let found = [
+                (Reason::Newest, newest(&|_| true)),
+                (Reason::NewestCleanAudit, newest(&|one| one.is_clean)),
+                (
+                    Reason::NewestDrilled,
+                    newest(&|one| one.drilled == Drilled::Signed),
+                ),
+                (
+                    Reason::NewestDrilledUnsigned,
+                    newest(&|one| one.drilled == Drilled::Unsigned),
+                ),
+            ];
+            for (reason, number) in found {
+                let because = number.and_then(|number| reasons.get_mut(number));
+                because.map(|because| because.insert(reason));
+            }
+        });
+    }
+    reasons
+}
+
+/// Those that are judged together, by their places among the candidates.
+fn groups(candidates: &[Candidate], group_by: GroupBy) -> Vec<Vec<usize>> {
+    let mut groups: BTreeMap<(&str, &[u8]), Vec<usize>> = BTreeMap::new();
+    for (number, one) in candidates.iter().enumerate() {
+        let key = match group_by {
+            GroupBy::HostAndSource => (one.host.as_str(), one.source.as_slice()),
+            GroupBy::Host => (one.host.as_str(), [].as_slice()),
+            GroupBy::Nothing => ("", [].as_slice()),
+        };
+        groups.entry(key).or_default().push(number);
+    }
+    groups.into_values().collect()
+}
+
+/// Those of a group that are suspect, or those that are not; newest first.
+fn row(candidates: &[Candidate], group: &[usize], is_suspect: bool) -> Vec<Moment> {
+    let mut row: Vec<Moment> = group
+        .iter()
+        .filter_map(|number| Some((*number, candidates.get(*number)?)))
+        .filter(|(_, one)| one.is_suspect == is_suspect)
+        .map(|(number, one)| Moment {
+            number,
+            time: one.time(),
+            arrived: one.arrived,
+            id: one.id,
+        })
+        .collect();
+    row.sort_by_key(|one| std::cmp::Reverse((one.time, one.arrived, one.id)));
+    row
+}
+
+/// Visits the rounds of a row; told with each whether it is the first, which has all of them.
+fn rounds(candidates: &[Candidate], row: &[Moment], mut visit: impl FnMut(&[Moment], bool)) {
+    for lateness_max in LATENESS_MAX {
+        let is_in = |one: &&Moment| {
+            candidates
+                .get(one.number)
+                .is_some_and(|one| one.lateness() <= lateness_max)
+        };
+        let round: Vec<Moment> = row.iter().filter(is_in).copied().collect();
+        visit(&round, lateness_max == Duration::MAX);
+    }
+}

@@ -1,0 +1,27 @@
+//! `forget`: lets go of old snapshots by rules, and of those that a person names. The objects they
+//! alone need go later, by `prune`.
+//!
+//! `policy` has the rules and the calendar, `candidate` what of a snapshot matters to them, `judge`
+//! applies them so that no forger pushes good snapshots out, `note` remembers what was begun, `run` is
+//! the whole in order, `report` what comes out.
+
+mod candidate;
+mod error;
+#[cfg(test)]
+mod flood_tests;
+mod judge;
+#[cfg(test)]
+mod judge_tests;
+mod note;
+mod policy;
+mod report;
+mod run;
+#[cfg(test)]
+mod run_tests;
+
+pub use candidate::{Candidate, Drilled, Drills};
+pub use error::ForgetError;
+pub use judge::{GroupBy, Reason, judge, protections};
+pub use policy::{Period, Policy, Rule};
+pub use report::{ForgetReport, JudgedSnapshot};
+pub use run::{ForgetOptions, ForgetPlace, explain_absence, forget};

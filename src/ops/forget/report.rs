@@ -1,0 +1,68 @@
+//! What was decided about each snapshot.
+
+use std::collections::BTreeSet;
+
+use super::candidate::Candidate;
+use super::judge::Reason;
+use crate::format::entry::DATABASE_ROOT;
+use crate::format::snapshot::Snapshot;
+use crate::id::{ObjectId, SessionId};
+use crate::repository::StoredSnapshot;
+use crate::seams::Timestamp;
+
+/// What stays and what goes; both oldest first.
+#[derive(Debug, Default)]
+pub struct ForgetReport {
+    pub kept: Vec<JudgedSnapshot>,
+    pub removed: Vec<JudgedSnapshot>,
+    /// Snapshots of other hosts or tags than were asked for.
+    pub left_aside: u64,
+}
+
+impl ForgetReport {
+    pub(super) fn take(&mut self, judged: JudgedSnapshot) {
+        match judged.reasons.is_empty() {
+            true => self.removed.push(judged),
+            false => self.kept.push(judged),
+        }
+    }
+}
+
+/// A snapshot, and why it is kept.
+#[derive(Debug, Clone)]
+pub struct JudgedSnapshot {
+    pub id: ObjectId,
+    pub record: Snapshot,
+    /// The time it was judged by: the store's clock.
+    pub judged_by: Timestamp,
+    /// None for one that goes.
+    pub reasons: BTreeSet<Reason>,
+}
+
+impl JudgedSnapshot {
+    pub(super) fn new(
+        snapshot: StoredSnapshot,
+        candidate: &Candidate,
+        reasons: BTreeSet<Reason>,
+    ) -> Self {
+        Self {
+            id: snapshot.id,
+            record: snapshot.record,
+            judged_by: candidate.time(),
+            reasons,
+        }
+    }
+
+    /// The paths that were backed up.
+    pub fn sources(&self) -> impl Iterator<Item = &[u8]> {
+        let roots = self.record.roots.iter();
+        let roots = roots.filter(|root| root.number != DATABASE_ROOT);
+        roots.map(|root| root.source.as_slice())
+    }
+
+    /// The runs that made it.
+    pub(super) fn sessions(&self) -> Vec<SessionId> {
+        let continued = self.record.continues.0.iter().copied();
+        continued.chain([self.record.session]).collect()
+    }
+}

@@ -1,0 +1,338 @@
+//! Forgetting in one repository, in an order that can be cut short anywhere: what is to go is noted
+//! on this host, a forget record explains it in the store, and only then snapshot objects are deleted.
+//!
+//! What a person named and the note holds the next run finishes; what rules chose it judges again, by
+//! its own rules. Forget records are never acted upon: anybody with a
+//! writer key can put one, and a claim in metadata never takes anything away.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use jiff::tz::TimeZone;
+
+use super::candidate::{Candidate, Drills};
+use super::error::ForgetError;
+use super::judge::{GroupBy, Reason, judge, protections};
+use super::note::{Begun, Note};
+use super::policy::Policy;
+use super::report::{ForgetReport, JudgedSnapshot};
+use crate::format::housekeeping::Forget;
+use crate::format::{Kind, name};
+use crate::id::{ObjectId, SessionId};
+use crate::index::{Index, Trust};
+use crate::ops::{OpsError, Result};
+use crate::progress::Progress;
+use crate::repository::{
+    Repository, SnapshotFilter, StoredForget, StoredSnapshot, list_objects, load_proofs_remembered,
+    load_snapshots, resolve, store_forget,
+};
+use crate::seams::Timestamp;
+use crate::store::{ErrorKind, StoreError};
+
+/// So many snapshots stand in one forget record: 480 KB.
+const RECORD_SNAPSHOTS_MAX: usize = 10_000;
+
+/// What is to be forgotten.
+#[derive(Debug, Clone)]
+pub struct ForgetOptions {
+    pub policy: Policy,
+    pub group_by: GroupBy,
+    /// Only snapshots that it allows are judged; the others stay.
+    pub filter: SnapshotFilter,
+    /// Snapshots that go even where a rule would keep them: ids, `latest~N`.
+    pub named: Vec<String>,
+    /// Named ones go also where they are protected.
+    pub even_protected: bool,
+    pub dry_run: bool,
+    /// The name of this machine, for the record.
+    pub host: String,
+    /// The calendar that days and weeks are of.
+    pub zone: TimeZone,
+}
+
+/// Where it is done, and what this host remembers of the place.
+pub struct ForgetPlace<'p> {
+    pub repository: &'p Repository,
+    pub index: &'p Index,
+    pub trust: &'p Trust,
+    /// As `Trust` tells places apart.
+    pub key: &'p str,
+}
+
+/// Judges the snapshots of a place, and forgets those that nothing keeps.
+///
+/// # Errors
+/// `Forget`; `NoSuchSnapshot`, `AmbiguousSnapshot`; `Store`, `Index`.
+pub fn forget(
+    place: &ForgetPlace<'_>,
+    options: &ForgetOptions,
+    progress: &dyn Progress,
+) -> Result<ForgetReport> {
+    let note = Note::new(place.trust, place.key);
+    progress.stage("Looking at the snapshots", None);
+    let found = look(place.repository, place.index, progress)?;
+    progress.finish();
+    let mut begun = note.read()?;
+    begun.retain(|id, _| found.iter().any(|(snapshot, _)| snapshot.id == *id));
+    let has_begun = begun.values().any(|it| it.is_named);
+    if options.policy.is_empty() && options.named.is_empty() && !has_begun {
+        return Err(ForgetError::NothingAsked.into());
+    }
+    let named = named(&found, options)?;
+    let report = decide(place, options, found, &named, &begun, progress)?;
+    if !options.dry_run {
+        for id in named {
+            begun.entry(id).or_default().is_named = true;
+        }
+        carry_out(place, options, &note, begun, &report, progress)?;
+    }
+    Ok(report)
+}
+
+/// Puts the record that explains why snapshots are no longer there, which somebody else deleted or
+/// a store lost: `sessions` are theirs, as far as they are known.
+///
+/// # Errors
+/// `Store`; `Object` for far too many.
+pub fn explain_absence(
+    repository: &Repository,
+    host: &str,
+    snapshots: Vec<ObjectId>,
+    sessions: Vec<SessionId>,
+    reason: &str,
+) -> Result<StoredForget> {
+    let record = Forget {
+        host: host.to_owned(),
+        created: repository.seams.clock.now(),
+        snapshots: snapshots.into(),
+        reason: reason.to_owned(),
+        sessions: sessions.into(),
+    };
+    Ok(store_forget(repository, record)?)
+}
+
+type Found = Vec<(StoredSnapshot, Timestamp)>;
+
+/// The snapshots, oldest first, and when each was put. What cannot be read is told, and stays.
+fn look(repository: &Repository, index: &Index, progress: &dyn Progress) -> Result<Found> {
+    let mut arrivals = BTreeMap::new();
+    let store = repository.store.as_ref();
+    list_objects(store, Kind::Snapshot, &mut |id, info| {
+        arrivals.insert(id, info.modified);
+    })?;
+    let snapshots = load_snapshots(repository, index, &mut |name, problem| {
+        progress.notice(&format!(
+            "{name} cannot be used: {problem}; it stays, whatever it is"
+        ));
+    })?;
+    // One that came in between the two looks is left for the next time.
+    let with_time = snapshots
+        .into_iter()
+        .filter_map(|snapshot| Some((arrivals.get(&snapshot.id).copied()?, snapshot)));
+    Ok(with_time.map(|(arrived, it)| (it, arrived)).collect())
+}
+
+fn named(found: &Found, options: &ForgetOptions) -> Result<BTreeSet<ObjectId>> {
+    if options.named.is_empty() {
+        return Ok(BTreeSet::new());
+    }
+    let snapshots: Vec<StoredSnapshot> = found.iter().map(|(it, _)| it.clone()).collect();
+    let resolved = options.named.iter().map(|name| {
+        let one = resolve(&snapshots, name, &options.filter)?;
+        Ok(one.id)
+    });
+    resolved.collect()
+}
+
+/// What stays and why, and what goes.
+fn decide(
+    place: &ForgetPlace<'_>,
+    options: &ForgetOptions,
+    found: Found,
+    named: &BTreeSet<ObjectId>,
+    begun: &BTreeMap<ObjectId, Begun>,
+    progress: &dyn Progress,
+) -> Result<ForgetReport> {
+    let candidates = candidates(place, &found, progress)?;
+    let protections = protections(&candidates, options.group_by);
+    if !options.even_protected {
+        refuse_protected(&candidates, &protections, named)?;
+    }
+    // What was named before and is protected by now stays. What goes takes nobody's place.
+    let was_named = |one: &Candidate| begun.get(&one.id).is_some_and(|it| it.is_named);
+    let goes: Vec<bool> = candidates
+        .iter()
+        .zip(&protections)
+        .map(|(one, because)| named.contains(&one.id) || was_named(one) && because.is_empty())
+        .collect();
+    let is_judged = |(snapshot, _): &(StoredSnapshot, Timestamp), goes: bool| {
+        !goes && options.filter.allows(&snapshot.record)
+    };
+    let judged: Vec<Candidate> = found
+        .iter()
+        .zip(&candidates)
+        .zip(&goes)
+        .filter(|((found, _), goes)| is_judged(found, **goes))
+        .map(|((_, one), _)| one.clone())
+        .collect();
+    let verdicts = match options.policy.is_empty() {
+        true => vec![BTreeSet::from([Reason::NotNamed]); judged.len()],
+        false => judge(&judged, &options.policy, options.group_by, &options.zone),
+    };
+    let mut verdicts = verdicts.into_iter();
+    let mut report = ForgetReport::default();
+    for ((found, one), goes) in found.into_iter().zip(&candidates).zip(goes) {
+        if goes {
+            report.take(JudgedSnapshot::new(found.0, one, BTreeSet::new()));
+        } else if is_judged(&found, goes) {
+            let kept = || BTreeSet::from([Reason::NotNamed]);
+            let reasons = verdicts.next().unwrap_or_else(kept);
+            report.take(JudgedSnapshot::new(found.0, one, reasons));
+        } else {
+            report.left_aside += 1;
+        }
+    }
+    if report.kept.is_empty() && report.left_aside == 0 && !report.removed.is_empty() {
+        let url = place.repository.store.url();
+        return Err(ForgetError::AllOfThem { url }.into());
+    }
+    Ok(report)
+}
+
+/// The snapshots as they are judged, with what drills have shown of them.
+fn candidates(
+    place: &ForgetPlace<'_>,
+    found: &Found,
+    progress: &dyn Progress,
+) -> Result<Vec<Candidate>> {
+    let (repository, index) = (place.repository, place.index);
+    let proofs = load_proofs_remembered(repository, index, &mut |name, problem| {
+        progress.notice(&format!("{name} cannot be used: {problem}"));
+    })?;
+    let mut drills = Drills::from_proofs(&proofs);
+    let listed: BTreeSet<ObjectId> = found.iter().map(|(it, _)| it.id).collect();
+    Note::new(place.trust, place.key).remember_drills(&mut drills, &|id| listed.contains(id))?;
+    let candidates = found
+        .iter()
+        .map(|(it, arrived)| Candidate::new(it, *arrived, &drills));
+    Ok(candidates.collect())
+}
+
+fn refuse_protected(
+    candidates: &[Candidate],
+    protections: &[BTreeSet<Reason>],
+    named: &BTreeSet<ObjectId>,
+) -> Result<(), ForgetError> {
+    for (one, because) in candidates.iter().zip(protections) {
+        if named.contains(&one.id) && !because.is_empty() {
+            let why: Vec<String> = because.iter().map(in_a_sentence).collect();
+            let id = one.id.to_string().chars().take(12).collect();
+            let why = why.join(", and ");
+            return Err(ForgetError::Protected { id, why });
+        }
+    }
+    Ok(())
+}
+
+fn in_a_sentence(reason: &Reason) -> String {
+    match reason {
+        Reason::Newest => "the newest of its host and source".to_owned(),
+        Reason::NewestCleanAudit => "the newest whose audit found nothing".to_owned(),
+        Reason::NewestDrilled => "the newest that a drill has proven".to_owned(),
+        Reason::NewestDrilledUnsigned => {
+            "the newest that a drill is said to have proven".to_owned()
+        }
+        other => other.words(),
+    }
+}
+
+/// Note, record, deletion.
+fn carry_out(
+    place: &ForgetPlace<'_>,
+    options: &ForgetOptions,
+    note: &Note<'_>,
+    mut begun: BTreeMap<ObjectId, Begun>,
+    report: &ForgetReport,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let removed: BTreeSet<ObjectId> = report.removed.iter().map(|one| one.id).collect();
+    begun.retain(|id, _| removed.contains(id));
+    if removed.is_empty() {
+        return note.clear();
+    }
+    for id in &removed {
+        begun.entry(*id).or_default();
+    }
+    note.write(&begun)?;
+    let unexplained: Vec<&JudgedSnapshot> = report
+        .removed
+        .iter()
+        .filter(|one| begun.get(&one.id).is_some_and(|it| !it.is_recorded))
+        .collect();
+    progress.stage("Forgetting", None);
+    for part in unexplained.chunks(RECORD_SNAPSHOTS_MAX) {
+        let ids = part.iter().map(|one| one.id).collect();
+        let sessions: BTreeSet<SessionId> = part.iter().flat_map(|one| one.sessions()).collect();
+        let sessions = sessions.into_iter().collect();
+        let reason = match options.named.is_empty() {
+            true => "retention",
+            false => "named",
+        };
+        explain_absence(place.repository, &options.host, ids, sessions, reason)?;
+        for one in part {
+            begun.entry(one.id).or_default().is_recorded = true;
+        }
+        note.write(&begun)?;
+    }
+    delete_all(place, &removed, progress)?;
+    progress.finish();
+    note.clear()
+}
+
+fn delete_all(
+    place: &ForgetPlace<'_>,
+    removed: &BTreeSet<ObjectId>,
+    progress: &dyn Progress,
+) -> Result<()> {
+    let store = place.repository.store.as_ref();
+    let mut done = 0_usize;
+    let mut retained: Vec<StoreError> = Vec::new();
+    for id in removed {
+        let name = name::of(Kind::Snapshot, id);
+        progress.item(name.as_bytes());
+        match store.delete(&name) {
+            Ok(()) => done += 1,
+            Err(error) if error.kind == ErrorKind::Retained => retained.push(error),
+            Err(source) if source.kind == ErrorKind::Denied => {
+                let (url, done) = (store.url(), so_far(done, removed.len()));
+                let source = Box::new(source);
+                return Err(OpsError::from(ForgetError::Denied { url, done, source }));
+            }
+            Err(error) => return Err(error.into()),
+        }
+    }
+    let Some(first) = retained.first() else {
+        return Ok(());
+    };
+    let until = match first.detail.as_str() {
+        "" => String::new(),
+        detail => format!(" ({detail})"),
+    };
+    let kept = match retained.len() {
+        1 => "1 snapshot".to_owned(),
+        many => format!("{many} snapshots"),
+    };
+    let (url, done) = (store.url(), so_far(done, removed.len()));
+    Err(OpsError::from(ForgetError::Retained {
+        url,
+        kept,
+        until,
+        done,
+    }))
+}
+
+fn so_far(done: usize, of: usize) -> String {
+    match done {
+        0 => "nothing was removed, and nothing is lost".to_owned(),
+        _ => format!("{done} of {of} snapshots were removed"),
+    }
+}
