@@ -2,13 +2,14 @@
 
 use super::{audit_text, show};
 use crate::format::snapshot::Statistics;
-use crate::ops::{BackupReport, SourceProblem};
+use crate::ops::{BackupReport, ReplicaReport, SourceProblem};
 
 /// A summary is read at a glance.
 const LINES_MAX: usize = 10;
 
-/// What was saved, in at most ten lines that a person who takes photos understands.
-pub fn summary(report: &BackupReport, url: &str) -> Vec<String> {
+/// What was saved, in at most ten lines that a person who takes photos understands, and one more for
+/// each copy that is behind.
+pub fn summary(report: &BackupReport, replicas: &[ReplicaReport]) -> Vec<String> {
     let ink = show::ink_for_stdout();
     let figures = &report.statistics;
     let id = report.snapshot.to_string();
@@ -48,10 +49,39 @@ pub fn summary(report: &BackupReport, url: &str) -> Vec<String> {
         show::bytes(report.bytes_uploaded),
         show::counted(report.objects_uploaded, "object", "objects"),
         show::duration(report.duration),
-        show::harmless_sentence(url)
+        destination(replicas)
     ));
-    lines.extend(problem_lines(report, LINES_MAX - lines.len()));
+    lines.extend(problem_lines(report, LINES_MAX.saturating_sub(lines.len())));
+    let behind = behind(replicas);
+    lines.extend(behind.iter().map(|line| ink.warn(&format!("  {line}"))));
     lines
+}
+
+/// Where the snapshot is now: one address, or the names of several.
+fn destination(replicas: &[ReplicaReport]) -> String {
+    let saved = replicas.iter().filter(|one| one.has_snapshot);
+    let names: Vec<String> = match replicas {
+        [only] => vec![show::harmless_sentence(&only.url)],
+        _ => saved
+            .map(|one| show::harmless_sentence(&one.name))
+            .collect(),
+    };
+    names.join(" and ")
+}
+
+/// Which copies are behind, and why; a line each.
+pub fn behind(replicas: &[ReplicaReport]) -> Vec<String> {
+    let told = |one: &ReplicaReport| {
+        let why = show::harmless_sentence(one.behind.as_ref()?);
+        let name = show::harmless_sentence(&one.name);
+        let has = if one.has_snapshot {
+            "has the snapshot but not all older ones"
+        } else {
+            "does not have the snapshot"
+        };
+        Some(format!("behind: {name} {has}: {why}"))
+    };
+    replicas.iter().filter_map(told).collect()
 }
 
 /// What had not to be stored, and why; nothing where that is nothing.

@@ -8,14 +8,15 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
+use super::backup_copies::{Copies, open_all};
 use super::context::{Access, Context, host_name};
 use super::dump_source::DumpSource;
 use super::exit::{Failure, Result, Status};
 use super::mounts::Mounts;
 use super::standing::vanished_json;
 use super::when::time_span;
-use super::{backed_up, backup_dry_run, hooks, output, show};
-use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, SourceChoice};
+use super::{backed_up, backup_dry_run, hooks, levelling, output, show};
+use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, ReplicaReport, SourceChoice};
 use crate::source::database::DatabaseSource;
 use crate::source::{Limits, exclude_file};
 use crate::store::open::StoreUrl;
@@ -160,7 +161,9 @@ fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
             "give --immich DIR, or --compose-folder FOLDER",
         ));
     }
-    refuse_repository_in_source(args, &context.url()?)?;
+    for place in context.places()? {
+        refuse_repository_in_source(args, &place.url)?;
+    }
     let source = SourceChoice {
         immich: args.immich.clone(),
         paths: args.paths.clone(),
@@ -188,37 +191,57 @@ fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
             ..CheckpointRule::default()
         },
     };
-    let (repository, state) = context.repository(Access::Writer)?;
-    let _lock = state.lock_source(&ops::source_name(&options))?;
-    let index = context.index(&state)?;
+    let copies = open_all(context, Access::Writer)?;
+    let _lock = copies.state.lock_source(&ops::source_name(&options))?;
     if args.dry_run {
-        let clock = repository.seams.clock.as_ref();
-        return backup_dry_run::run(context, &index, &options, clock);
+        // Each knows about as much of the source; the first is asked first by a backup too.
+        return match copies.open().next() {
+            Some((_, first)) => {
+                let clock = first.repository.seams.clock.as_ref();
+                backup_dry_run::run(context, &first.index, &options, clock)
+            }
+            None => Ok(Status::Done),
+        };
     }
+    let destinations = copies.destinations();
     let report = hooks::around(context, told, || {
-        let report = ops::backup(&repository, &index, &options, context.progress.as_ref());
+        let report = ops::backup_to_all(&destinations, &options, context.progress.as_ref());
         crate::progress::Progress::finish(context.progress.as_ref());
         let report = report?;
         told.snapshot.replace(Some(report.snapshot));
         Ok(report)
     })?;
+    // What was stopped for the backup is at work again: this may take days.
+    let replicas = levelling::conclude(context, &copies, &report);
+    tell(context, &report, &replicas, &copies)?;
+    let status = verdict(&report, &replicas);
+    let indexes = copies.open().map(|(_, replica)| &replica.index);
+    Ok(context.held_against_memory(indexes, status))
+}
+
+fn tell(
+    context: &Context,
+    report: &BackupReport,
+    replicas: &[ReplicaReport],
+    copies: &Copies,
+) -> std::result::Result<(), Failure> {
     if context.global.json {
-        let mut document = as_json(&report);
-        document["vanished"] = vanished_json(&index);
-        output::json(&document)?;
-    } else if !context.global.quiet {
-        output::lines(&backed_up::summary(&report, &repository.store.url()))?;
+        let mut document = as_json(report, replicas);
+        document["vanished"] = vanished_json(copies.open().map(|(_, replica)| &replica.index));
+        return output::json(&document);
     }
-    if context.global.quiet && !context.global.json {
-        backed_up::problems(&report)
-            .iter()
-            .for_each(|line| eprintln!("{line}"));
+    if !context.global.quiet {
+        return output::lines(&backed_up::summary(report, replicas));
     }
-    Ok(context.held_against_memory(&index, verdict(&report)))
+    let problems = backed_up::problems(report);
+    let behind = backed_up::behind(replicas);
+    let lines = problems.iter().chain(&behind);
+    lines.for_each(|line| eprintln!("{line}"));
+    Ok(())
 }
 
 /// How it ended; a suspect snapshot is told on standard error, also when quiet.
-fn verdict(report: &BackupReport) -> Status {
+fn verdict(report: &BackupReport, replicas: &[ReplicaReport]) -> Status {
     if let Some(reason) = &report.suspect {
         let reason = show::harmless_sentence(reason);
         eprintln!(
@@ -229,6 +252,8 @@ fn verdict(report: &BackupReport) -> Status {
     }
     if report.problems_total > 0 {
         Status::SomeUnreadable
+    } else if replicas.iter().any(|one| one.behind.is_some()) {
+        Status::Behind
     } else {
         Status::Done
     }
@@ -260,8 +285,18 @@ fn refuse_repository_in_source(args: &Args, url: &StoreUrl) -> std::result::Resu
     Ok(())
 }
 
-fn as_json(report: &BackupReport) -> Value {
+fn as_json(report: &BackupReport, replicas: &[ReplicaReport]) -> Value {
     let figures = &report.statistics;
+    let replicas: Vec<_> = replicas
+        .iter()
+        .map(|one| {
+            json!({
+                "name": one.name, "url": one.url, "ok": one.has_snapshot,
+                "behind": one.behind.is_some(), "reason": one.behind,
+                "bytes_uploaded": one.bytes_uploaded, "objects_uploaded": one.objects_uploaded,
+            })
+        })
+        .collect();
     let problems: Vec<_> = report
         .problems
         .iter()
@@ -284,6 +319,7 @@ fn as_json(report: &BackupReport) -> Value {
             "kind": database.kind, "bytes": database.bytes, "rows": database.rows, "complete": true,
             "source": show::harmless_sentence(&database.source),
         })),
+        "replicas": replicas,
         "audit": report.audit,
         "suspect": report.suspect,
         "problems": problems,

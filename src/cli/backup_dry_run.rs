@@ -56,6 +56,7 @@ fn as_json(report: &DryRunReport) -> Value {
         "bytes_stored": null,
         "bytes_uploaded": 0,
         "objects_uploaded": 0,
+        "replicas": null,
         "database": null,
         "audit": {},
         "problems": problems,

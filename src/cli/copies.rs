@@ -7,10 +7,11 @@ use std::sync::Arc;
 use super::context::{Access, Context};
 use super::exit::Failure;
 use super::places::Place;
+use super::profile;
 use super::show;
 use crate::ops::{Opened, Replica};
 use crate::progress::Progress;
-use crate::repository::{Opens, Others, Repository, RepositoryError, identify, open};
+use crate::repository::{Opens, Others, Repository, RepositoryError, identify, open_with};
 use crate::store::open::StoreUrl;
 use crate::store::{ErrorKind, Store, StoreError};
 
@@ -110,9 +111,22 @@ impl Context {
 
     /// The copy at a place, which must share the keys of `home`.
     pub fn open_as(&self, place: &Place, home: &Repository) -> Result<Repository, Failure> {
-        let store = self.existing(place)?;
+        self.open_in(place, self.existing(place)?, home)
+    }
+
+    /// The same in the store of a place, which was opened.
+    pub fn open_in(
+        &self,
+        place: &Place,
+        store: Arc<dyn Store>,
+        home: &Repository,
+    ) -> Result<Repository, Failure> {
+        let found = self.identify(store.as_ref(), place)?;
+        profile::heed(place, &self.state(home.id())?, store.as_ref());
         let (writer, reader) = (home.writer.clone(), home.reader.clone());
-        Ok(open(store, self.seams.clone(), writer, reader)?)
+        let repository = open_with(store, self.seams.clone(), writer, reader, &found.head)?;
+        self.remember(&repository, place, &found.head);
+        Ok(repository)
     }
 
     /// All named copies with their indexes, and those that are out of reach.

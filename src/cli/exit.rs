@@ -116,6 +116,14 @@ impl Failure {
             .map(|error| error.kind)
     }
 
+    /// The error with its causes, where there is one line for it.
+    pub fn in_one_line(&self) -> String {
+        let first: &(dyn Error + 'static) = self.error.as_ref();
+        let errors = std::iter::successors(Some(first), |error| (**error).source());
+        let texts: Vec<String> = errors.map(ToString::to_string).collect();
+        texts.join(": ")
+    }
+
     fn of(error: impl Error + Send + Sync + 'static, (code, hint): (u8, &str)) -> Self {
         Self {
             error: Box::new(error),

@@ -2,6 +2,7 @@
 //! settled in `named_places`.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use super::exit::Failure;
 use crate::progress::Progress;
@@ -139,6 +140,38 @@ impl Place {
         seams: &Seams,
         progress: Arc<dyn Progress>,
     ) -> Result<Arc<dyn Store>, Failure> {
+        let retry = RetryOptions {
+            progress: Some(progress),
+            ..RetryOptions::default()
+        };
+        self.open_with(create, seams, retry)
+    }
+
+    /// The store at the place, where there are other copies: while it has not answered at all, it is
+    /// given up after `patience`.
+    ///
+    /// # Errors
+    /// As `store::open::open`.
+    pub fn open_among_others(
+        &self,
+        patience: Duration,
+        seams: &Seams,
+        progress: Arc<dyn Progress>,
+    ) -> Result<Arc<dyn Store>, Failure> {
+        let retry = RetryOptions {
+            budget_unanswered: patience,
+            progress: Some(progress),
+            ..RetryOptions::default()
+        };
+        self.open_with(false, seams, retry)
+    }
+
+    fn open_with(
+        &self,
+        create: bool,
+        seams: &Seams,
+        retry: RetryOptions,
+    ) -> Result<Arc<dyn Store>, Failure> {
         let credentials = self.credentials.as_ref();
         let options = OpenOptions {
             profile: self.profile.clone(),
@@ -146,10 +179,7 @@ impl Place {
             endpoint: self.endpoint.clone(),
             region: self.region.clone(),
             limits: self.limits,
-            retry: RetryOptions {
-                progress: Some(progress),
-                ..RetryOptions::default()
-            },
+            retry,
             create,
             object_lock: self.object_lock,
             ..OpenOptions::default()

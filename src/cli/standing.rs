@@ -16,9 +16,9 @@ use crate::repository::Repository;
 use crate::store::Store;
 
 /// Snapshots that are gone, for a document.
-pub fn vanished_json(index: &Index) -> Value {
-    let vanished = trust::unexplained(index).unwrap_or_default();
-    vanished.iter().map(one_json).collect()
+pub fn vanished_json<'i>(indexes: impl Iterator<Item = &'i Index>) -> Value {
+    let vanished = indexes.flat_map(|index| trust::unexplained(index).unwrap_or_default());
+    vanished.map(|one| one_json(&one)).collect()
 }
 
 fn one_json(one: &Vanished) -> Value {
@@ -49,13 +49,22 @@ impl Context {
         }
     }
 
-    /// How a backup ends to a place from which the look of this run found something vanished, or
-    /// where nobody can say: the snapshot is saved all the same.
-    pub fn held_against_memory(&self, index: &Index, status: Status) -> Status {
-        let sentence = match trust::unexplained(index) {
-            Ok(vanished) if vanished.is_empty() => return status,
-            Ok(_) => "the snapshot is saved, but others vanished: see above",
-            Err(_) => "the snapshot is saved, but whether others vanished is not known: see above",
+    /// How a backup ends to places from one of which the look of this run found something vanished,
+    /// or where nobody can say: the snapshot is saved all the same.
+    pub fn held_against_memory<'i>(
+        &self,
+        mut indexes: impl Iterator<Item = &'i Index>,
+        status: Status,
+    ) -> Status {
+        let trouble = indexes.find_map(|index| match trust::unexplained(index) {
+            Ok(vanished) if vanished.is_empty() => None,
+            Ok(_) => Some("the snapshot is saved, but others vanished: see above"),
+            Err(_) => {
+                Some("the snapshot is saved, but whether others vanished is not known: see above")
+            }
+        });
+        let Some(sentence) = trouble else {
+            return status;
         };
         self.progress.notice(sentence);
         Status::Damage

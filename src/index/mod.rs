@@ -164,6 +164,15 @@ impl Index {
         self.watch.as_ref()
     }
 
+    /// From now on this index takes its share only of the memory of one, among so many that are open
+    /// at once.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn share_memory(&self, among: usize) -> Result<()> {
+        self.with(|connection| schema::limit_memory(connection, among))
+    }
+
     /// Deletes the files of an index; what is not there is no error.
     pub fn remove(path: &Path) {
         for suffix in ["", "-wal", "-shm"] {

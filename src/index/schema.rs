@@ -64,6 +64,15 @@ CREATE TABLE records (
 ) WITHOUT ROWID;
 ";
 
+/// Memory for pages, in KiB. Part of the memory bound.
+const CACHE_KIB: usize = 8 * 1024;
+
+/// Lets the connection have its share of the memory for pages, among so many.
+pub(super) fn limit_memory(connection: &Connection, among: usize) -> rusqlite::Result<()> {
+    let kib = CACHE_KIB / among.max(1);
+    connection.execute_batch(&format!("PRAGMA cache_size = -{kib};"))
+}
+
 /// What plans condemn, for this process alone: whoever only reads does not ask.
 const TEMPORARY: &str = "
 -- `late_since`: from when on references that were made before it came no longer stand, in
@@ -94,9 +103,10 @@ pub(super) fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(std::time::Duration::from_secs(30))?;
     // WAL with NORMAL: a lost tail after a power cut is a cache that is a little behind.
     connection.execute_batch(
-        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA cache_size = -8192;
+        "PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL;
          PRAGMA temp_store = FILE; PRAGMA wal_autocheckpoint = 4000;",
     )?;
+    limit_memory(&connection, 1)?;
     connection.set_prepared_statement_cache_capacity(64);
     let version: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let tables: i64 =

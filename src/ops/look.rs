@@ -5,6 +5,14 @@ use crate::index::Index;
 use crate::progress::Progress;
 use crate::repository::{Repository, StoredSnapshot, load_catalog, load_snapshots};
 
+/// What a look at the store showed.
+pub struct Looked {
+    /// Oldest first.
+    pub snapshots: Vec<StoredSnapshot>,
+    /// Names of those that are there and cannot be used.
+    pub unusable: Vec<String>,
+}
+
 /// Looks at the store: snapshots first, then segments, then packs. Gives the snapshots, oldest
 /// first; what cannot be used is told, and so is what this host saw there and is gone.
 ///
@@ -15,6 +23,18 @@ pub fn look(
     index: &Index,
     progress: &dyn Progress,
 ) -> Result<Vec<StoredSnapshot>> {
+    Ok(look_closely(repository, index, progress)?.snapshots)
+}
+
+/// As [`look`]; names the snapshots that cannot be used as well.
+///
+/// # Errors
+/// As [`look`].
+pub fn look_closely(
+    repository: &Repository,
+    index: &Index,
+    progress: &dyn Progress,
+) -> Result<Looked> {
     progress.stage("Looking at the repository", None);
     let unusable = |name: &str, problem: &dyn std::fmt::Display| {
         progress.notice(&format!(
@@ -36,5 +56,8 @@ pub fn look(
         unusable(name, problem);
     }
     progress.finish();
-    Ok(snapshots)
+    Ok(Looked {
+        snapshots,
+        unusable: lost.into_iter().map(|(name, _)| name).collect(),
+    })
 }

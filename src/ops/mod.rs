@@ -4,12 +4,14 @@
 //! `backup` drives `pipeline` (contents to packs to the store); `restore` writes through `target`,
 //! which never leaves the folder it was given; both hand work to threads through `queue`. `read` is
 //! `ls`, `cat` and `database`, `keys` the passphrases, `state` what this host keeps, `look` what
-//! most verbs begin with, `trust` what is noticed when the store forgets.
+//! most verbs begin with, `trust` what is noticed when the store forgets; `replica` is one copy of a
+//! repository among several, `destination` one that a backup goes to.
 
 mod audit;
 mod backup;
 mod child;
 mod database;
+mod destination;
 mod diff;
 mod doctor;
 mod drill;
@@ -38,12 +40,13 @@ mod verify;
 
 pub use audit::{AuditReport, History, ReportedFinding, Verdict, audit};
 pub use backup::{
-    BackupOptions, BackupReport, DatabaseReport, DryRunReport, SourceChoice, SourceProblem, backup,
-    dry_run, source_name,
+    BackupOptions, BackupReport, DatabaseReport, DryRunReport, Levelling, ReplicaReport,
+    SourceChoice, SourceProblem, backup, backup_to_all, dry_run, source_name,
 };
 pub use database::{
     DumpTarget, IntoReport, NamedDump, database_for_immich, database_for_psql, database_into,
 };
+pub use destination::Destination;
 pub use diff::{Change, Changed, DiffReport, Tally, diff};
 pub use doctor::{
     DoctorOptions, DoctorReport, Expectation, Finding, Profile, Verdict as DoctorVerdict, doctor,

@@ -14,6 +14,8 @@ struct State<T> {
     items: VecDeque<(T, usize)>,
     /// Of what waits and of what was taken and is not done.
     weight: usize,
+    /// Threads that wait for room.
+    pressing: usize,
     closed: bool,
 }
 
@@ -42,6 +44,7 @@ impl<T> Queue<T> {
         let state = State {
             items: VecDeque::new(),
             weight: 0,
+            pressing: 0,
             closed: false,
         };
         Self {
@@ -54,9 +57,11 @@ impl<T> Queue<T> {
     /// Waits until there is room; gives the item back if the queue was closed.
     pub fn push(&self, item: T, weight: usize) -> Result<(), T> {
         let mut state = self.lock();
+        state.pressing += 1;
         while !state.closed && state.weight > 0 && state.weight + weight > self.weight_max {
             state = self.wait(state);
         }
+        state.pressing -= 1;
         if state.closed {
             return Err(item);
         }
@@ -115,6 +120,16 @@ impl<T> Queue<T> {
                 queue: self,
             },
         })
+    }
+
+    /// Whether nothing waits, and all that was taken is done.
+    pub fn is_idle(&self) -> bool {
+        self.lock().weight == 0
+    }
+
+    /// Whether somebody waits for room.
+    pub fn is_pressed(&self) -> bool {
+        self.lock().pressing > 0
     }
 
     /// No further items: those who wait to push get theirs back, what waits is still handed out.

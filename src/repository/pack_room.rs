@@ -77,6 +77,11 @@ impl PackRoom {
         }
     }
 
+    /// Whether packs hold less than `bytes_max` now.
+    pub(super) fn is_below(&self, bytes_max: usize) -> bool {
+        self.lock().held_bytes < bytes_max
+    }
+
     /// Nobody waits any more.
     pub(super) fn close(&self) {
         self.lock().closed = true;

@@ -99,6 +99,11 @@ impl PackWriter {
         self.room.wait_below(PACKS_HELD_MAX * self.data_pack_bytes);
     }
 
+    /// Whether nobody would have to wait for room now.
+    pub fn has_room(&self) -> bool {
+        self.room.is_below(PACKS_HELD_MAX * self.data_pack_bytes)
+    }
+
     /// The run ends: nobody waits for room any more.
     pub fn stop_waiting(&self) {
         self.room.close();

@@ -68,9 +68,10 @@ impl SegmentWriter {
         Ok(())
     }
 
-    /// Whether so much has come together that it should be published before more is added.
-    pub fn is_large(&self) -> bool {
-        self.bytes >= SEGMENT_TARGET_BYTES
+    /// Whether so much has come together that it should be published before more is added. `among`
+    /// writers of as many replicas share the memory of one.
+    pub fn is_large(&self, among: usize) -> bool {
+        self.bytes.saturating_mul(among) >= SEGMENT_TARGET_BYTES
     }
 
     /// Stores what has come together as segments, and marks it as published. Gives how many

@@ -69,6 +69,7 @@ mod restore_never_leaves_its_folder;
 mod restore_only_what_i_ask_for;
 mod restore_over_what_is_there;
 mod second_backup_sends_nothing;
+mod several_copies_in_one_run;
 mod slow_or_absent_store;
 mod storage_comes_back;
 mod store_that_forgets;

@@ -135,26 +135,29 @@ impl Auditing {
         Ok(())
     }
 
-    /// Everything is stored, the listing too: gives what the audit came to, and why the snapshot is
-    /// suspect, if it is.
+    /// What the audit came to, once it is settled.
+    pub fn take_audited(&self) -> Audited {
+        let audited = self.audited.lock();
+        std::mem::take(&mut *audited.unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// Everything is stored, the listing too: gives why the snapshot is suspect, if it is.
     ///
     /// # Errors
     /// `Store`, `Index`.
-    pub fn conclude(
+    pub fn suspicion(
         &self,
         repository: &Repository,
         index: &Index,
         snapshots: &[StoredSnapshot],
         listing: (u8, ChunkId),
         progress: &dyn Progress,
-    ) -> Result<(Audited, Option<String>)> {
-        let audited = self.audited.lock();
-        let audited = std::mem::take(&mut *audited.unwrap_or_else(PoisonError::into_inner));
+    ) -> Result<Option<String>> {
         if self.accept_changes {
-            return Ok((audited, None));
+            return Ok(None);
         }
         let known = self.known(snapshots);
-        let suspect = match changes_of(repository, index, known, listing, self.audit()) {
+        match changes_of(repository, index, known, listing, self.audit()) {
             // The older one is damaged: no reason to doubt this one.
             Err(OpsError::Repository(error)) if error.is_damage() => {
                 let cause = with_causes(&error);
@@ -162,11 +165,10 @@ impl Auditing {
                     "the last good snapshot is damaged, and this one could not be compared with \
                      it: {cause}; run offsite verify"
                 ));
-                None
+                Ok(None)
             }
-            compared => compared?,
-        };
-        Ok((audited, suspect))
+            compared => compared,
+        }
     }
 }
 

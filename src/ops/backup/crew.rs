@@ -2,6 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
+use std::thread::ScopedJoinHandle;
 use std::time::Duration;
 
 use super::entries;
@@ -62,6 +63,16 @@ impl Drop for Alarm<'_, '_, '_> {
     }
 }
 
+/// Waits for their end, and passes on their panics: a scope does so for those only whom nobody has
+/// joined.
+fn join<T>(threads: Vec<ScopedJoinHandle<'_, T>>) {
+    for thread in threads {
+        if let Err(panic) = thread.join() {
+            std::panic::resume_unwind(panic);
+        }
+    }
+}
+
 impl<'c, 'r> Crew<'c, 'r> {
     /// Takes dump and files in; with threads, or all here, one after another.
     ///
@@ -78,23 +89,25 @@ impl<'c, 'r> Crew<'c, 'r> {
             let workers: Vec<_> = (0..workers.get())
                 .map(|_| scope.spawn(move || self.guard(queue, || self.serve(queue))))
                 .collect();
-            for _ in 0..threads.transfers.get() {
-                scope.spawn(move || self.guard(queue, || self.pipeline.uploads.run()));
-            }
+            let uploads = &self.pipeline.uploads;
+            let transfers = 0..threads.transfers.get();
+            let uploaders: Vec<_> = uploads
+                .ways()
+                .iter()
+                .flat_map(|way| transfers.clone().map(move |_| way))
+                .map(|way| scope.spawn(move || self.guard(queue, || uploads.run(way))))
+                .collect();
             // Dropping the sender, however this ends, is the message.
             let (_over, is_over) = channel();
             scope.spawn(move || self.watch(queue, &is_over));
             self.guard(queue, || {
                 let led = self.lead(Some(queue))?;
                 queue.close();
-                for worker in workers {
-                    // A scope passes on the panics of those only whom nobody has joined.
-                    if let Err(panic) = worker.join() {
-                        std::panic::resume_unwind(panic);
-                    }
-                }
+                join(workers);
                 let finished = self.wind_up(led)?;
-                self.pipeline.uploads.close();
+                uploads.close();
+                // Somebody looks until the last pack has arrived.
+                join(uploaders);
                 Ok(finished)
             })
             .ok_or(OpsError::Stopped)
@@ -116,7 +129,7 @@ impl<'c, 'r> Crew<'c, 'r> {
     }
 
     /// Wakes everybody when an interrupt comes: they may be waiting for the network, or for each
-    /// other.
+    /// other. Looks meanwhile whether they wait for a slow replica.
     fn watch(self, queue: &Queue<Work>, is_over: &Receiver<()>) {
         while let Err(RecvTimeoutError::Timeout) = is_over.recv_timeout(INTERRUPT_STEP) {
             if self.run.repository.seams.interrupt.is_raised() {
@@ -125,6 +138,7 @@ impl<'c, 'r> Crew<'c, 'r> {
                 queue.abandon();
                 return;
             }
+            self.pipeline.look_for_the_slow();
         }
     }
 

@@ -9,6 +9,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Mutex, OnceLock, PoisonError};
 
+use super::notices::Notices;
 use crate::id::{ChunkId, ObjectId};
 use crate::index::{CachedContent, Index};
 use crate::ops::Result;
@@ -33,7 +34,7 @@ type Witness = (ObjectId, (u8, ChunkId));
 pub struct Doubts<'r> {
     repository: &'r Repository,
     index: &'r Index,
-    progress: &'r dyn Progress,
+    notices: Notices<'r>,
     /// Newest first.
     witnesses: OnceLock<Vec<Witness>>,
     plans: Mutex<HashMap<ObjectId, Doubted>>,
@@ -46,11 +47,11 @@ struct Doubted {
 }
 
 impl<'r> Doubts<'r> {
-    pub fn new(repository: &'r Repository, index: &'r Index, progress: &'r dyn Progress) -> Self {
+    pub fn new(repository: &'r Repository, index: &'r Index, notices: Notices<'r>) -> Self {
         Self {
             repository,
             index,
-            progress,
+            notices,
             witnesses: OnceLock::new(),
             plans: Mutex::default(),
         }
@@ -73,7 +74,7 @@ impl<'r> Doubts<'r> {
                     continue;
                 }
                 self.index.acquit(&plan)?;
-                self.progress.notice(&format!(
+                self.notices.notice(&format!(
                     "plans/{plan} condemns what a snapshot needs: no prune made it, and it is \
                      passed over"
                 ));

@@ -6,8 +6,8 @@ use std::time::Duration;
 
 use super::entries::{entry_of, file_entry};
 use super::links::{First, Links};
-use super::plans_watch::PlansWatch;
 use super::sequence::{Outcome, SourceProblem};
+use super::watches::Watches;
 use crate::format::entry::Attribute;
 use crate::format::pack::Class;
 use crate::index::{CachedContent, CachedFile, FileStamp, Index};
@@ -45,7 +45,7 @@ pub struct FileContext<'r> {
     pub counts: FileCounts,
     pub owners: Owners,
     pub links: Links,
-    pub plans: PlansWatch<'r>,
+    pub plans: Watches<'r>,
 }
 
 impl FileContext<'_> {
@@ -102,11 +102,12 @@ impl FileContext<'_> {
     }
 
     fn take_content(&self, worker: &mut Worker<'_, '_>, found: &Found) -> Result<Outcome> {
+        self.plans.look_if_due(worker)?;
         let path = found.source.as_os_str().as_bytes();
         let known = self.index.file(path)?;
         if let Some((stamp, content)) = &known
             && *stamp == stamp_of(&found.metadata)
-            && self.plans.are_stored(found, content)?
+            && self.plans.are_stored(worker, found, content)?
             && let Some(attributes) = attributes_of_unchanged(found, content)
         {
             worker.pass(found.metadata.size);

@@ -3,30 +3,41 @@
 //! The dump is read first and judged before a file is looked at; then the files, in the order of
 //! the listing. Packs, then segments, then the snapshot record, whose arrival is the commit.
 //!
-//! `run` knows what there was before and commits at the end, `baseline` what of it this host made; `crew` is the threads; `files` takes a
+//! `run` knows what there was before and commits at the end, `baseline` what of it this host made;
+//! `replicas` says which of several copies take part; `crew` is the threads; `files` takes a
 //! file, `links` one with several names, `entries` says what is stored of them, `recall` helps a
 //! host that lost its state, `sequence` brings entries into order, `record` composes the snapshot
-//! record; `plans_watch` sees to it that no prune takes away what the snapshot rests on, and
-//! `false_plans` that nobody else can pretend to; `dry_run` does none of it and says what would be done.
+//! record; `plans_watch` sees to it at one replica that no prune takes away what the snapshot rests
+//! on, `watches` at all of them, and `false_plans` that nobody else can pretend to; `dry_run` does
+//! none of it and says what would be done.
 
 mod auditing;
 mod baseline;
+mod closed_sessions;
 mod crew;
 mod dry_run;
 mod entries;
 mod false_plans;
 mod files;
+mod hold;
 mod links;
+mod notices;
 mod options;
 mod plans_watch;
 mod recall;
 mod record;
+mod replicas;
 mod roots;
 mod run;
+mod seen;
 mod sequence;
+mod watches;
 
 pub use dry_run::{DryRunReport, dry_run};
-pub use options::{BackupOptions, BackupReport, DatabaseReport, SourceChoice, source_name};
+pub use options::{
+    BackupOptions, BackupReport, DatabaseReport, Levelling, ReplicaReport, SourceChoice,
+    source_name,
+};
 pub use sequence::SourceProblem;
 
 use crew::Crew;
@@ -34,14 +45,14 @@ use run::Run;
 use sequence::Sequence;
 
 use crate::index::Index;
+use crate::ops::destination::Destination;
 use crate::ops::pipeline::{Chunkers, Pipeline};
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{ListingWriter, Repository};
 use crate::source::database::DatabaseSource;
 
-/// Makes a snapshot. One that a prune overtook is made once more: what was stored is there, and
-/// what the prune may delete is sent again.
+/// Makes a snapshot in one repository: [`backup_to_all`] of one.
 ///
 /// # Errors
 /// Of the source when nothing can be backed up or the dump is no good; of the repository. Nothing
@@ -52,24 +63,48 @@ pub fn backup(
     options: &BackupOptions,
     progress: &dyn Progress,
 ) -> Result<BackupReport> {
+    let only = Destination {
+        name: "the repository",
+        repository,
+        index,
+        near: false,
+    };
+    backup_to_all(&[only], options, progress)
+}
+
+/// Makes a snapshot in several replicas of one repository: the source is read once, everything is
+/// sealed once, and what is stored goes to each. One that fails or falls behind keeps no other
+/// from its snapshot; the report says so.
+///
+/// One that a prune overtook is left behind; if that is all of them, the snapshot is made once more:
+/// what was stored is there, and what the prune may delete is sent again.
+///
+/// # Errors
+/// As [`backup`]; of the replicas only when none of them has the snapshot.
+pub fn backup_to_all(
+    named: &[Destination<'_>],
+    options: &BackupOptions,
+    progress: &dyn Progress,
+) -> Result<BackupReport> {
     let can_be_read_again = !matches!(options.source.database, Some(DatabaseSource::Stdin));
-    match attempt(repository, index, options, progress) {
+    match attempt(named, options, progress) {
         Err(OpsError::Overtaken) if can_be_read_again => {
             progress.notice("a prune was faster than this backup, which begins again");
-            attempt(repository, index, options, progress)
+            attempt(named, options, progress)
         }
         done => done,
     }
 }
 
 fn attempt(
-    repository: &Repository,
-    index: &Index,
+    named: &[Destination<'_>],
     options: &BackupOptions,
     progress: &dyn Progress,
 ) -> Result<BackupReport> {
-    let run = Run::prepare(repository, index, options, progress)?;
-    let pipeline = Pipeline::new(repository, index, options.checkpoint)?;
+    let run = Run::prepare(named, options, progress)?;
+    let (repository, index) = (run.repository, run.files.index);
+    let destinations = run.replicas.destinations();
+    let pipeline = Pipeline::new(repository, &destinations, options.checkpoint, progress)?;
     let chunkers = Chunkers::new(repository)?;
     let listing = ListingWriter::new(&repository.writer);
     let sequence = Sequence::new(&pipeline, index, listing, run.auditing.audit())?;
@@ -103,6 +138,14 @@ mod tests;
 #[cfg(test)]
 #[path = "bad_day_tests.rs"]
 mod bad_day_tests;
+
+#[cfg(test)]
+#[path = "replicas_tests.rs"]
+mod replicas_tests;
+
+#[cfg(test)]
+#[path = "slow_replica_tests.rs"]
+mod slow_replica_tests;
 
 #[cfg(test)]
 mod plans_tests;

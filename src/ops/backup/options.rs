@@ -66,6 +66,31 @@ pub struct BackupReport {
     /// More than are in `problems` on a very bad day.
     pub problems_total: u64,
     pub duration: Duration,
+    /// Of each replica that was named, in that order.
+    pub replicas: Vec<ReplicaReport>,
+    /// Which replica can be brought level from which, in the order in which that is best done. Those
+    /// that failed in this run are not tried again.
+    pub levelling: Vec<Levelling>,
+}
+
+/// What became of one replica in a backup.
+#[derive(Debug, Clone)]
+pub struct ReplicaReport {
+    pub name: String,
+    pub url: String,
+    /// It has the snapshot.
+    pub has_snapshot: bool,
+    /// Why it is not level with the others; `None`: it is.
+    pub behind: Option<String>,
+    pub bytes_uploaded: u64,
+    pub objects_uploaded: u64,
+}
+
+/// One replica holds what another lacks; by their places in the order they were named in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Levelling {
+    pub from: usize,
+    pub to: usize,
 }
 
 #[derive(Debug, Clone)]

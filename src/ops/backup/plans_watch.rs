@@ -10,31 +10,26 @@ use std::collections::{BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use super::closed_sessions::{closed_sessions, session_of};
 use super::false_plans::Doubts;
-use crate::crypto::session_id;
-use crate::format::header::Header;
-use crate::format::housekeeping::Forget;
-use crate::format::{Kind, cbor};
+use super::hold::hold;
+use super::notices::Notices;
+use crate::format::Kind;
 use crate::id::{ObjectId, SessionId};
 use crate::index::{CachedContent, Index};
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{
-    COMMIT_MAX, GRACE_MIN, Repository, RepositoryError, SealedObject, StoredPlan, StoredSnapshot,
-    fetch_record, list_objects, load_packs, load_snapshots, visit_plans,
+    COMMIT_MAX, GRACE_MIN, Repository, SealedObject, StoredPlan, StoredSnapshot, list_objects,
+    load_packs, visit_plans,
 };
 use crate::seams::Timestamp;
 use crate::source::Found;
-use crate::store::ErrorKind;
 
 /// How often to look while files are taken in.
 const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
 /// A LIST of packs is too old to rest on once a plan can have come and been carried out since.
 const PACKS_LISTED_MAX: Duration = GRACE_MIN;
-/// How long to wait for a sweep of the same folder to end.
-const SWEEP_WAIT_MAX: Duration = Duration::from_secs(10 * 60);
-const SWEEP_WAIT_STEP: Duration = Duration::from_secs(1);
-
 /// A pruner takes a session for given up, whoever closes it, when it heard nothing of it for 30
 /// days; a day less.
 const ORPHAN_AFTER: Duration = Duration::from_secs(29 * 24 * 60 * 60);
@@ -43,7 +38,7 @@ const ORPHAN_AFTER: Duration = Duration::from_secs(29 * 24 * 60 * 60);
 pub struct PlansWatch<'r> {
     repository: &'r Repository,
     index: &'r Index,
-    progress: &'r dyn Progress,
+    notices: Notices<'r>,
     /// By the store's clock.
     began: Timestamp,
     looked: Mutex<Looked>,
@@ -77,15 +72,15 @@ impl<'r> PlansWatch<'r> {
         repository: &'r Repository,
         index: &'r Index,
         store_time: Timestamp,
-        progress: &'r dyn Progress,
+        notices: Notices<'r>,
     ) -> Result<Self> {
         let now = repository.seams.clock.since_boot();
-        let held = hold(repository, progress)?;
+        let held = hold(repository, &notices)?;
         index.begin_watch()?;
         let watch = Self {
             repository,
             index,
-            progress,
+            notices,
             began: store_time,
             looked: Mutex::new(Looked {
                 plans: HashSet::new(),
@@ -94,14 +89,14 @@ impl<'r> PlansWatch<'r> {
                 store_time,
                 store_time_asked: now,
             }),
-            doubts: Doubts::new(repository, index, progress),
+            doubts: Doubts::new(repository, index, notices),
             _held: Mutex::new(held),
         };
         watch.look(&mut watch.lock(), None)?;
         Ok(watch)
     }
 
-    /// Looks again when the last time was long ago; called for every file.
+    /// Looks again when the last time was long ago.
     ///
     /// # Errors
     /// `Store`, `Index`.
@@ -133,7 +128,7 @@ impl<'r> PlansWatch<'r> {
             &mut |id| !known.contains(id),
             &mut |name, problem| {
                 let notice = format!("{name} cannot be used: {problem}; it is passed over");
-                self.progress.notice(&notice);
+                self.notices.notice(&notice);
             },
             &mut |plan| {
                 new.push(plan.id);
@@ -169,7 +164,6 @@ impl<'r> PlansWatch<'r> {
     /// # Errors
     /// `Index`; `Store` when it is out of reach.
     pub fn are_stored(&self, found: &Found, content: &CachedContent) -> Result<bool> {
-        self.look_if_due()?;
         if self.index.are_stored(&content.chunks)? {
             return Ok(true);
         }
@@ -253,7 +247,7 @@ impl<'r> PlansWatch<'r> {
             }
             if closed.is_none() {
                 // Only now: it is asked for on a bad day alone.
-                match self.closed_sessions() {
+                match closed_sessions(self.repository, self.index) {
                     Ok(found) => closed = Some(found),
                     Err(error) => failure = Some(error),
                 }
@@ -268,36 +262,6 @@ impl<'r> PlansWatch<'r> {
         }
     }
 
-    /// Sessions that a listed snapshot or a forget record names: a pruner may take them for closed.
-    fn closed_sessions(&self) -> Result<BTreeSet<SessionId>> {
-        let mut closed = BTreeSet::new();
-        for one in load_snapshots(self.repository, self.index, &mut |_, _| {})? {
-            closed.insert(one.record.session);
-            closed.extend(one.record.continues.0);
-        }
-        let mut forgets = Vec::new();
-        list_objects(
-            self.repository.store.as_ref(),
-            Kind::Forget,
-            &mut |id, _| {
-                forgets.push(id);
-            },
-        )?;
-        for id in forgets {
-            let payload = match fetch_record(self.repository, Kind::Forget, &id) {
-                Ok(payload) => payload,
-                Err(error) => {
-                    error.into_unusable()?;
-                    continue;
-                }
-            };
-            if let Ok(forget) = cbor::decode::<Forget>(&payload) {
-                closed.extend(forget.sessions.0);
-            }
-        }
-        Ok(closed)
-    }
-
     fn since_boot(&self) -> Duration {
         self.repository.seams.clock.since_boot()
     }
@@ -309,29 +273,4 @@ impl<'r> PlansWatch<'r> {
 
 fn two_thirds(plan: &StoredPlan) -> Duration {
     plan.grace() / 3 * 2
-}
-
-fn session_of(header: &[u8]) -> Option<SessionId> {
-    let header = Header::decode(header, Kind::DataPack, None).ok()?;
-    Some(session_id(header.extension()))
-}
-
-/// Keeps a sweep of the same folder away; waits for one that is under way.
-fn hold(repository: &Repository, progress: &dyn Progress) -> Result<Option<Box<dyn Send>>> {
-    let seams = &repository.seams;
-    let began = seams.clock.since_boot();
-    loop {
-        match repository.store.hold(false) {
-            Err(error) if error.kind == ErrorKind::InUse => {
-                let waited = seams.clock.since_boot().saturating_sub(began);
-                if waited.is_zero() {
-                    progress.notice("waiting for a prune of the same folder to end");
-                }
-                if waited >= SWEEP_WAIT_MAX || !seams.sleep(SWEEP_WAIT_STEP) {
-                    return Err(RepositoryError::from(error).into());
-                }
-            }
-            held => return Ok(held?),
-        }
-    }
 }

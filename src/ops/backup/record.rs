@@ -1,4 +1,4 @@
-//! The snapshot record of a run: composed from what the run found out, and committed.
+//! The snapshot record of a run: composed from what the run found out, and sealed.
 
 use std::os::unix::ffi::OsStrExt;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -14,9 +14,9 @@ use crate::format::snapshot::{
     Database, Mount as StoredMount, Problems, Root as StoredRoot, Snapshot, Statistics,
 };
 use crate::id::{ObjectId, SessionId};
-use crate::index::Index;
+use crate::ops::Result;
 use crate::ops::audit::Audited;
-use crate::ops::{Result, trust};
+
 use crate::repository::{Repository, RepositoryError, SealedObject, seal_record};
 use crate::seams::Timestamp;
 use crate::source::Root;
@@ -160,19 +160,14 @@ pub fn database(facts: DumpFacts, began: Timestamp, ended: Timestamp) -> Databas
     }
 }
 
-/// The commit: once this is acknowledged, there is a snapshot.
+/// Seals the record, once for all replicas: gives the object, and what was sealed.
 ///
 /// # Errors
-/// `Store`, `Object`.
-pub fn store(repository: &Repository, index: &Index, record: &Snapshot) -> Result<SealedObject> {
+/// `Object`.
+pub fn seal(repository: &Repository, record: &Snapshot) -> Result<(SealedObject, Vec<u8>)> {
     let payload = encode(record);
     let random = repository.seams.random.as_ref();
     let object = seal_record(&repository.writer, random, Kind::Snapshot, &payload)
         .map_err(|problem| RepositoryError::object("the snapshot record", problem))?;
-    repository.store.put(&object.name, object.bytes.clone())?;
-    // It is a fact already; a full disk here is no reason to say otherwise.
-    let _ = index.remember_record(&object.id, &payload);
-    let now = repository.seams.clock.now();
-    let _ = trust::note_committed(index, &object.id, record, now);
-    Ok(object)
+    Ok((object, payload))
 }

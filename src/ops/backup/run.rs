@@ -3,19 +3,19 @@
 use std::time::Duration;
 
 use super::auditing::Auditing;
-use super::baseline;
 use super::files::{FileContext, FileCounts};
 use super::links::Links;
 use super::options::{BackupOptions, BackupReport, DatabaseReport};
-use super::plans_watch::PlansWatch;
 use super::recall;
 use super::record::{self, Taken};
+use super::replicas::Replicas;
 use super::roots;
 use super::sequence::Sequenced;
-use crate::index::Index;
-use crate::ops::Result;
-use crate::ops::look::look;
-use crate::ops::pipeline::Pipeline;
+use crate::format::snapshot::Snapshot;
+use crate::id::ObjectId;
+use crate::ops::destination::Destination;
+use crate::ops::pipeline::{Pipeline, Reason, Uploads};
+use crate::ops::{OpsError, Result, trust};
 use crate::progress::Progress;
 use crate::repository::{Repository, StoredSnapshot};
 use crate::seams::Timestamp;
@@ -25,7 +25,9 @@ use crate::source::{Anchor, Owners, Root, Walk};
 
 /// What is known before the first byte is read.
 pub struct Run<'r> {
+    /// Of home.
     pub repository: &'r Repository,
+    pub replicas: Replicas<'r>,
     pub options: &'r BackupOptions,
     pub progress: &'r dyn Progress,
     roots: Vec<Root>,
@@ -36,7 +38,6 @@ pub struct Run<'r> {
     pub auditing: Auditing,
     began: Timestamp,
     began_since_boot: Duration,
-    store_time: Timestamp,
 }
 
 /// A dump that was read and judged good.
@@ -50,51 +51,72 @@ pub struct DumpTaken {
 }
 
 impl<'r> Run<'r> {
+    /// # Errors
+    /// Of the source; of the repository when none of `named` can be used.
     pub fn prepare(
-        repository: &'r Repository,
-        index: &'r Index,
+        named: &[Destination<'r>],
         options: &'r BackupOptions,
         progress: &'r dyn Progress,
     ) -> Result<Self> {
-        let clock = repository.seams.clock.as_ref();
+        let any = named.first().ok_or(OpsError::Stopped)?;
+        let clock = any.repository.seams.clock.as_ref();
         let (began, began_since_boot) = (clock.now(), clock.since_boot());
         let roots = roots::resolve(&options.source, &options.current, progress)?;
         // A pattern that is wrong should not have to wait for the dump to be read.
         let filter = Filter::new(&options.source.exclude)?;
         let anchors = roots.iter().map(Anchor::of);
         let anchors = anchors.collect::<Result<Vec<_>, _>>()?;
-        let store_time = repository.store.now()?;
-        // Before anything else is listed.
-        let plans = PlansWatch::begin(repository, index, store_time, progress)?;
-        let mut snapshots = look(repository, index, progress)?;
-        baseline::own_last(&mut snapshots, index);
-        let files = FileContext {
-            index,
-            clock,
-            counts: FileCounts::default(),
-            owners: Owners::of_this_host(),
-            links: Links::default(),
-            plans,
+        let mut replicas = Replicas::gather(named, progress)?;
+        replicas.taking_part.iter().for_each(|one| {
+            let witnesses = comparable(&one.snapshots, options, &roots);
+            one.plans.call_witnesses(witnesses);
+        });
+        let auditing = loop {
+            match Self::ready(&replicas, options, &roots, progress) {
+                Ok(auditing) => break auditing,
+                Err(error) => replicas.without_home(error, progress)?,
+            }
         };
-        let auditing = Auditing::prepare(repository, index, options, &roots, &snapshots, progress)?;
-        let run = Self {
+        let home = replicas.home()?;
+        let (repository, index) = (home.to.repository, home.to.index);
+        Ok(Self {
             repository,
             options,
             progress,
             roots,
             anchors,
             filter,
-            snapshots,
-            files,
+            snapshots: home.snapshots.clone(),
+            files: FileContext {
+                index,
+                clock,
+                counts: FileCounts::default(),
+                owners: Owners::of_this_host(),
+                links: Links::default(),
+                plans: replicas.watches(),
+            },
             auditing,
+            replicas,
             began,
             began_since_boot,
-            store_time,
-        };
-        run.files.plans.call_witnesses(run.comparable());
-        let parent = run.parent().map(|one| &one.record);
-        recall::files(repository, index, &run.roots, parent, progress)?;
-        Ok(run)
+        })
+    }
+
+    /// Reads from home what a run must know of the last snapshot.
+    fn ready(
+        replicas: &Replicas<'_>,
+        options: &BackupOptions,
+        roots: &[Root],
+        progress: &dyn Progress,
+    ) -> Result<Auditing> {
+        let home = replicas.home()?;
+        let (repository, index) = (home.to.repository, home.to.index);
+        let auditing =
+            Auditing::prepare(repository, index, options, roots, &home.snapshots, progress)?;
+        let parent = comparable(&home.snapshots, options, roots).next();
+        let parent = parent.map(|one| &one.record);
+        recall::files(repository, index, roots, parent, progress)?;
+        Ok(auditing)
     }
 
     pub fn walk(&self) -> Result<Walk> {
@@ -112,11 +134,7 @@ impl<'r> Run<'r> {
 
     /// The good snapshots of the same host and source, newest first.
     fn comparable(&self) -> impl Iterator<Item = &StoredSnapshot> {
-        self.snapshots.iter().rev().filter(|one| {
-            one.record.host == self.options.host
-                && one.record.suspect.is_none()
-                && record::same_source(&one.record, &self.roots)
-        })
+        comparable(&self.snapshots, self.options, &self.roots)
     }
 
     /// The newest good snapshot of the same host and source.
@@ -148,6 +166,8 @@ impl<'r> Run<'r> {
         Ok(())
     }
 
+    /// # Errors
+    /// Of the last replica, when none is left.
     pub fn commit(
         &self,
         pipeline: &Pipeline<'_>,
@@ -156,20 +176,25 @@ impl<'r> Run<'r> {
     ) -> Result<BackupReport> {
         let clock = self.repository.seams.clock.as_ref();
         let dump_source = dump.as_ref().map(|dump| dump.source.clone());
-        let (audited, suspect) = self.auditing.conclude(
-            self.repository,
-            self.files.index,
-            &self.snapshots,
-            sequenced.listing,
-            self.progress,
-        )?;
+        let audited = self.auditing.take_audited();
+        let suspect = pipeline.uploads.read(|from| {
+            let (snapshots, listing) = (&self.snapshots, sequenced.listing);
+            let auditing = &self.auditing;
+            auditing.suspicion(
+                from.repository,
+                from.index,
+                snapshots,
+                listing,
+                self.progress,
+            )
+        })?;
         let database = dump.map(|dump| record::database(dump.facts, dump.began, dump.ended));
         let record = record::compose(Taken {
             options: self.options,
             roots: &self.roots,
             began: self.began,
             finished: clock.now(),
-            store_time: self.store_time,
+            store_time: self.replicas.store_time,
             session: pipeline.session(),
             continues: pipeline.uploads.continues(),
             parent: self.parent().map(|one| one.id),
@@ -180,17 +205,25 @@ impl<'r> Run<'r> {
             counts: &self.files.counts,
             totals: pipeline.totals(),
         });
-        let session = pipeline.session();
-        let allowed = self.files.plans.before_commit(session)?;
-        let object = record::store(self.repository, self.files.index, &record)?;
-        self.files.plans.after_commit(&allowed, &object, session)?;
-        let (objects, bytes) = pipeline.uploads.totals();
+        let (object, payload) = record::seal(self.repository, &record)?;
+        let (plans, session) = (&self.files.plans, pipeline.session());
+        let around = |number, commit: &dyn Fn() -> Result<()>| {
+            plans.commit_at(number, session, &object, &|| {
+                commit()?;
+                self.remember(number, &object.id, &record);
+                Ok(())
+            })
+        };
+        let committed = pipeline.uploads.commit(&object, &payload, &around);
+        committed.map_err(|error| self.without_any(pipeline, error))?;
+        let (objects_uploaded, bytes_uploaded) = pipeline.uploads.totals();
+        let (replicas, levelling) = self.replicas.report(pipeline.uploads.ways());
         Ok(BackupReport {
             snapshot: object.id,
             time: record.time,
             statistics: record.statistics,
-            objects_uploaded: objects + 1,
-            bytes_uploaded: bytes + object.bytes.len() as u64,
+            objects_uploaded,
+            bytes_uploaded,
             database: record.database.map(|database| DatabaseReport {
                 kind: database.kind,
                 bytes: database.bytes,
@@ -203,6 +236,43 @@ impl<'r> Run<'r> {
             problems: sequenced.problems,
             problems_total: sequenced.problems_total,
             duration: clock.since_boot().saturating_sub(self.began_since_boot),
+            replicas,
+            levelling,
         })
     }
+}
+
+impl Run<'_> {
+    /// The snapshot is a fact at a replica; a full disk here is no reason to say otherwise.
+    fn remember(&self, number: usize, id: &ObjectId, record: &Snapshot) {
+        if let Some(one) = self.replicas.taking_part.get(number) {
+            let now = self.repository.seams.clock.now();
+            let _ = trust::note_committed(one.to.index, id, record, now);
+        }
+    }
+
+    /// Why no replica has the snapshot. One that a prune overtook leaves a run that others go on
+    /// with; if those failed as well, it is there to begin again with.
+    fn without_any(&self, pipeline: &Pipeline<'_>, error: OpsError) -> OpsError {
+        let overtaken =
+            |way: &Uploads<'_>| matches!(&*way.reason(), Some(Reason::Failed(OpsError::Overtaken)));
+        let is_interrupted = self.repository.seams.interrupt.is_raised();
+        match pipeline.uploads.ways().iter().any(overtaken) && !is_interrupted {
+            true => OpsError::Overtaken,
+            false => error,
+        }
+    }
+}
+
+/// The good snapshots of the same host and source, newest first.
+fn comparable<'s>(
+    snapshots: &'s [StoredSnapshot],
+    options: &'s BackupOptions,
+    roots: &'s [Root],
+) -> impl Iterator<Item = &'s StoredSnapshot> {
+    snapshots.iter().rev().filter(move |one| {
+        one.record.host == options.host
+            && one.record.suspect.is_none()
+            && record::same_source(&one.record, roots)
+    })
 }

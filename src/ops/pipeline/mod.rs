@@ -3,41 +3,46 @@
 //!
 //! Memory of a run, at defaults with W workers, in MiB: packs that are filled, wait for the network
 //! or are on their way ((4 + W - 1) × 17, see `PACKS_HELD_MAX`; a pack is a little larger than its
-//! target), two open packs of metadata (2 × 6), and for each worker a read buffer (5), a compressor
-//! and a frame (W × 12 at the most, W × 6 for photos), batches of large files (8), entries ahead of
-//! their turn (8), what the next segment will say (8, and 24 more while it is made), SQLite (8, 4
-//! where files have several names, 8 for the tables of an audit). The parts are never all at their
-//! most; what the process takes is measured by `benches/memory.sh`.
+//! target, and is held once, to however many replicas it goes), two open packs of metadata (2 × 6),
+//! and for each worker a read buffer (5), a compressor and a frame (W × 12 at the most, W × 6 for
+//! photos), batches of large files (8), entries ahead of their turn (8), what the next segment will
+//! say (8, and 24 more while it is made), SQLite (8, 4 where files have several names, 8 for the
+//! tables of an audit). Several replicas share what one has for segments and for the pages of its
+//! index. What a replica that left had on its way counts among the packs until it has ended.
+//! The parts are never all at their most; what the process takes is measured by `benches/memory.sh`.
 //!
 //! `claim` is the only decision that threads share: of two that bring the same new chunk, one
-//! stores it.
+//! stores it. `fan_out` sends packs to every replica, each by its own way (`uploads`); `patience`
+//! says when a slow one is not waited for any longer.
 
 mod claims;
+mod fan_out;
+mod patience;
 mod uploads;
 mod worker;
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use crate::compress::Compressor;
 use crate::format::frame::Codec;
 use crate::format::pack::Class;
 use crate::id::{ChunkId, SessionId};
-use crate::index::Index;
+use crate::ops::destination::Destination;
 use crate::ops::{OpsError, Result};
+use crate::progress::Progress;
 use crate::repository::{PackWriter, Plaintext, Repository};
 
-pub use uploads::CheckpointRule;
+pub use fan_out::is_of_the_store;
+pub use uploads::{CheckpointRule, Reason, Uploads};
 pub use worker::{Chunkers, Content, ContentError, FileTask, Work, Worker};
 
-use claims::Claims;
-use uploads::Uploads;
+use fan_out::FanOut;
 
 pub struct Pipeline<'r> {
     repository: &'r Repository,
-    claims: Arc<Claims<'r>>,
     packs: PackWriter,
-    pub uploads: Uploads<'r>,
+    pub uploads: FanOut<'r>,
     bytes_added: AtomicU64,
     bytes_stored: AtomicU64,
     failure: Mutex<Option<OpsError>>,
@@ -46,16 +51,21 @@ pub struct Pipeline<'r> {
 }
 
 impl<'r> Pipeline<'r> {
+    /// For replicas of one repository, of which `home` gives keys, sizes and the outside world.
+    ///
     /// # Errors
     /// `Seal` without randomness; `Index`.
-    pub fn new(repository: &'r Repository, index: &'r Index, rule: CheckpointRule) -> Result<Self> {
-        let packs = PackWriter::new(repository).map_err(|error| OpsError::Seal(error.into()))?;
-        let claims = Arc::new(Claims::new(index));
+    pub fn new(
+        home: &'r Repository,
+        destinations: &[Destination<'r>],
+        rule: CheckpointRule,
+        progress: &'r dyn Progress,
+    ) -> Result<Self> {
+        let packs = PackWriter::new(home).map_err(|error| OpsError::Seal(error.into()))?;
         let session = packs.session();
         Ok(Self {
-            uploads: Uploads::new(repository, index, Arc::clone(&claims), session, rule)?,
-            repository,
-            claims,
+            uploads: FanOut::new(&home.seams, destinations, session, rule, progress)?,
+            repository: home,
             packs,
             bytes_added: AtomicU64::new(0),
             bytes_stored: AtomicU64::new(0),
@@ -94,7 +104,7 @@ impl<'r> Pipeline<'r> {
             Class::Metadata => writer.metadata_id(plain),
             Class::Files | Class::Dump => writer.content_id(plain),
         };
-        if !self.claims.claim(&id)? {
+        if !self.uploads.claim(&id)? {
             return Ok(id);
         }
         if class == Class::Metadata {
@@ -137,6 +147,11 @@ impl<'r> Pipeline<'r> {
         packs
             .into_iter()
             .try_for_each(|pack| self.uploads.send(pack))
+    }
+
+    /// Looks whether the run has waited too long for a replica. To be called often.
+    pub fn look_for_the_slow(&self) {
+        self.uploads.look_for_the_slow(self.packs.has_room());
     }
 
     /// Remembers the first failure of the run, and stops.

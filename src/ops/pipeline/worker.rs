@@ -130,6 +130,14 @@ impl<'p, 'r> Worker<'p, 'r> {
         self.progress.advance(bytes);
     }
 
+    /// Whether something is so at every replica that takes part, each asked by its number.
+    ///
+    /// # Errors
+    /// Of the last replica.
+    pub fn is_so_everywhere(&self, is_so_at: &dyn Fn(usize) -> Result<bool>) -> Result<bool> {
+        self.pipeline.uploads.is_so_everywhere(is_so_at)
+    }
+
     /// Takes in all of `source`, which is about `expected` bytes long.
     ///
     /// # Errors

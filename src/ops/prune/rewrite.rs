@@ -199,7 +199,7 @@ impl Run<'_> {
             mine: false,
         }])?;
         segments.add(pack.row());
-        if segments.is_large() {
+        if segments.is_large(1) {
             segments.publish(self.repository, self.index)?;
         }
         Ok(())

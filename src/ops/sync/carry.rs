@@ -266,7 +266,7 @@ impl<'c> Carry<'c> {
         publishing.bytes += bytes as u64;
         let is_due = now.saturating_sub(publishing.last) >= self.rule.every
             || publishing.bytes >= self.rule.every_bytes
-            || publishing.segments.is_large();
+            || publishing.segments.is_large(1);
         match is_due {
             true => self.publish_locked(&mut publishing),
             false => Ok(()),

@@ -1,0 +1,57 @@
+//! After a backup: copies that fell behind are brought level from one that has everything.
+
+use super::backup_copies::Copies;
+use super::context::Context;
+use super::exit::Failure;
+use crate::ops::{self, BackupReport, LevelOptions, Levelling, Replica, ReplicaReport};
+
+/// What became of every copy that was named, in that order, after those were brought level that can
+/// be.
+pub fn conclude(context: &Context, copies: &Copies, report: &BackupReport) -> Vec<ReplicaReport> {
+    let mut open = report.replicas.clone();
+    let replicas: Vec<&Replica> = copies.open().map(|(_, replica)| replica).collect();
+    let mut failed = Vec::new();
+    for Levelling { from, to } in &report.levelling {
+        let (Some(from), Some(target)) = (replicas.get(*from), replicas.get(*to)) else {
+            continue;
+        };
+        let Some(told) = open.get_mut(*to) else {
+            continue;
+        };
+        match bring_level(context, from, target) {
+            Ok(true) if !failed.contains(to) => {
+                told.has_snapshot = true;
+                told.behind = None;
+            }
+            Ok(_) => failed.push(*to),
+            Err(failure) => {
+                told.behind = Some(failure.in_one_line());
+                failed.push(*to);
+            }
+        }
+    }
+    let mut open = open.into_iter();
+    let all = copies.all.iter().filter_map(|copy| match &copy.opened {
+        Ok(_) => open.next(),
+        Err(failure) => Some(ReplicaReport {
+            name: copy.place.name.clone(),
+            url: copy.place.url.to_string(),
+            has_snapshot: false,
+            behind: Some(failure.in_one_line()),
+            bytes_uploaded: 0,
+            objects_uploaded: 0,
+        }),
+    });
+    all.collect()
+}
+
+/// Copies to `to` what it lacks of `from`. Whether it is level then.
+fn bring_level(context: &Context, from: &Replica, to: &Replica) -> Result<bool, Failure> {
+    let report = ops::level(
+        from,
+        to,
+        &LevelOptions::default(),
+        context.progress.as_ref(),
+    )?;
+    Ok(report.waiting.is_empty() && report.lacking.is_empty())
+}
