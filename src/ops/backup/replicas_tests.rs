@@ -278,6 +278,7 @@ fn one_that_fails_at_any_call_leaves_and_the_others_have_the_snapshot() {
         (0, Fault::After(ErrorKind::Denied)),
     ] {
         let mut snapshots_of_nobody = 0;
+        let mut unnoticed = 0;
         for call in 1.. {
             let world = World::new(2);
             world.back_up().unwrap();
@@ -296,7 +297,12 @@ fn one_that_fails_at_any_call_leaves_and_the_others_have_the_snapshot() {
                 world.assert_level(&report);
                 break;
             }
-            let why = told.behind.as_ref().expect(&case);
+            let Some(why) = &told.behind else {
+                // The last one: when the snapshot arrived is asked, and then told by this machine.
+                unnoticed += 1;
+                world.assert_level(&report);
+                continue;
+            };
             assert!(why.contains("injected by a test"), "{case}: {why}");
             assert!(!told.has_snapshot, "{case}");
             if copy.has(report.snapshot) {
@@ -314,6 +320,7 @@ fn one_that_fails_at_any_call_leaves_and_the_others_have_the_snapshot() {
             let report = world.back_up().unwrap();
             world.assert_level(&report);
         }
+        assert_eq!(unnoticed, 1, "copy {failing}, {fault:?}");
         assert_eq!(
             snapshots_of_nobody,
             usize::from(matches!(fault, Fault::After(_)))

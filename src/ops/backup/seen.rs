@@ -6,14 +6,13 @@ use std::sync::{Arc, OnceLock};
 use super::baseline;
 use super::notices::Notices;
 use super::plans_watch::PlansWatch;
-use crate::format::housekeeping::Forget;
-use crate::format::{Kind, cbor, name};
+use crate::format::name;
 use crate::id::ObjectId;
 use crate::ops::Result;
 use crate::ops::destination::Destination;
 use crate::ops::look::look_closely;
 use crate::progress::Progress;
-use crate::repository::{Repository, RepositoryError, StoredSnapshot, fetch_record, list_objects};
+use crate::repository::{Repository, RepositoryError, StoredSnapshot, load_forgets};
 use crate::seams::Timestamp;
 
 /// A replica that answered.
@@ -50,23 +49,9 @@ impl Seen<'_> {
 
 /// What forget records name. One that cannot be used explains nothing.
 fn forgotten_at(repository: &Repository) -> Result<BTreeSet<ObjectId>, RepositoryError> {
-    let mut ids = Vec::new();
-    list_objects(repository.store.as_ref(), Kind::Forget, &mut |id, _| {
-        ids.push(id);
-    })?;
-    let mut forgotten = BTreeSet::new();
-    for id in ids {
-        match fetch_record(repository, Kind::Forget, &id) {
-            Ok(payload) => {
-                let record = cbor::decode::<Forget>(&payload);
-                forgotten.extend(record.iter().flat_map(|record| &record.snapshots.0));
-            }
-            Err(error) => {
-                error.into_unusable()?;
-            }
-        }
-    }
-    Ok(forgotten)
+    let records = load_forgets(repository, &mut |_, _| {})?;
+    let named = records.into_iter().flat_map(|one| one.forget.snapshots.0);
+    Ok(named.collect())
 }
 
 /// Side by side where there are threads: one that does not answer costs its own time only.

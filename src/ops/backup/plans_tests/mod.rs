@@ -1,5 +1,6 @@
 //! A backup while somebody prunes, or pretends to.
 
+mod replicas;
 mod world;
 
 use std::sync::Arc;

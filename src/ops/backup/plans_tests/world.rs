@@ -59,9 +59,19 @@ type Hook = Box<dyn FnOnce() + Send>;
 pub struct Hooked {
     inner: Arc<Memory>,
     hooks: Mutex<Vec<(&'static str, usize, Hook)>>,
+    /// Verbs and names, in their order.
+    pub calls: Mutex<Vec<String>>,
 }
 
 impl Hooked {
+    pub fn new(inner: Arc<Memory>) -> Self {
+        Self {
+            inner,
+            hooks: Mutex::default(),
+            calls: Mutex::default(),
+        }
+    }
+
     /// Before the `count`-th call from now of that verb on names that begin so, such as
     /// `list plans/`.
     pub fn before(&self, call: &'static str, count: usize, hook: impl FnOnce() + Send + 'static) {
@@ -73,6 +83,7 @@ impl Hooked {
 
     fn tell(&self, verb: &str, name: &str) {
         let call = format!("{verb} {name}");
+        self.calls.lock().unwrap().push(call.clone());
         let mut hooks = self.hooks.lock().unwrap();
         let mut due = Vec::new();
         let mut at = 0;
@@ -121,6 +132,10 @@ impl Store for Hooked {
         self.tell("now", "");
         self.inner.now()
     }
+    fn hold(&self, exclusive: bool) -> StoreResult<Option<Box<dyn Send>>> {
+        self.tell("hold", "");
+        self.inner.hold(exclusive)
+    }
 }
 
 /// Keeps what it is told.
@@ -167,10 +182,7 @@ pub fn world() -> World {
         now: Mutex::new((Duration::ZERO, 100 * HOUR)),
     });
     let memory = Arc::new(Memory::new(hands.clone()));
-    let store = Arc::new(Hooked {
-        inner: memory.clone(),
-        hooks: Mutex::default(),
-    });
+    let store = Arc::new(Hooked::new(memory.clone()));
     let seams = Seams {
         clock: hands.clone(),
         threads: Threads::SINGLE,
