@@ -149,21 +149,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
 
 fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
     let args = &args.completed(context)?;
-    if args.immich.is_none() && args.paths.is_empty() && args.database()?.is_none() {
-        return Err(Failure::usage(
-            "nothing to back up was named",
-            "give --immich DIR, or the folders to take, or name them in offsite.toml",
-        ));
-    }
-    if args.include_config && args.config().is_none() {
-        return Err(Failure::usage(
-            "--include-config means the folder above Immich's upload location, and none was named",
-            "give --immich DIR, or --compose-folder FOLDER",
-        ));
-    }
-    for place in context.places()? {
-        refuse_repository_in_source(args, &place.url)?;
-    }
+    refuse_nonsense(context, args)?;
     let source = SourceChoice {
         immich: args.immich.clone(),
         paths: args.paths.clone(),
@@ -217,6 +203,26 @@ fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
     let status = verdict(&report, &replicas);
     let indexes = copies.open().map(|(_, replica)| &replica.index);
     Ok(context.held_against_memory(indexes, status))
+}
+
+/// What was asked for must make sense before anything is opened.
+fn refuse_nonsense(context: &Context, args: &Args) -> std::result::Result<(), Failure> {
+    if args.immich.is_none() && args.paths.is_empty() && args.database()?.is_none() {
+        return Err(Failure::usage(
+            "nothing to back up was named",
+            "give --immich DIR, or the folders to take, or name them in offsite.toml",
+        ));
+    }
+    if args.include_config && args.config().is_none() {
+        return Err(Failure::usage(
+            "--include-config means the folder above Immich's upload location, and none was named",
+            "give --immich DIR, or --compose-folder FOLDER",
+        ));
+    }
+    for place in context.places()? {
+        refuse_repository_in_source(args, &place.url)?;
+    }
+    Ok(())
 }
 
 fn tell(

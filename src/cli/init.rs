@@ -12,9 +12,10 @@ use super::{output, show};
 use crate::crypto::KdfCost;
 use crate::format::FORMAT_VERSION;
 use crate::format::parameters::Parameters;
-use crate::ops::{self, InitOptions, InitReport};
+use crate::ops::{self, InitOptions, InitReport, StateFolder};
 use crate::progress::Progress;
 use crate::repository::identify;
+use crate::store::open::StoreUrl;
 
 /// Make a repository in an empty folder or bucket prefix
 ///
@@ -78,6 +79,13 @@ pub fn run(context: &Context, args: &Args) -> Result {
         output::json(&json!({ "repository_id": id, "url": url.to_string() }))?;
         return Ok(Status::Done);
     }
+    let lines = told(&id, &url, &state, args);
+    output::lines(&lines)?;
+    Ok(Status::Done)
+}
+
+/// What a person should know of the new repository.
+fn told(id: &str, url: &StoreUrl, state: &StateFolder, args: &Args) -> Vec<String> {
     let mut lines = vec![
         format!(
             "Made the repository {id} at {}.",
@@ -103,8 +111,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
         "Next: offsite backup --immich DIR --database-url URL (or --database-command CMD)"
             .to_owned(),
     );
-    output::lines(&lines)?;
-    Ok(Status::Done)
+    lines
 }
 
 /// A further copy: the same `repository` object and key slots, and no snapshot yet.

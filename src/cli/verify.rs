@@ -48,7 +48,7 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
-    let data = args.data || args.sample.is_some() || args.budget.is_some();
+    let data = args.reads_data();
     let began = context.seams.clock.now();
     let access = if data {
         Access::ReaderIfGiven
@@ -108,18 +108,35 @@ pub fn run(context: &Context, args: &Args) -> Result {
         }
         output::json(&document)?;
     } else if !(context.global.quiet && report.is_sound() && healed.is_empty()) {
-        let mut lines = mended(&healed);
-        lines.extend(summary(&report, data));
-        lines.extend(verify_text::checksums(&report, args.stored_checksums));
-        lines.extend(verify_text::coverage(&report, context.seams.clock.now()));
-        lines.extend(advice(&report, args.heal, !repository.others.is_empty()));
-        output::lines(&lines)?;
+        let has_others = !repository.others.is_empty();
+        output::lines(&told(context, args, &report, &healed, has_others))?;
     }
     Ok(if report.is_sound() {
         Status::Done
     } else {
         Status::Damage
     })
+}
+
+fn told(
+    context: &Context,
+    args: &Args,
+    report: &VerifyReport,
+    healed: &[String],
+    has_others: bool,
+) -> Vec<String> {
+    let mut lines = mended(healed);
+    lines.extend(summary(report, args.reads_data()));
+    lines.extend(verify_text::checksums(report, args.stored_checksums));
+    lines.extend(verify_text::coverage(report, context.seams.clock.now()));
+    lines.extend(advice(report, args.heal, has_others));
+    lines
+}
+
+impl Args {
+    fn reads_data(&self) -> bool {
+        self.data || self.sample.is_some() || self.budget.is_some()
+    }
 }
 
 /// Writes down in the repository what was found. Credentials that only read cannot do that, and the

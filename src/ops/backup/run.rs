@@ -218,18 +218,16 @@ impl<'r> Run<'r> {
         committed.map_err(|error| self.without_any(pipeline, error))?;
         let (objects_uploaded, bytes_uploaded) = pipeline.uploads.totals();
         let (replicas, levelling) = self.replicas.report(pipeline.uploads.ways());
+        let database = record
+            .database
+            .map(|database| DatabaseReport::new(database, dump_source));
         Ok(BackupReport {
             snapshot: object.id,
             time: record.time,
             statistics: record.statistics,
             objects_uploaded,
             bytes_uploaded,
-            database: record.database.map(|database| DatabaseReport {
-                kind: database.kind,
-                bytes: database.bytes,
-                rows: database.rows.total(),
-                source: dump_source.unwrap_or_default(),
-            }),
+            database,
             audit: record.audit.0,
             gravest: audited.gravest,
             suspect,

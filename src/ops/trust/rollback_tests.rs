@@ -72,6 +72,12 @@ impl Host {
     }
 }
 
+impl Default for World {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
 impl World {
     pub fn new() -> Self {
         let memory = Arc::new(Memory::new(Arc::new(SystemClock)));

@@ -73,17 +73,12 @@ pub fn verify_part(
         proven: proven.as_ref(),
         selection: &selection,
     };
-    let mut walk = Walk::new(repository, contents, &findings);
-    for snapshot in &snapshots {
-        walk.survey(snapshot)?;
-    }
-    if walk.found_trouble() {
-        for snapshot in &snapshots {
-            walk.trace(snapshot, index)?;
-        }
-    }
+    let files_checked = check_snapshots(
+        Walk::new(repository, contents, &findings),
+        &snapshots,
+        index,
+    )?;
     progress.finish();
-    let files_checked = walk.files_checked();
     let report = VerifyReport {
         snapshots_total,
         packs_checked: catalog.packs,
@@ -106,6 +101,19 @@ pub fn verify_part(
         remember_damage(index, &report, selection.is_all())?;
     }
     Ok(report)
+}
+
+/// Gives how many files were held against what they are made of.
+fn check_snapshots(mut walk: Walk<'_>, snapshots: &[StoredSnapshot], index: &Index) -> Result<u64> {
+    for snapshot in snapshots {
+        walk.survey(snapshot)?;
+    }
+    if walk.found_trouble() {
+        for snapshot in snapshots {
+            walk.trace(snapshot, index)?;
+        }
+    }
+    Ok(walk.files_checked())
 }
 
 /// Lets the index of this host know which packs are damaged, and, where all were read, that no other
