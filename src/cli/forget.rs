@@ -7,6 +7,7 @@ use jiff::Span;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::config::{self, Retention};
 use super::context::{Access, Context, host_name};
 use super::exit::{Failure, Result, Status};
 use super::places::Place;
@@ -35,9 +36,9 @@ pub struct Args {
     /// Judge only the snapshots with this label
     #[arg(long, value_name = "T")]
     tag: Option<String>,
-    /// What is judged apart: host,source; only host; or none
-    #[arg(long, value_name = "WHAT", default_value = "host,source", value_parser = group_by)]
-    group_by: GroupBy,
+    /// What is judged apart: host,source (without it); only host; or none
+    #[arg(long, value_name = "WHAT", value_parser = group_by)]
+    group_by: Option<GroupBy>,
     /// Remove the named ones even where they are the newest, or the newest that is audited or drilled
     #[arg(long, requires = "snapshots")]
     even_protected: bool,
@@ -91,6 +92,31 @@ impl Keep {
     }
 }
 
+/// The rules of the configuration, where the command line names none.
+fn configured(rules: &Retention) -> std::result::Result<Policy, Failure> {
+    let within = rules.keep_within.map(Span::try_from).transpose();
+    let within = within.map_err(|error| Failure::failed(error, "give a shorter keep_within"))?;
+    Ok(Policy {
+        last: NonZeroU32::new(rules.keep_last),
+        hourly: NonZeroU32::new(rules.keep_hourly),
+        daily: NonZeroU32::new(rules.keep_daily),
+        weekly: NonZeroU32::new(rules.keep_weekly),
+        monthly: NonZeroU32::new(rules.keep_monthly),
+        yearly: NonZeroU32::new(rules.keep_yearly),
+        within,
+        tags: rules.keep_tags.clone(),
+    })
+}
+
+fn grouped(rules: &Retention) -> GroupBy {
+    let by = |what| rules.group_by.contains(&what);
+    match (by(config::GroupBy::Host), by(config::GroupBy::Source)) {
+        (_, true) => GroupBy::HostAndSource,
+        (true, false) => GroupBy::Host,
+        (false, false) => GroupBy::Nothing,
+    }
+}
+
 fn group_by(text: &str) -> std::result::Result<GroupBy, String> {
     let mut words: Vec<&str> = text.split(',').map(str::trim).collect();
     words.sort_unstable();
@@ -103,9 +129,14 @@ fn group_by(text: &str) -> std::result::Result<GroupBy, String> {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
+    let rules = &context.configuration()?.retention;
+    let policy = match args.keep.policy() {
+        none if none.is_empty() && args.snapshots.is_empty() => configured(rules)?,
+        policy => policy,
+    };
     let options = ForgetOptions {
-        policy: args.keep.policy(),
-        group_by: args.group_by,
+        policy,
+        group_by: args.group_by.unwrap_or_else(|| grouped(rules)),
         filter: SnapshotFilter {
             host: args.host.clone(),
             tag: args.tag.clone(),
@@ -190,6 +221,17 @@ fn lines(
     place: Option<&str>,
 ) -> Vec<String> {
     let mut lines: Vec<String> = place.map(|name| format!("{name}:")).into_iter().collect();
+    if !report.explained.is_empty() {
+        let gone = show::counted(report.explained.len() as u64, "snapshot", "snapshots");
+        let would = if is_dry_run {
+            "Would explain"
+        } else {
+            "Explained"
+        };
+        lines.push(format!(
+            "{would} why {gone} that vanished will not be missed any more."
+        ));
+    }
     if report.kept.is_empty() && report.removed.is_empty() {
         lines.push("There is no snapshot that could be judged.".to_owned());
         return lines;

@@ -9,7 +9,7 @@ use super::context::{Access, Context, host_name};
 use super::exit::{Failure, Result, Status};
 use super::{output, prune_text, show};
 use crate::id::ObjectId;
-use crate::index::Trust;
+use crate::index::{Presence, Trust};
 use crate::ops::{self, OpsError, PruneError, PruneOptions, PruneReport, StateFolder};
 use crate::progress::Progress;
 use crate::repository::GRACE_MAX;
@@ -24,20 +24,20 @@ pub struct Args {
     /// Change nothing, and say what would be done
     #[arg(long)]
     dry_run: bool,
-    /// How long what was marked waits (at least 24h; less only with --exclusive)
-    #[arg(long, value_name = "DURATION", default_value = "72h", value_parser = span)]
-    grace: Duration,
+    /// How long what was marked waits (without it: 72h; at least 24h, less only with --exclusive)
+    #[arg(long, value_name = "DURATION", value_parser = span)]
+    grace: Option<Duration>,
     /// Lock everybody else out meanwhile; only for a repository in a folder that every backup uses
     /// directly
     #[arg(long)]
     exclusive: bool,
-    /// Rewrite packs of which more than so many of a hundred bytes are dead (100: none)
-    #[arg(long, value_name = "PERCENT", default_value = "40", value_parser = percent)]
-    repack_above: f64,
+    /// Rewrite packs of which more than so many of a hundred bytes are dead (without it: 40; 100:
+    /// none)
+    #[arg(long, value_name = "PERCENT", value_parser = percent)]
+    repack_above: Option<f64>,
     /// Keep packs until they are so old: some providers charge for that time anyway
-    #[arg(long, value_name = "DAYS", default_value_t = 0,
-          value_parser = clap::value_parser!(u32).range(..=3650))]
-    minimum_storage_days: u32,
+    #[arg(long, value_name = "DAYS", value_parser = clap::value_parser!(u32).range(..=3650))]
+    minimum_storage_days: Option<u32>,
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
@@ -89,14 +89,19 @@ fn at_place(context: &Context, args: &Args) -> std::result::Result<PruneReport, 
     let index = context.index(&state)?;
     let trust = state.open_trust()?;
     let _only = only_one(&state)?;
+    let rules = &context.configuration()?.prune;
+    let days = args.minimum_storage_days;
+    let days = days.unwrap_or(rules.minimum_storage_days);
     let options = PruneOptions {
         host: host_name(),
-        grace: args.grace,
+        grace: args.grace.unwrap_or(rules.grace),
         dry_run: args.dry_run,
         exclusive: args.exclusive,
-        repack_above: args.repack_above,
-        minimum_storage: Duration::from_secs(u64::from(args.minimum_storage_days) * 86_400),
-        known_snapshots: known_snapshots(&trust, &context.place()?.key()),
+        repack_above: args
+            .repack_above
+            .unwrap_or_else(|| f64::from(rules.repack_above_percent)),
+        minimum_storage: Duration::from_secs(u64::from(days) * 86_400),
+        known_snapshots: known_snapshots(&trust, &context.place()?.key())?,
     };
     let progress = context.progress.as_ref();
     let report = ops::prune(&repository, &index, &trust, &options, progress);
@@ -106,8 +111,10 @@ fn at_place(context: &Context, args: &Args) -> std::result::Result<PruneReport, 
 
 /// The snapshots that this host has seen at that place, and that nothing was said of since: none of
 /// them may be missing.
-fn known_snapshots(_trust: &Trust, _place: &str) -> Vec<ObjectId> {
-    Vec::new()
+fn known_snapshots(trust: &Trust, place: &str) -> std::result::Result<Vec<ObjectId>, OpsError> {
+    let seen = trust.seen(place)?.into_iter();
+    let missed = seen.filter(|one| one.presence != Presence::Forgotten);
+    Ok(missed.map(|one| one.id).collect())
 }
 
 /// One prune at a time of a state folder: it alone carries out the plans that were made from there.

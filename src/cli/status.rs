@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
+use super::config::StatusLimits;
 use super::context::{Access, Context};
 use super::exit::{Failure, Result, Status};
 use super::places::{Medium, Place};
@@ -33,12 +34,11 @@ pub struct Args {
 }
 
 impl Args {
-    fn ages(&self) -> Ages {
-        let default = Ages::default();
+    fn ages(&self, limits: &StatusLimits) -> Ages {
         Ages {
-            snapshot: self.max_snapshot_age.or(default.snapshot),
-            verify: self.max_verify_age.or(default.verify),
-            drill: self.max_drill_age.or(default.drill),
+            snapshot: self.max_snapshot_age.or(limits.snapshot_age_max),
+            verify: self.max_verify_age.or(limits.verify_age_max),
+            drill: self.max_drill_age.or(limits.drill_age_max),
         }
     }
 }
@@ -48,7 +48,8 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let copies = places.iter().map(|place| of_place(context, place));
     let copies = copies.collect();
     context.progress.finish();
-    let board = Board::judge(copies, args.ages(), context.seams.clock.now());
+    let ages = args.ages(&context.configuration()?.status);
+    let board = Board::judge(copies, ages, context.seams.clock.now());
     if context.global.json {
         output::json(&status_json::document(&board))?;
     } else if !context.global.quiet || board.needs_attention() {

@@ -7,9 +7,10 @@ use serde_json::{Value, json};
 
 use super::context::{Access, Context, host_name};
 use super::copies::with_its_head;
-use super::exit::{Result, Status};
+use super::exit::{Failure, Result, Status};
 use super::{output, show, verify_text};
 use crate::format::name::REPOSITORY;
+use crate::index::Index;
 use crate::ops::{self, Damage, PackReads, VerifyOptions, VerifyPart, VerifyReport};
 use crate::progress::Progress;
 use crate::repository::{Repository, SnapshotFilter};
@@ -61,27 +62,10 @@ pub fn run(context: &Context, args: &Args) -> Result {
         stored_checksums: args.stored_checksums,
         ..VerifyPart::default()
     };
-    let mut head_was_mended = false;
-    let (mut repository, index) = if args.snapshots.is_empty() {
-        let (repository, state, is_mended) = match args.heal {
-            true => with_its_head(context, access)?,
-            false => {
-                let (repository, state) = context.repository(access)?;
-                (repository, state, false)
-            }
-        };
-        head_was_mended = is_mended;
-        (repository, context.index(&state)?)
-    } else {
-        let opened = context.look(access)?;
-        for name in &args.snapshots {
-            let one = opened.snapshot(name, &SnapshotFilter::default())?;
-            part.snapshots.push(one.id);
-        }
-        (opened.repository, opened.index)
-    };
+    let (mut repository, index, head_was_mended) = opened(context, args, access, &mut part)?;
     let trust = context.state(repository.id())?.open_trust()?;
-    part.reads = Some(Arc::new(PackReads::new(trust, context.place()?.key())));
+    let place = context.place()?.key();
+    part.reads = Some(Arc::new(PackReads::new(trust, place.clone())));
     let options = VerifyOptions { data };
     let progress = context.progress.as_ref();
     let report = ops::verify_part(&repository, &index, &options, &part, progress);
@@ -90,7 +74,10 @@ pub fn run(context: &Context, args: &Args) -> Result {
     repository.others = context.others_of_the_first()?;
     let mut healed = Vec::new();
     if args.heal && !report.is_sound() {
-        let mended = ops::heal(&repository, &index, report, &part, &|_| None, progress);
+        // What this host remembers goes before what another copy says.
+        let kept = ops::trust::kept(&context.state(repository.id())?.open_trust()?, &place)?;
+        let kept = |name: &str| kept.bytes_of(name);
+        let mended = ops::heal(&repository, &index, report, &part, &kept, progress);
         context.progress.finish();
         let mended = mended?;
         healed = mended.healed.into_iter().map(|one| one.object).collect();
@@ -116,6 +103,31 @@ pub fn run(context: &Context, args: &Args) -> Result {
     } else {
         Status::Damage
     })
+}
+
+/// The repository with its index, and whether its `repository` object had to be put back for that.
+fn opened(
+    context: &Context,
+    args: &Args,
+    access: Access,
+    part: &mut VerifyPart,
+) -> std::result::Result<(Repository, Index, bool), Failure> {
+    if args.snapshots.is_empty() {
+        let (repository, state, is_mended) = match args.heal {
+            true => with_its_head(context, access)?,
+            false => {
+                let (repository, state) = context.repository(access)?;
+                (repository, state, false)
+            }
+        };
+        return Ok((repository, context.index(&state)?, is_mended));
+    }
+    let opened = context.look(access)?;
+    for name in &args.snapshots {
+        let one = opened.snapshot(name, &SnapshotFilter::default())?;
+        part.snapshots.push(one.id);
+    }
+    Ok((opened.repository, opened.index, false))
 }
 
 fn told(

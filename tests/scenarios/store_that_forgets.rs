@@ -70,6 +70,26 @@ fn a_newest_snapshot_that_is_deleted_at_once_is_missed() {
     }
 }
 
+/// Who deleted it himself says so, by the way that every warning names; until then nothing else is
+/// let go of.
+#[test]
+fn a_snapshot_that_i_deleted_by_hand_is_explained_by_forgetting_it() {
+    let user = two_nights();
+    let all = user.offsite(&["snapshots", "--json"]).done().json();
+    let newest = all[1]["id"].as_str().expect("an id").to_owned();
+    user.objects.remove(&format!("snapshots/{newest}"));
+    let refused = user.offsite(&["forget", "--keep-last", "1"]).ended(4);
+    assert!(refused.stderr.contains(&newest[..12]), "{refused}");
+    let refused = user.offsite(&["prune"]).ended(4);
+    assert!(refused.stderr.contains(&newest[..12]), "{refused}");
+    let told = user.offsite(&["forget", &newest[..12]]).done();
+    assert!(told.text().contains("1 snapshot that vanished"), "{told}");
+    let list = user.offsite(&["snapshots"]).done();
+    assert!(!list.stderr.contains("no longer there"), "{list}");
+    user.offsite(&["prune"]).done();
+    user.offsite(&["backup", "photos"]).done();
+}
+
 #[test]
 fn another_repository_in_the_same_place_is_told_before_a_passphrase_is_asked() {
     let mut user = two_nights();

@@ -5,6 +5,7 @@
 //! applies them so that no forger pushes good snapshots out, `note` remembers what was begun, `run` is
 //! the whole in order, `report` what comes out.
 
+mod absence;
 mod candidate;
 mod error;
 #[cfg(test)]
@@ -13,15 +14,18 @@ mod judge;
 #[cfg(test)]
 mod judge_tests;
 mod note;
+mod options;
 mod policy;
 mod report;
 mod run;
 #[cfg(test)]
 mod run_tests;
 
+pub use absence::explain_absence;
 pub use candidate::{Candidate, Drilled, Drills};
 pub use error::ForgetError;
 pub use judge::{GroupBy, Reason, judge, protections};
+pub use options::{ForgetOptions, ForgetPlace};
 pub use policy::{Period, Policy, Rule};
 pub use report::{ForgetReport, JudgedSnapshot};
-pub use run::{ForgetOptions, ForgetPlace, explain_absence, forget};
+pub use run::forget;

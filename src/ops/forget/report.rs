@@ -7,6 +7,7 @@ use super::judge::Reason;
 use crate::format::entry::DATABASE_ROOT;
 use crate::format::snapshot::Snapshot;
 use crate::id::{ObjectId, SessionId};
+use crate::ops::trust::Vanished;
 use crate::repository::StoredSnapshot;
 use crate::seams::Timestamp;
 
@@ -17,6 +18,8 @@ pub struct ForgetReport {
     pub removed: Vec<JudgedSnapshot>,
     /// Snapshots of other hosts or tags than were asked for.
     pub left_aside: u64,
+    /// Snapshots that were gone already, and whose absence is explained now.
+    pub explained: Vec<Vanished>,
 }
 
 impl ForgetReport {

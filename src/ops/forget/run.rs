@@ -7,56 +7,27 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::tz::TimeZone;
-
+use super::absence::{explain_absence, settle};
 use super::candidate::{Candidate, Drills};
 use super::error::ForgetError;
-use super::judge::{GroupBy, Reason, judge, protections};
+use super::judge::{Reason, judge, protections};
 use super::note::{Begun, Note};
-use super::policy::Policy;
+use super::options::{ForgetOptions, ForgetPlace};
 use super::report::{ForgetReport, JudgedSnapshot};
-use crate::format::housekeeping::Forget;
 use crate::format::{Kind, name};
 use crate::id::{ObjectId, SessionId};
-use crate::index::{Index, Trust};
+use crate::index::Index;
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{
-    Repository, SnapshotFilter, StoredForget, StoredSnapshot, list_objects, load_proofs_remembered,
-    load_snapshots, resolve, store_forget,
+    Repository, SnapshotFilter, StoredSnapshot, list_objects, load_proofs_remembered,
+    load_snapshots, resolve,
 };
 use crate::seams::Timestamp;
 use crate::store::{ErrorKind, StoreError};
 
 /// So many snapshots stand in one forget record: 480 KB.
 const RECORD_SNAPSHOTS_MAX: usize = 10_000;
-
-/// What is to be forgotten.
-#[derive(Debug, Clone)]
-pub struct ForgetOptions {
-    pub policy: Policy,
-    pub group_by: GroupBy,
-    /// Only snapshots that it allows are judged; the others stay.
-    pub filter: SnapshotFilter,
-    /// Snapshots that go even where a rule would keep them: ids, `latest~N`.
-    pub named: Vec<String>,
-    /// Named ones go also where they are protected.
-    pub even_protected: bool,
-    pub dry_run: bool,
-    /// The name of this machine, for the record.
-    pub host: String,
-    /// The calendar that days and weeks are of.
-    pub zone: TimeZone,
-}
-
-/// Where it is done, and what this host remembers of the place.
-pub struct ForgetPlace<'p> {
-    pub repository: &'p Repository,
-    pub index: &'p Index,
-    pub trust: &'p Trust,
-    /// As `Trust` tells places apart.
-    pub key: &'p str,
-}
 
 /// Judges the snapshots of a place, and forgets those that nothing keeps.
 ///
@@ -69,16 +40,18 @@ pub fn forget(
 ) -> Result<ForgetReport> {
     let note = Note::new(place.trust, place.key);
     progress.stage("Looking at the snapshots", None);
-    let found = look(place.repository, place.index, progress)?;
+    let (found, listed) = look(place.repository, place.index, progress)?;
     progress.finish();
+    let (explained, names) = settle(place, options, &listed)?;
     let mut begun = note.read()?;
     begun.retain(|id, _| found.iter().any(|(snapshot, _)| snapshot.id == *id));
     let has_begun = begun.values().any(|it| it.is_named);
     if options.policy.is_empty() && options.named.is_empty() && !has_begun {
         return Err(ForgetError::NothingAsked.into());
     }
-    let named = named(&found, options)?;
-    let report = decide(place, options, found, &named, &begun, progress)?;
+    let named = named(&found, &names, &options.filter)?;
+    let mut report = decide(place, options, found, &named, &begun, progress)?;
+    report.explained = explained;
     if !options.dry_run {
         for id in named {
             begun.entry(id).or_default().is_named = true;
@@ -88,32 +61,14 @@ pub fn forget(
     Ok(report)
 }
 
-/// Puts the record that explains why snapshots are no longer there, which somebody else deleted or
-/// a store lost: `sessions` are theirs, as far as they are known.
-///
-/// # Errors
-/// `Store`; `Object` for far too many.
-pub fn explain_absence(
-    repository: &Repository,
-    host: &str,
-    snapshots: Vec<ObjectId>,
-    sessions: Vec<SessionId>,
-    reason: &str,
-) -> Result<StoredForget> {
-    let record = Forget {
-        host: host.to_owned(),
-        created: repository.seams.clock.now(),
-        snapshots: snapshots.into(),
-        reason: reason.to_owned(),
-        sessions: sessions.into(),
-    };
-    Ok(store_forget(repository, record)?)
-}
-
 type Found = Vec<(StoredSnapshot, Timestamp)>;
 
 /// The snapshots, oldest first, and when each was put. What cannot be read is told, and stays.
-fn look(repository: &Repository, index: &Index, progress: &dyn Progress) -> Result<Found> {
+fn look(
+    repository: &Repository,
+    index: &Index,
+    progress: &dyn Progress,
+) -> Result<(Found, BTreeSet<ObjectId>)> {
     let mut arrivals = BTreeMap::new();
     let store = repository.store.as_ref();
     list_objects(store, Kind::Snapshot, &mut |id, info| {
@@ -128,16 +83,17 @@ fn look(repository: &Repository, index: &Index, progress: &dyn Progress) -> Resu
     let with_time = snapshots
         .into_iter()
         .filter_map(|snapshot| Some((arrivals.get(&snapshot.id).copied()?, snapshot)));
-    Ok(with_time.map(|(arrived, it)| (it, arrived)).collect())
+    let found = with_time.map(|(arrived, it)| (it, arrived)).collect();
+    Ok((found, arrivals.into_keys().collect()))
 }
 
-fn named(found: &Found, options: &ForgetOptions) -> Result<BTreeSet<ObjectId>> {
-    if options.named.is_empty() {
+fn named(found: &Found, names: &[String], filter: &SnapshotFilter) -> Result<BTreeSet<ObjectId>> {
+    if names.is_empty() {
         return Ok(BTreeSet::new());
     }
     let snapshots: Vec<StoredSnapshot> = found.iter().map(|(it, _)| it.clone()).collect();
-    let resolved = options.named.iter().map(|name| {
-        let one = resolve(&snapshots, name, &options.filter)?;
+    let resolved = names.iter().map(|name| {
+        let one = resolve(&snapshots, name, filter)?;
         Ok(one.id)
     });
     resolved.collect()

@@ -32,6 +32,17 @@ pub struct Kept {
     pub slots: Vec<KeptSlot>,
 }
 
+impl Kept {
+    /// The bytes of an object of that name that lies there and is damaged.
+    pub fn bytes_of(&self, name: &str) -> Option<Bytes> {
+        if name == REPOSITORY {
+            return self.repository.clone();
+        }
+        let slot = self.slots.iter().find(|slot| slot.name == name);
+        slot.map(|slot| slot.bytes.clone())
+    }
+}
+
 /// The copy of a key slot.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptSlot {

@@ -17,7 +17,9 @@ mod standing_tests;
 mod vanished;
 
 pub use copies::{Kept, KeptSlot, kept};
-pub use rollback::{KnownBefore, check, demand_whole, known_before, note_committed, unexplained};
+pub use rollback::{
+    KnownBefore, check, demand_whole, known_before, note_committed, rolled_back, unexplained,
+};
 pub use standing::{Standing, identify, noted, remember};
 pub use vanished::{NotedIn, Vanished, VanishedList};
 

@@ -157,7 +157,8 @@ pub fn demand_whole(repository: &Repository, index: &Index) -> Result<()> {
     Err(rolled_back(repository, vanished))
 }
 
-fn rolled_back(repository: &Repository, vanished: Vec<Vanished>) -> OpsError {
+/// The error that says so.
+pub fn rolled_back(repository: &Repository, vanished: Vec<Vanished>) -> OpsError {
     OpsError::RolledBack {
         sentence: sentence(&repository.store.url(), vanished.len()),
         vanished: VanishedList(vanished),
