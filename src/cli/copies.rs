@@ -1,7 +1,6 @@
 //! The copies of a repository that were named, opened side by side: one that does not answer keeps
 //! the others waiting no longer than it must.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -49,9 +48,6 @@ impl Copies {
 /// Of the first when none can be opened; of the keys and of this host's state.
 pub fn open_all(context: &Context, access: Access) -> Result<Copies, Failure> {
     let mut places = context.places()?;
-    // Named twice, it is one copy still.
-    let mut keys = HashSet::new();
-    places.retain(|place| keys.insert(place.key()));
     if places.len() == 1 {
         let place = places.swap_remove(0);
         let (repository, state) = context.repository(access)?;
