@@ -14,7 +14,7 @@ use rustix::io::Errno;
 
 use super::owners::Owners;
 use super::parents::Parents;
-use super::unnamed::Ways;
+use super::ways::Ways;
 use crate::format::entry::check_path;
 use crate::seams::{Disk, DiskOperation, Random, Seams};
 

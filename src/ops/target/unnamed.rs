@@ -6,51 +6,12 @@ use std::ffi::OsStr;
 use std::fs::File;
 use std::io;
 use std::os::fd::{AsFd, AsRawFd};
-use std::sync::atomic::{AtomicU8, Ordering};
 
 use rustix::fs::{AtFlags, CWD, FlockOperation, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::beneath::Target;
-
-/// How a file without a name gets one here.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[repr(u8)]
-enum Way {
-    /// Not tried yet.
-    Unknown,
-    /// By its descriptor.
-    Descriptor,
-    /// By its descriptor's name in `/proc`: who is not root may need that.
-    Proc,
-    /// Not at all.
-    None,
-}
-
-/// Remembers which way works; the target has one.
-#[derive(Default)]
-pub(super) struct Ways(AtomicU8);
-
-impl Ways {
-    fn get(&self) -> Way {
-        match self.0.load(Ordering::Relaxed) {
-            1 => Way::Descriptor,
-            2 => Way::Proc,
-            3 => Way::None,
-            _ => Way::Unknown,
-        }
-    }
-
-    /// As on a file system that knows no such files.
-    #[cfg(test)]
-    pub(super) fn refuse(&self) {
-        self.set(Way::None);
-    }
-
-    fn set(&self, way: Way) {
-        self.0.store(way as u8, Ordering::Relaxed);
-    }
-}
+use super::ways::Way;
 
 impl Target {
     /// A file in that folder that has no name; `None` where that cannot be, or could not be named
