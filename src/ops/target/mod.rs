@@ -5,8 +5,8 @@
 //! a name, or under a temporary one beside its own, and gets its name when it is whole.
 //!
 //! `beneath` finds the way, `parents` remembers it; `file`, `link` and `names` make things there;
-//! `unnamed` are files that have no name yet (`ways` how they get one), `unfinished` knows the
-//! temporary names; `remove` takes away; `dress` sets owners, permissions, attributes and times.
+//! `unnamed` are files that have no name yet (`ways`: how they get one), `unfinished` knows the temporary names; `remove` takes
+//! away; `dress` sets owners, permissions, attributes and times.
 
 mod attributes;
 mod beneath;

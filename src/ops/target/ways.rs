@@ -1,4 +1,4 @@
-//! Which way there is in a target to give a name to a file that has none.
+//! How files without a name get one on the target's file system: found out once.
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
