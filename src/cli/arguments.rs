@@ -9,8 +9,9 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, completions, config, database, demo, diff, doctor, drill, find, forget,
-    index, init, key, lock, ls, man, output, prune, restore, snapshots, stats, verify,
+    audit, backup, cat, completions, config, copy, database, demo, diff, doctor, drill, find,
+    forget, index, init, key, lock, ls, man, output, prune, restore, snapshots, stats, status,
+    sync, verify,
 };
 
 /// One a line: they are looked up, not read.
@@ -22,7 +23,8 @@ Exit codes:
     3  the snapshot is saved, but some files could not be read
     4  damage was found, a restore is not complete, or a prune refused for what it saw
     5  the audit found originals that are missing or altered
-    7  the snapshot is saved, but a copy of the repository is behind
+    6  status: something needs attention
+    7  a copy of the repository is behind the others
     8  the snapshot is saved, but suspect: too much of the library changed or is gone
    10  there is no repository at that address
    12  a wrong passphrase or key, or none where one is needed
@@ -54,6 +56,7 @@ enum Command {
     Find(find::Args),
     Diff(diff::Args),
     Stats(stats::Args),
+    Status(status::Args),
     Cat(cat::Args),
     Database(database::Args),
     Restore(restore::Args),
@@ -62,6 +65,8 @@ enum Command {
     Drill(drill::Args),
     Prune(prune::Args),
     Forget(forget::Args),
+    Sync(sync::Args),
+    Copy(copy::Args),
     #[command(subcommand)]
     Index(index::Command),
     #[command(subcommand)]
@@ -93,6 +98,7 @@ pub fn main() -> ExitCode {
         Command::Find(args) => find::run(&context, &args),
         Command::Diff(args) => diff::run(&context, &args),
         Command::Stats(args) => stats::run(&context, &args),
+        Command::Status(args) => status::run(&context, &args),
         Command::Cat(args) => cat::run(&context, &args),
         Command::Database(args) => database::run(&context, &args),
         Command::Restore(args) => restore::run(&context, &args),
@@ -101,6 +107,8 @@ pub fn main() -> ExitCode {
         Command::Drill(args) => drill::run(&context, &args),
         Command::Prune(args) => prune::run(&context, &args),
         Command::Forget(args) => forget::run(&context, &args),
+        Command::Sync(args) => sync::run(&context, &args),
+        Command::Copy(args) => copy::run(&context, &args),
         Command::Index(command) => index::run(&context, &command),
         Command::Key(command) => key::run(&context, &command),
         Command::Config(command) => config::command::run(&context, &command),
@@ -110,6 +118,7 @@ pub fn main() -> ExitCode {
         Command::Completions(args) => completions::run(&args, Arguments::command()),
         Command::Man(args) => man::run(&context, &args, Arguments::command()),
     };
+    context.tell_who_helped();
     match result {
         Ok(status) => status.into(),
         // Whatever failed after the interrupt failed because of it.

@@ -8,11 +8,12 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
+use super::backup_copies::{Copies, open_all};
 use super::context::{Access, Context, host_name};
-use super::copies::open_all;
 use super::dump_source::DumpSource;
 use super::exit::{Failure, Result, Status};
 use super::mounts::Mounts;
+use super::standing::vanished_json;
 use super::when::time_span;
 use super::{backed_up, backup_dry_run, hooks, levelling, output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, ReplicaReport, SourceChoice};
@@ -148,21 +149,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
 
 fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
     let args = &args.completed(context)?;
-    if args.immich.is_none() && args.paths.is_empty() && args.database()?.is_none() {
-        return Err(Failure::usage(
-            "nothing to back up was named",
-            "give --immich DIR, or the folders to take, or name them in offsite.toml",
-        ));
-    }
-    if args.include_config && args.config().is_none() {
-        return Err(Failure::usage(
-            "--include-config means the folder above Immich's upload location, and none was named",
-            "give --immich DIR, or --compose-folder FOLDER",
-        ));
-    }
-    for place in context.places()? {
-        refuse_repository_in_source(args, &place.url)?;
-    }
+    refuse_nonsense(context, args)?;
     let source = SourceChoice {
         immich: args.immich.clone(),
         paths: args.paths.clone(),
@@ -212,17 +199,42 @@ fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
     })?;
     // What was stopped for the backup is at work again: this may take days.
     let replicas = levelling::conclude(context, &copies, &report);
-    tell(context, &report, &replicas)?;
-    Ok(verdict(&report, &replicas))
+    tell(context, &report, &replicas, &copies)?;
+    let status = verdict(&report, &replicas);
+    let indexes = copies.open().map(|(_, replica)| &replica.index);
+    Ok(context.held_against_memory(indexes, status))
+}
+
+/// What was asked for must make sense before anything is opened.
+fn refuse_nonsense(context: &Context, args: &Args) -> std::result::Result<(), Failure> {
+    if args.immich.is_none() && args.paths.is_empty() && args.database()?.is_none() {
+        return Err(Failure::usage(
+            "nothing to back up was named",
+            "give --immich DIR, or the folders to take, or name them in offsite.toml",
+        ));
+    }
+    if args.include_config && args.config().is_none() {
+        return Err(Failure::usage(
+            "--include-config means the folder above Immich's upload location, and none was named",
+            "give --immich DIR, or --compose-folder FOLDER",
+        ));
+    }
+    for place in context.places()? {
+        refuse_repository_in_source(args, &place.url)?;
+    }
+    Ok(())
 }
 
 fn tell(
     context: &Context,
     report: &BackupReport,
     replicas: &[ReplicaReport],
+    copies: &Copies,
 ) -> std::result::Result<(), Failure> {
     if context.global.json {
-        return output::json(&as_json(report, replicas));
+        let mut document = as_json(report, replicas);
+        document["vanished"] = vanished_json(copies.open().map(|(_, replica)| &replica.index));
+        return output::json(&document);
     }
     if !context.global.quiet {
         return output::lines(&backed_up::summary(report, replicas));
@@ -247,7 +259,7 @@ fn verdict(report: &BackupReport, replicas: &[ReplicaReport]) -> Status {
     if report.problems_total > 0 {
         Status::SomeUnreadable
     } else if replicas.iter().any(|one| one.behind.is_some()) {
-        Status::ReplicaBehind
+        Status::Behind
     } else {
         Status::Done
     }

@@ -18,7 +18,7 @@ use crate::id::RepositoryId;
 use crate::index::Index;
 use crate::ops::{Opened, OpsError, StateFolder};
 use crate::progress::Progress;
-use crate::repository::{Repository, SnapshotFilter, StoredSnapshot, identify, open, unlock};
+use crate::repository::{Others, Repository, SnapshotFilter, StoredSnapshot, open_with, unlock};
 use crate::seams::Seams;
 use crate::store::open::StoreUrl;
 use crate::store::{ErrorKind, Store};
@@ -40,6 +40,8 @@ pub struct Context {
     pub seams: Seams,
     pub progress: Arc<TerminalProgress>,
     configuration: OnceLock<Configuration>,
+    /// The copies beside the one that is read.
+    pub others: OnceLock<Others>,
 }
 
 impl Context {
@@ -54,6 +56,7 @@ impl Context {
             progress,
             global,
             configuration: OnceLock::new(),
+            others: OnceLock::new(),
         }
     }
 
@@ -66,6 +69,7 @@ impl Context {
             seams: self.seams.clone(),
             progress: self.progress.clone(),
             configuration: self.configuration.clone(),
+            others: OnceLock::new(),
         }
     }
 
@@ -84,6 +88,11 @@ impl Context {
     /// The places that were named, in their order, or all of the configuration; at least one.
     pub fn places(&self) -> Result<Vec<Place>, Failure> {
         named_places::named(&self.global, self.configuration()?)
+    }
+
+    /// The place of that name or address.
+    pub fn place_named(&self, name: &str) -> Result<Place, Failure> {
+        named_places::one(name, &self.global, self.configuration()?)
     }
 
     /// The first of the places that were named.
@@ -113,6 +122,11 @@ impl Context {
 
     /// Where this host keeps what it knows of a repository.
     pub fn state(&self, repository: RepositoryId) -> Result<StateFolder, Failure> {
+        Ok(StateFolder::new(&self.states()?, repository))
+    }
+
+    /// The folder that holds those of all repositories.
+    pub fn states(&self) -> Result<PathBuf, Failure> {
         let folder = |name: &str| env::var_os(name).filter(|value| !value.is_empty());
         let directory = self
             .global
@@ -122,13 +136,12 @@ impl Context {
             .or_else(|| {
                 folder("HOME").map(|home| PathBuf::from(home).join(".local/state/offsite"))
             });
-        let directory = directory.ok_or_else(|| {
+        directory.ok_or_else(|| {
             Failure::usage(
                 "there is no place to keep state",
                 "give --state-dir DIR or set HOME",
             )
-        })?;
-        Ok(StateFolder::new(&directory, repository))
+        })
     }
 
     /// Opens the repository with the key that `access` asks for.
@@ -155,7 +168,8 @@ impl Context {
         store: Arc<dyn Store>,
         access: Access,
     ) -> Result<(Repository, StateFolder), Failure> {
-        let id = identify(store.as_ref())?;
+        let found = self.identify(store.as_ref(), place)?;
+        let id = found.id;
         let state = self.state(id)?;
         profile::heed(place, &state, store.as_ref());
         let kept = state.writer_key()?;
@@ -184,14 +198,16 @@ impl Context {
             }
             (None, None) => return Err(no_writer_key(&state)),
         };
-        Ok((open(store, self.seams.clone(), writer, reader)?, state))
+        let seams = self.seams.clone();
+        let repository = open_with(store, seams, writer, reader, &found.head)?;
+        self.remember(&repository, place, &found.head);
+        Ok((repository, state))
     }
 
-    /// Opens the repository and brings the index level with it.
+    /// Opens the repository and brings the index level with it; the next of the named places where
+    /// the first is out of reach.
     pub fn look(&self, access: Access) -> Result<Opened, Failure> {
-        let (repository, state) = self.repository(access)?;
-        let index = self.index(&state)?;
-        Ok(Opened::look(repository, index, self.progress.as_ref())?)
+        self.look_anywhere(access)
     }
 
     /// The snapshot of that name; says so if it is suspect.

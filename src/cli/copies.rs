@@ -1,137 +1,270 @@
-//! The copies of a repository that were named, opened side by side: one that does not answer keeps
-//! the others waiting no longer than it must.
+//! Several copies of one repository: the first that can be used is home, the others are asked for
+//! what it lacks; or each is opened for itself, by verbs that work on all of them.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::context::{Access, Context};
-use super::exit::{Failure, KEY};
-use super::places::{Medium, Place};
+use super::exit::Failure;
+use super::places::Place;
 use super::profile;
-use crate::ops::{Destination, OpsError, Replica, StateFolder};
-use crate::repository::{Repository, RepositoryError, identify, open};
-use crate::store::Store;
+use super::show;
+use crate::ops::{Opened, Replica};
+use crate::progress::Progress;
+use crate::repository::{Opens, Others, Repository, RepositoryError, identify, open_with};
+use crate::store::open::StoreUrl;
+use crate::store::{ErrorKind, Store, StoreError};
 
-/// A store that has not answered at all is given up after so long where there are others.
-const PATIENCE: Duration = Duration::from_secs(15);
+/// A copy that cannot be reached, by name, and why.
+pub type Absent = (String, Failure);
 
-/// One place, opened or not.
-pub struct Copy {
-    pub place: Place,
-    pub opened: Result<Replica, Failure>,
+/// A further copy, or why it cannot be had.
+pub struct Further {
+    pub name: String,
+    pub repository: Result<Repository, Failure>,
 }
 
-/// All places that were named, in their order; at least one is open.
-pub struct Copies {
-    pub all: Vec<Copy>,
-    pub state: StateFolder,
-}
-
-impl Copies {
-    /// Those that are open, in their order.
-    pub fn open(&self) -> impl Iterator<Item = (&Place, &Replica)> {
-        let all = self.all.iter();
-        all.filter_map(|copy| Some((&copy.place, copy.opened.as_ref().ok()?)))
+impl Context {
+    /// The named places, each once.
+    pub fn distinct_places(&self) -> Result<Vec<Place>, Failure> {
+        let mut seen = BTreeSet::new();
+        let mut places = self.places()?;
+        places.retain(|place| seen.insert(place.key()));
+        Ok(places)
     }
 
-    pub fn destinations(&self) -> Vec<Destination<'_>> {
-        let near = |place: &Place| place.medium != Medium::Cloud;
-        let open = self.open();
-        open.map(|(place, replica)| replica.destination(near(place)))
-            .collect()
+    /// See [`Context::look`].
+    pub fn look_anywhere(&self, access: Access) -> Result<Opened, Failure> {
+        let places = self.distinct_places()?;
+        let mut first = None;
+        for (number, place) in places.iter().enumerate() {
+            let failure = match self.look_at(place, others(self, &places, number), access) {
+                Ok(opened) => {
+                    if number > 0 {
+                        let name = show::harmless_sentence(&place.name);
+                        let text = format!("reading from {name} instead");
+                        self.progress.notice(&text);
+                    }
+                    return Ok(opened);
+                }
+                Err(failure) => failure,
+            };
+            self.progress.finish();
+            if places.len() == 1 || !may_be_elsewhere(&failure) {
+                return Err(failure);
+            }
+            let name = show::harmless_sentence(&place.name);
+            let error = show::harmless_sentence(&failure.error.to_string());
+            self.progress
+                .notice(&format!("{name} cannot be used: {error}"));
+            first.get_or_insert(failure);
+        }
+        // There is at least one place, and each that failed is noted.
+        Err(first.unwrap_or_else(|| Failure::usage("no repository was named", "give --repo URL")))
     }
-}
 
-/// Opens all places that were named.
-///
-/// # Errors
-/// Of the first when none can be opened; of the keys and of this host's state.
-pub fn open_all(context: &Context, access: Access) -> Result<Copies, Failure> {
-    let mut places = context.places()?;
-    if places.len() == 1 {
-        let place = places.swap_remove(0);
-        let (repository, state) = context.repository(access)?;
+    fn look_at(&self, place: &Place, others: Others, access: Access) -> Result<Opened, Failure> {
+        let store = self.existing(place)?;
+        let (mut repository, state) = self.repository_in(place, store, access)?;
+        repository.others = others.clone();
         let index = state.open_index(&place.key())?;
-        let name = place.name.clone();
-        let opened = Ok(Replica {
-            name,
-            repository,
-            index,
-        });
-        let all = vec![Copy { place, opened }];
-        return Ok(Copies { all, state });
+        let opened = Opened::look(repository, index, self.progress.as_ref())?;
+        // Each command looks once.
+        let _ = self.others.set(others);
+        Ok(opened)
     }
-    let mut stores = reach(context, &places);
-    if stores.iter().all(Result::is_err)
-        && let Err(failure) = stores.swap_remove(0)
-    {
+
+    /// The store at a place where a repository should be.
+    fn existing(&self, place: &Place) -> Result<Arc<dyn Store>, Failure> {
+        let url = place.url.to_string();
+        let opened = self.store_at(place, false);
+        opened.map_err(|failure| failure.with_address(&url))
+    }
+
+    /// Copies beside the first place.
+    pub fn others_of_the_first(&self) -> Result<Others, Failure> {
+        Ok(others(self, &self.distinct_places()?, 0))
+    }
+
+    /// At the end of a command: what did not come from home.
+    pub fn tell_who_helped(&self) {
+        let Some((objects @ 1.., names)) = self.others.get().map(Others::helped) else {
+            return;
+        };
+        let what = show::counted(objects, "object", "objects");
+        let names = show::harmless_sentence(&names.join(" and "));
+        self.progress.notice(&format!(
+            "{what} came from {names}, because the first copy lacks them or has them damaged: \
+             offsite verify --data --heal mends it"
+        ));
+    }
+
+    /// The copies beside `home`, each opened with its keys.
+    pub fn further(&self, home: &Repository) -> Result<Vec<Further>, Failure> {
+        let places = self.distinct_places()?;
+        let further = places.iter().skip(1).map(|place| Further {
+            name: place.name.clone(),
+            repository: self.open_as(place, home),
+        });
+        Ok(further.collect())
+    }
+
+    /// The copy at a place, which must share the keys of `home`.
+    pub fn open_as(&self, place: &Place, home: &Repository) -> Result<Repository, Failure> {
+        self.open_in(place, self.existing(place)?, home)
+    }
+
+    /// The same in the store of a place, which was opened.
+    pub fn open_in(
+        &self,
+        place: &Place,
+        store: Arc<dyn Store>,
+        home: &Repository,
+    ) -> Result<Repository, Failure> {
+        let found = self.identify(store.as_ref(), place)?;
+        profile::heed(place, &self.state(home.id())?, store.as_ref());
+        let (writer, reader) = (home.writer.clone(), home.reader.clone());
+        let repository = open_with(store, self.seams.clone(), writer, reader, &found.head)?;
+        self.remember(&repository, place, &found.head);
+        Ok(repository)
+    }
+
+    /// All named copies with their indexes, and those that are out of reach.
+    pub fn replicas(&self) -> Result<(Vec<Replica>, Vec<Absent>), Failure> {
+        let places = self.distinct_places()?;
+        if places.len() < 2 {
+            return Err(Failure::usage(
+                "only one copy of the repository was named",
+                "name each with --repo URL; offsite init --repo URL --replica-of URL makes a \
+                 further one",
+            ));
+        }
+        let (mut replicas, mut absent) = (Vec::new(), Vec::new());
+        let mut home: Option<Repository> = None;
+        for place in &places {
+            let opened = match &home {
+                Some(home) => self.open_as(place, home),
+                None => self
+                    .existing(place)
+                    .and_then(|store| self.repository_in(place, store, Access::Writer))
+                    .map(|(repository, _)| repository),
+            };
+            match opened {
+                Ok(repository) => {
+                    home.get_or_insert_with(|| repository.clone());
+                    let state = self.state(repository.id())?;
+                    replicas.push(Replica {
+                        name: place.name.clone(),
+                        index: state.open_index(&place.key())?,
+                        repository,
+                    });
+                }
+                Err(failure) if may_be_elsewhere(&failure) => {
+                    absent.push((place.name.clone(), failure));
+                }
+                Err(failure) => return Err(failure),
+            }
+        }
+        Ok((replicas, absent))
+    }
+
+    /// Which of the replicas a person means.
+    pub fn which(&self, replicas: &[Replica], name: &str) -> Result<usize, Failure> {
+        let by_name = replicas.iter().position(|one| one.name == name);
+        let found = match by_name {
+            Some(found) => Some(found),
+            None => self.by_address(replicas, name)?,
+        };
+        found.ok_or_else(|| {
+            let names: Vec<_> = replicas.iter().map(|one| one.name.as_str()).collect();
+            Failure::usage(
+                &format!("no copy that can be reached is called {name}"),
+                &format!("there are {}", names.join(" and ")),
+            )
+        })
+    }
+
+    /// The same address, typed in another way.
+    fn by_address(&self, replicas: &[Replica], name: &str) -> Result<Option<usize>, Failure> {
+        if name.parse::<StoreUrl>().is_err() {
+            return Ok(None);
+        }
+        let key = self.place_named(name)?.key();
+        let mut places = self.distinct_places()?.into_iter();
+        let place = places.find(|place| place.key() == key);
+        Ok(place.and_then(|place| replicas.iter().position(|one| one.name == place.name)))
+    }
+}
+
+/// The copies beside one of the places, opened when they are needed.
+fn others(context: &Context, places: &[Place], home: usize) -> Others {
+    let others = places
+        .iter()
+        .enumerate()
+        .filter(|(number, _)| *number != home);
+    Others::new(others.map(|(_, place)| {
+        let (copy, seams) = (place.clone(), context.seams.clone());
+        let progress = Arc::clone(&context.progress);
+        let opens: Opens = Box::new(move || {
+            let opened = copy.open(false, &seams, progress.clone());
+            opened.map_err(|failure| {
+                let kind = failure.store_kind().unwrap_or(ErrorKind::Other);
+                StoreError::new(kind, "open", "").because(failure.error.to_string())
+            })
+        });
+        (place.name.clone(), opens)
+    }))
+}
+
+/// Whether another copy may be of help: this one is out of reach, or lost what it needs to be opened.
+pub fn may_be_elsewhere(failure: &Failure) -> bool {
+    if let Some(error) = failure.error.downcast_ref::<RepositoryError>() {
+        return matches!(
+            error,
+            RepositoryError::NoRepository { .. }
+                | RepositoryError::NoPlace { .. }
+                | RepositoryError::HeadLost { .. }
+                | RepositoryError::NoSlots
+                | RepositoryError::Object { .. }
+        );
+    }
+    let is_invalid = |kind| matches!(kind, ErrorKind::Invalid | ErrorKind::ClockSkew);
+    failure.store_kind().is_some_and(|kind| !is_invalid(kind))
+}
+
+/// The repository at the first place, also where its `repository` object is lost: then the key of
+/// this host and the other copies tell what it must be, and it is put back.
+pub fn with_its_head(
+    context: &Context,
+    access: Access,
+) -> Result<(Repository, crate::ops::StateFolder, bool), Failure> {
+    let failure = match context.repository(access) {
+        Ok((repository, state)) => return Ok((repository, state, false)),
+        Err(failure) => failure,
+    };
+    let is_lost = match failure.error.downcast_ref::<RepositoryError>() {
+        Some(RepositoryError::HeadLost { .. }) => true,
+        Some(RepositoryError::Object { name, .. }) => name == crate::format::name::REPOSITORY,
+        _ => false,
+    };
+    if !is_lost {
         return Err(failure);
     }
-    let (repository, state) = first_of(context, &places, &stores, access)?;
-    let mut all = Vec::with_capacity(places.len());
-    for (place, store) in places.into_iter().zip(stores) {
-        let (writer, reader) = (repository.writer.clone(), repository.reader.clone());
-        let opened = match store {
-            Ok(store) => {
-                profile::heed(&place, &state, store.as_ref());
-                open(store, context.seams.clone(), writer, reader).map_err(Failure::from)
-            }
-            Err(failure) => Err(failure),
+    let home = context.store(false)?;
+    let places = context.distinct_places()?;
+    for place in places.iter().skip(1) {
+        let Ok(store) = context.store_at(place, false) else {
+            continue;
         };
-        let opened = match opened {
-            Ok(repository) => Ok(Replica {
-                name: place.name.clone(),
-                index: state.open_index(&place.key())?,
-                repository,
-            }),
-            Err(failure) => Err(failure),
-        };
-        all.push(Copy { place, opened });
-    }
-    Ok(Copies { all, state })
-}
-
-/// The first repository that opens, which says what state and which keys there are.
-fn first_of(
-    context: &Context,
-    places: &[Place],
-    stores: &[Result<Arc<dyn Store>, Failure>],
-    access: Access,
-) -> Result<(Repository, StateFolder), Failure> {
-    let mut first_failure = None;
-    for (place, store) in places.iter().zip(stores) {
-        let Ok(store) = store else { continue };
-        match context.repository_in(place, Arc::clone(store), access) {
-            // A wrong passphrase is wrong for all.
-            Err(failure) if failure.code == KEY => return Err(failure),
-            Err(failure) => _ = first_failure.get_or_insert(failure),
-            opened => return opened,
+        if identify(store.as_ref()).is_err() {
+            continue;
+        }
+        let (other, state) = context.repository_in(place, store, access)?;
+        let bytes = crate::repository::repository_object(&other)?;
+        if crate::ops::heal_head(home.as_ref(), &other.writer, [bytes])? {
+            let (repository, _) = context.repository(access)?;
+            return Ok((repository, state, true));
         }
     }
-    Err(first_failure.unwrap_or_else(|| OpsError::Stopped.into()))
-}
-
-/// The stores of all places, each once it has shown a repository.
-fn reach(context: &Context, places: &[Place]) -> Vec<Result<Arc<dyn Store>, Failure>> {
-    let look = |place: &Place| {
-        let progress = context.progress.clone();
-        let store = place.open_among_others(PATIENCE, &context.seams, progress);
-        let store = store.map_err(|failure| failure.with_address(&place.name))?;
-        match identify(store.as_ref()) {
-            // One of an unknown version or a damaged one is told apart when it is opened.
-            Ok(_) | Err(RepositoryError::Object { .. }) => Ok(store),
-            Err(error) => Err(error.into()),
-        }
-    };
-    std::thread::scope(|scope| {
-        let looks: Vec<_> = places
-            .iter()
-            .map(|place| scope.spawn(move || look(place)))
-            .collect();
-        let joined = looks.into_iter().map(|look| match look.join() {
-            Ok(store) => store,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        joined.collect()
-    })
+    Err(failure)
 }

@@ -20,10 +20,12 @@ pub enum Status {
     Damage,
     /// The audit found rows whose original is missing or altered.
     Unproven,
+    /// The board shows something that a person has to see to.
+    Attention,
+    /// A copy of the repository is not level with the others.
+    Behind,
     /// The snapshot is saved, and must not be taken for a replacement of older ones.
     Suspect,
-    /// The snapshot is saved, but not in every copy.
-    ReplicaBehind,
     /// The snapshot is saved, and the command that has to follow it failed: something may be left
     /// stopped.
     HookFailed,
@@ -38,7 +40,8 @@ impl Status {
             Self::SomeUnreadable => 3,
             Self::Damage => 4,
             Self::Unproven => 5,
-            Self::ReplicaBehind => 7,
+            Self::Attention => 6,
+            Self::Behind => 7,
             Self::Suspect => 8,
             Self::HookFailed => FAILED,
             Self::Unsound => 1,

@@ -5,15 +5,17 @@ use std::path::PathBuf;
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::context::{Context, host_name};
+use super::context::{Access, Context, host_name};
 use super::exit::{Failure, Result, Status};
 use super::secret::{self, Purpose, Surroundings};
 use super::{output, show};
 use crate::crypto::KdfCost;
 use crate::format::FORMAT_VERSION;
 use crate::format::parameters::Parameters;
-use crate::ops::{self, InitOptions, InitReport};
+use crate::ops::{self, InitOptions, InitReport, StateFolder};
 use crate::progress::Progress;
+use crate::repository::identify;
+use crate::store::open::StoreUrl;
 
 /// Make a repository in an empty folder or bucket prefix
 ///
@@ -28,9 +30,16 @@ pub struct Args {
     /// How large the objects are that photos are packed into, in MiB
     #[arg(long, value_name = "MIB", default_value_t = 16, value_parser = clap::value_parser!(u32).range(1..=64))]
     pack_size: u32,
+    /// Make a further copy of this repository: the same passphrases and words open it, and
+    /// offsite sync or the next backup brings the snapshots
+    #[arg(long, value_name = "URL", conflicts_with_all = ["recovery_kit", "pack_size"])]
+    replica_of: Option<String>,
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
+    if let Some(original) = &args.replica_of {
+        return replicate(context, original);
+    }
     if let Some(kit) = args.recovery_kit.as_ref().filter(|kit| kit.exists()) {
         return Err(Failure::usage(
             &format!("{} exists already", kit.display()),
@@ -57,6 +66,11 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let report = report?;
     let state = context.state(report.repository.id())?;
     state.save_writer_key(&report.repository.writer)?;
+    context.remember(
+        &report.repository,
+        &context.place()?,
+        &report.repository_object,
+    );
     if let Some(path) = &args.recovery_kit {
         write_kit(context, &report, path)?;
     }
@@ -65,6 +79,13 @@ pub fn run(context: &Context, args: &Args) -> Result {
         output::json(&json!({ "repository_id": id, "url": url.to_string() }))?;
         return Ok(Status::Done);
     }
+    let lines = told(&id, &url, &state, args);
+    output::lines(&lines)?;
+    Ok(Status::Done)
+}
+
+/// What a person should know of the new repository.
+fn told(id: &str, url: &StoreUrl, state: &StateFolder, args: &Args) -> Vec<String> {
     let mut lines = vec![
         format!(
             "Made the repository {id} at {}.",
@@ -90,7 +111,50 @@ pub fn run(context: &Context, args: &Args) -> Result {
         "Next: offsite backup --immich DIR --database-url URL (or --database-command CMD)"
             .to_owned(),
     );
-    output::lines(&lines)?;
+    lines
+}
+
+/// A further copy: the same `repository` object and key slots, and no snapshot yet.
+fn replicate(context: &Context, original: &str) -> Result {
+    let (place, original) = (context.place()?, context.place_named(original)?);
+    if place.key() == original.key() {
+        return Err(Failure::usage(
+            "a repository cannot be a copy of itself",
+            "give the new place with --repo URL, the old one with --replica-of",
+        ));
+    }
+    let url = original.url.to_string();
+    let source = context
+        .store_at(&original, false)
+        .map_err(|failure| failure.with_address(&url))?;
+    // Before anything is made: is it a repository at all?
+    identify(source.as_ref())?;
+    let (from, state) = context.repository_in(&original, source, Access::Writer)?;
+    let to = context.store_at(&place, true)?;
+    let progress = context.progress.as_ref();
+    progress.stage("Making the copy", None);
+    let made = ops::init_replica(&from, to.as_ref());
+    progress.finish();
+    for slot in made? {
+        progress.notice(&format!(
+            "{slot} is no good and was left out: offsite key list"
+        ));
+    }
+    let id = from.id().to_string();
+    if context.global.json {
+        let address = place.url.to_string();
+        output::json(&json!({ "repository_id": id, "url": address, "replica_of": url }))?;
+        return Ok(Status::Done);
+    }
+    let [new, old] = [&place, &original].map(|it| show::harmless_sentence(&it.url.to_string()));
+    output::lines(&[
+        format!("Made a copy of the repository {id} at {new}; it holds no snapshot yet."),
+        format!(
+            "The same passphrases and 24 words open it; this host's writer key is in {}.",
+            show::harmless(state.path().as_os_str().as_encoded_bytes())
+        ),
+        format!("Next: offsite sync --repo {old} --repo {new}"),
+    ])?;
     Ok(Status::Done)
 }
 

@@ -1,6 +1,7 @@
 //! `offsite key`: `kit` writes the recovery kit, `slots` lists, adds, changes and removes
-//! passphrases, `writer` puts the writer key on this host or carries it to another.
+//! passphrases (`everywhere`: in all copies), `writer` puts the writer key on this host or carries it to another.
 
+mod everywhere;
 mod kit;
 mod slots;
 mod writer;

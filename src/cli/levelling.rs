@@ -1,9 +1,9 @@
 //! After a backup: copies that fell behind are brought level from one that has everything.
 
+use super::backup_copies::Copies;
 use super::context::Context;
-use super::copies::Copies;
 use super::exit::Failure;
-use crate::ops::{BackupReport, Levelling, Replica, ReplicaReport};
+use crate::ops::{self, BackupReport, LevelOptions, Levelling, Replica, ReplicaReport};
 
 /// What became of every copy that was named, in that order, after those were brought level that can
 /// be.
@@ -46,7 +46,12 @@ pub fn conclude(context: &Context, copies: &Copies, report: &BackupReport) -> Ve
 }
 
 /// Copies to `to` what it lacks of `from`. Whether it is level then.
-fn bring_level(_context: &Context, _from: &Replica, _to: &Replica) -> Result<bool, Failure> {
-    // Nothing levels copies yet: the reason why it is behind stays the last word.
-    Ok(false)
+fn bring_level(context: &Context, from: &Replica, to: &Replica) -> Result<bool, Failure> {
+    let report = ops::level(
+        from,
+        to,
+        &LevelOptions::default(),
+        context.progress.as_ref(),
+    )?;
+    Ok(report.waiting.is_empty() && report.lacking.is_empty())
 }

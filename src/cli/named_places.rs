@@ -45,6 +45,16 @@ pub fn named(global: &Global, configuration: &Configuration) -> Result<Vec<Place
     }
 }
 
+/// One place, by its name or its address.
+///
+/// # Errors
+/// Usage: the name is not known, or the address cannot work.
+pub fn one(name: &str, global: &Global, configuration: &Configuration) -> Result<Place, Failure> {
+    let mut place = find(name, global, &configuration.repositories)?;
+    apply(global, &mut place);
+    Ok(place)
+}
+
 /// By its name, else by its address, which the configuration may know more of.
 fn find(name: &str, global: &Global, known: &[Place]) -> Result<Place, Failure> {
     if let Some(place) = known.iter().find(|place| place.name == name) {

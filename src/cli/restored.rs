@@ -9,7 +9,7 @@ use super::exit::Failure;
 use super::{output, show};
 use crate::ops::RestoreReport;
 use crate::progress::Progress;
-use crate::repository::StoredSnapshot;
+use crate::repository::{Others, StoredSnapshot};
 
 /// Problems that a terminal shows; a program gets them all.
 const SHOWN_MAX: usize = 20;
@@ -24,7 +24,11 @@ pub fn tell(
 ) -> Result<(), Failure> {
     warn(context, report);
     if context.global.json {
-        return output::json(&document(dry_run, snapshot, report));
+        let mut document = document(dry_run, snapshot, report);
+        if let Some((objects @ 1.., _)) = context.others.get().map(Others::helped) {
+            document["from_other_copies"] = objects.into();
+        }
+        return output::json(&document);
     }
     let is_complete = report.problems_total == 0 && report.delete_refused.is_none();
     if context.global.quiet && is_complete && !dry_run {

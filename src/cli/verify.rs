@@ -6,8 +6,10 @@ use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
 use super::context::{Access, Context, host_name};
+use super::copies::with_its_head;
 use super::exit::{Result, Status};
 use super::{output, show, verify_text};
+use crate::format::name::REPOSITORY;
 use crate::ops::{self, Damage, PackReads, VerifyOptions, VerifyPart, VerifyReport};
 use crate::progress::Progress;
 use crate::repository::{Repository, SnapshotFilter};
@@ -40,10 +42,13 @@ pub struct Args {
     /// Check only what this snapshot needs: its id or its beginning, latest, or latest~N
     #[arg(long = "snapshot", value_name = "S")]
     snapshots: Vec<String>,
+    /// Put back what is missing or damaged, from the other copies that --repo names
+    #[arg(long)]
+    heal: bool,
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
-    let data = args.data || args.sample.is_some() || args.budget.is_some();
+    let data = args.reads_data();
     let began = context.seams.clock.now();
     let access = if data {
         Access::ReaderIfGiven
@@ -56,8 +61,16 @@ pub fn run(context: &Context, args: &Args) -> Result {
         stored_checksums: args.stored_checksums,
         ..VerifyPart::default()
     };
-    let (repository, index) = if args.snapshots.is_empty() {
-        let (repository, state) = context.repository(access)?;
+    let mut head_was_mended = false;
+    let (mut repository, index) = if args.snapshots.is_empty() {
+        let (repository, state, is_mended) = match args.heal {
+            true => with_its_head(context, access)?,
+            false => {
+                let (repository, state) = context.repository(access)?;
+                (repository, state, false)
+            }
+        };
+        head_was_mended = is_mended;
         (repository, context.index(&state)?)
     } else {
         let opened = context.look(access)?;
@@ -73,23 +86,57 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let progress = context.progress.as_ref();
     let report = ops::verify_part(&repository, &index, &options, &part, progress);
     context.progress.finish();
-    let report = report?;
+    let mut report = report?;
+    repository.others = context.others_of_the_first()?;
+    let mut healed = Vec::new();
+    if args.heal && !report.is_sound() {
+        let mended = ops::heal(&repository, &index, report, &part, &|_| None, progress);
+        context.progress.finish();
+        let mended = mended?;
+        healed = mended.healed.into_iter().map(|one| one.object).collect();
+        report = mended.verify;
+    }
+    if head_was_mended {
+        healed.insert(0, REPOSITORY.to_owned());
+    }
     let proof = prove(context, &repository, &report, began, &part);
     if context.global.json {
         let mut document = as_json(&report);
         document["proof"] = json!(proof);
+        if args.heal {
+            document["healed"] = healed.into();
+        }
         output::json(&document)?;
-    } else if !(context.global.quiet && report.is_sound()) {
-        let mut lines = summary(&report, data);
-        lines.extend(verify_text::checksums(&report, args.stored_checksums));
-        lines.extend(verify_text::coverage(&report, context.seams.clock.now()));
-        output::lines(&lines)?;
+    } else if !(context.global.quiet && report.is_sound() && healed.is_empty()) {
+        let has_others = !repository.others.is_empty();
+        output::lines(&told(context, args, &report, &healed, has_others))?;
     }
     Ok(if report.is_sound() {
         Status::Done
     } else {
         Status::Damage
     })
+}
+
+fn told(
+    context: &Context,
+    args: &Args,
+    report: &VerifyReport,
+    healed: &[String],
+    has_others: bool,
+) -> Vec<String> {
+    let mut lines = mended(healed);
+    lines.extend(summary(report, args.reads_data()));
+    lines.extend(verify_text::checksums(report, args.stored_checksums));
+    lines.extend(verify_text::coverage(report, context.seams.clock.now()));
+    lines.extend(advice(report, args.heal, has_others));
+    lines
+}
+
+impl Args {
+    fn reads_data(&self) -> bool {
+        self.data || self.sample.is_some() || self.budget.is_some()
+    }
 }
 
 /// Writes down in the repository what was found. Credentials that only read cannot do that, and the
@@ -142,6 +189,33 @@ fn size(text: &str) -> std::result::Result<u64, String> {
     let number: Option<u64> = digits.parse().ok();
     let size = number.and_then(|number| number.checked_mul(factor));
     size.filter(|size| *size > 0).ok_or_else(wrong)
+}
+
+/// What was put back.
+fn mended(healed: &[String]) -> Vec<String> {
+    if healed.is_empty() {
+        return Vec::new();
+    }
+    let number = show::counted(healed.len() as u64, "object", "objects");
+    let ink = show::ink_for_stdout();
+    let mut lines = vec![ink.good(&format!("Healed {number} from another copy, such as:"))];
+    let names = healed.iter().take(FILES_SHOWN_MAX);
+    lines.extend(names.map(|name| format!("  {}", show::harmless(name.as_bytes()))));
+    lines
+}
+
+/// What to do about damage.
+fn advice(report: &VerifyReport, healed: bool, has_others: bool) -> Option<String> {
+    let text = match (report.is_sound(), healed, has_others) {
+        (true, _, _) => return None,
+        (false, false, true) => "offsite verify --heal puts back what another copy has.",
+        (false, true, true) => "No other copy that can be reached has what is still damaged.",
+        (false, true, false) => {
+            "There is no other copy to heal from: name one with a further --repo URL."
+        }
+        (false, false, false) => return None,
+    };
+    Some(text.to_owned())
 }
 
 /// More than nothing, at most everything: `5`, `2.5%`.

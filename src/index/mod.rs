@@ -9,6 +9,7 @@ mod all_rows;
 pub mod audit;
 mod chunks;
 mod condemned;
+mod distrust;
 mod files;
 mod links;
 mod packs;
@@ -17,7 +18,9 @@ mod publication;
 mod reached;
 mod records;
 mod schema;
+mod stored;
 mod totals;
+mod transfers;
 mod trust;
 mod uses;
 mod versions;
@@ -34,7 +37,8 @@ pub use files::{CachedContent, CachedFile, FileStamp};
 pub use links::LinkTable;
 pub use packs::KnownPack;
 pub use totals::{ClassTotals, ReferenceTotals};
-pub use trust::{LockHorizon, NotedPlan, PackRead, Trust};
+pub use transfers::{TransferTable, WantedPack};
+pub use trust::{KeptCopy, LockHorizon, NotedPlan, PackRead, Presence, SeenSnapshot, Trust, Watch};
 pub use versions::{VersionRow, VersionTable};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.
@@ -43,6 +47,7 @@ pub struct Index {
     path: Option<PathBuf>,
     /// Packs that this run refers to.
     uses: Uses,
+    watch: Option<Watch>,
 }
 
 /// Why SQLite failed, in its words, which are then said once: its own chain repeats them.
@@ -61,6 +66,13 @@ impl From<rusqlite::Error> for Reason {
 pub enum IndexError {
     #[error("the local index {path} could not be used")]
     Sqlite {
+        path: String,
+        #[source]
+        source: Reason,
+    },
+    /// Unlike the index it cannot be made again.
+    #[error("what this host remembers of the repository, {path}, could not be used")]
+    Trust {
         path: String,
         #[source]
         source: Reason,
@@ -92,6 +104,7 @@ impl Index {
                 connection: Mutex::new(connection),
                 path: Some(path),
                 uses: Uses::default(),
+                watch: None,
             }),
             Err(source) => Err(IndexError::Sqlite {
                 path: path.display().to_string(),
@@ -114,6 +127,7 @@ impl Index {
             connection: Mutex::new(connection),
             path: None,
             uses: Uses::default(),
+            watch: None,
         })
     }
 
@@ -132,7 +146,22 @@ impl Index {
             connection: Mutex::new(connection),
             path: None,
             uses: Uses::default(),
+            watch: None,
         })
+    }
+
+    /// With what this host remembers of the copy that the index is of.
+    #[must_use]
+    pub fn watched(self, watch: Watch) -> Self {
+        Self {
+            watch: Some(watch),
+            ..self
+        }
+    }
+
+    /// What this host remembers of the copy that the index is of; nothing of one in memory.
+    pub fn watch(&self) -> Option<&Watch> {
+        self.watch.as_ref()
     }
 
     /// From now on this index takes its share only of the memory of one, among so many that are open

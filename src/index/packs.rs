@@ -137,7 +137,8 @@ impl Index {
         list: impl FnOnce(&mut dyn FnMut(ObjectId, u64)) -> std::result::Result<(), E>,
     ) -> std::result::Result<(), E> {
         let connection = self.lock();
-        let sql = "SELECT number, id, bytes, live FROM packs WHERE (class = 2) = ? ORDER BY id";
+        let sql = "SELECT number, id, bytes, live, id IN (SELECT id FROM distrusted)
+                   FROM packs WHERE (class = 2) = ? ORDER BY id";
         let mut changes = Vec::new();
         let mut failure = None;
         {
@@ -153,7 +154,8 @@ impl Index {
                     if upto.is_some_and(|id| row.id > id) {
                         break;
                     }
-                    let live = upto == Some(row.id) && seen == Some(row.bytes);
+                    let is_listed = upto == Some(row.id) && seen == Some(row.bytes);
+                    let live = is_listed && !row.distrusted;
                     if live != row.live {
                         changes.push((row.number, live));
                     }
@@ -276,6 +278,7 @@ struct Row {
     id: ObjectId,
     bytes: u64,
     live: bool,
+    distrusted: bool,
 }
 
 impl Row {
@@ -285,6 +288,7 @@ impl Row {
             id: ObjectId::new(row.get(1)?),
             bytes: row.get(2)?,
             live: row.get(3)?,
+            distrusted: row.get(4)?,
         })
     }
 }
@@ -321,7 +325,7 @@ fn insert_pack(
     };
     let mut insert = transaction.prepare_cached(
         "INSERT INTO packs (id, bytes, class, header, verified, crc, live, segment, chunks)
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5, ?7, ?8)
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?5 AND ?1 NOT IN (SELECT id FROM distrusted), ?7, ?8)
          ON CONFLICT (id, bytes, class, header, verified) DO UPDATE SET
             live = max(live, excluded.live), crc = coalesce(crc, excluded.crc),
             segment = coalesce(excluded.segment, segment)

@@ -89,6 +89,15 @@ CREATE TEMP TABLE condemned (
 ) WITHOUT ROWID;
 ";
 
+/// Tables that came after the others of this version: made where they are missing, and empty in most
+/// indexes, so that no index is thrown away for them.
+const LATER_TABLES: &str = "
+-- Packs that were read and found damaged: never live, whatever the store lists.
+CREATE TABLE IF NOT EXISTS distrusted (
+    id BLOB PRIMARY KEY
+) WITHOUT ROWID;
+";
+
 /// Sets the connection up and makes the tables if there are none.
 pub(super) fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
     connection.busy_timeout(std::time::Duration::from_secs(30))?;
@@ -110,6 +119,7 @@ pub(super) fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
         return Err(rusqlite::Error::InvalidQuery);
     }
     connection.execute_batch(TEMPORARY)?;
+    connection.execute_batch(LATER_TABLES)?;
     Ok(connection)
 }
 

@@ -7,6 +7,8 @@ use super::drill::DrillError;
 use super::forget::ForgetError;
 use super::prune::PruneError;
 use super::said::Said;
+use super::trust::{NotedIn, VanishedList};
+use crate::id::RepositoryId;
 use crate::index::IndexError;
 use crate::repository::{ObjectProblem, RepositoryError};
 use crate::seams::Interrupted;
@@ -108,6 +110,27 @@ pub enum OpsError {
          stored before"
     )]
     CommittedLate,
+    #[error("{sentence}")]
+    RolledBack {
+        /// How many are gone, and where.
+        sentence: String,
+        #[source]
+        vanished: VanishedList,
+    },
+    #[error("another repository stands at {url}: {is}, where {was} was")]
+    OtherStands {
+        url: String,
+        was: RepositoryId,
+        is: RepositoryId,
+        #[source]
+        noted: NotedIn,
+    },
+    #[error("the file named repository at {url} is another one than it was")]
+    HeadReplaced {
+        url: String,
+        #[source]
+        noted: NotedIn,
+    },
     #[error("interrupted")]
     Interrupted,
     /// A thread stopped because another one failed: never the error that a person sees.

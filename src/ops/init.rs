@@ -8,7 +8,7 @@ use super::Result;
 use crate::crypto::{KdfCost, ReadKey, Secret};
 use crate::format::parameters::Parameters;
 use crate::format::slot::Label;
-use crate::repository::{Creation, Repository, RepositoryError, create};
+use crate::repository::{Creation, Repository, RepositoryError, create, replicate};
 use crate::seams::Seams;
 use crate::store::Store;
 
@@ -52,4 +52,14 @@ pub fn init(store: Arc<dyn Store>, seams: &Seams, options: &InitOptions<'_>) -> 
         repository,
         repository_object,
     })
+}
+
+/// Makes a further copy of a repository in an empty place: the same `repository` object and the same
+/// key slots. Snapshots come with `sync` or the next backup. Gives the names of key slots that are no
+/// good and were left out.
+///
+/// # Errors
+/// `NotEmpty`, `Store`, `Object`.
+pub fn init_replica(from: &Repository, to: &dyn Store) -> Result<Vec<String>> {
+    Ok(replicate(from, to)?)
 }

@@ -4,7 +4,7 @@
 use super::{OpsError, Result};
 use crate::crypto::KdfCost;
 use crate::format::slot::{Label, SLOTS_MAX};
-use crate::repository::{Repository, SlotFacts, add_slot, check_slot, list_slots};
+use crate::repository::{Repository, SlotFacts, add_slot, check_slot, copy_slot, list_slots};
 
 /// Shortest prefix of a slot's id that names it.
 const ID_PREFIX_MIN: usize = 4;
@@ -65,6 +65,15 @@ pub fn remove_key(repository: &Repository, wanted: &str, even_the_last: bool) ->
     }
     repository.store.delete(&slot.name)?;
     Ok(slot.clone())
+}
+
+/// Puts a slot that one copy of the repository has into another.
+///
+/// # Errors
+/// `Store`, `Object`.
+pub fn share_key(from: &Repository, to: &Repository, slot: &str) -> Result<()> {
+    let (source, goal) = (from.store.as_ref(), to.store.as_ref());
+    Ok(copy_slot(source, goal, from.id(), slot)?)
 }
 
 fn is_named(slot: &SlotFacts, wanted: &str) -> bool {

@@ -1,6 +1,6 @@
 //! What most verbs begin with: the store is looked at, and the index is level with it afterwards.
 
-use super::Result;
+use super::{Result, trust};
 use crate::index::Index;
 use crate::progress::Progress;
 use crate::repository::{Repository, StoredSnapshot, load_catalog, load_snapshots};
@@ -14,7 +14,7 @@ pub struct Looked {
 }
 
 /// Looks at the store: snapshots first, then segments, then packs. Gives the snapshots, oldest
-/// first; what cannot be used is told.
+/// first; what cannot be used is told, and so is what this host saw there and is gone.
 ///
 /// # Errors
 /// `Store`, `Index`; `Object` for what is of a version that this program does not know.
@@ -41,11 +41,16 @@ pub fn look_closely(
             "{name} cannot be used: {problem}; run offsite verify"
         ));
     };
-    let mut names = Vec::new();
+    let known = trust::before_look(index, progress);
+    let mut lost = Vec::new();
     let snapshots = load_snapshots(repository, index, &mut |name, problem| {
-        names.push(name.to_owned());
         unusable(name, problem);
+        lost.push((name.to_owned(), problem.clone()));
     })?;
+    if let Some(known) = known {
+        trust::after_look(repository, known, &snapshots, &lost, progress);
+        trust::compare_copies(repository, index, progress);
+    }
     let facts = load_catalog(repository, index)?;
     for (name, problem) in &facts.damaged_segments {
         unusable(name, problem);
@@ -53,6 +58,6 @@ pub fn look_closely(
     progress.finish();
     Ok(Looked {
         snapshots,
-        unusable: names,
+        unusable: lost.into_iter().map(|(name, _)| name).collect(),
     })
 }

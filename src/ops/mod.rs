@@ -4,8 +4,8 @@
 //! `backup` drives `pipeline` (contents to packs to the store); `restore` writes through `target`,
 //! which never leaves the folder it was given; both hand work to threads through `queue`. `read` is
 //! `ls`, `cat` and `database`, `keys` the passphrases, `state` what this host keeps, `look` what
-//! most verbs begin with; `replica` is one copy of a repository among several, `destination` one that
-//! a backup goes to.
+//! most verbs begin with, `trust` what is noticed when the store forgets; `replica` is one copy of a
+//! repository among several, `destination` one that a backup goes to.
 
 mod audit;
 mod backup;
@@ -32,7 +32,10 @@ mod restore;
 mod said;
 mod state;
 mod stats;
+pub mod status;
+mod sync;
 mod target;
+pub mod trust;
 mod verify;
 
 pub use audit::{AuditReport, History, ReportedFinding, Verdict, audit};
@@ -59,8 +62,8 @@ pub use forget::{
     Candidate, Drilled, Drills, ForgetError, ForgetOptions, ForgetPlace, ForgetReport, GroupBy,
     JudgedSnapshot, Period, Policy, Reason, Rule, explain_absence, forget, judge, protections,
 };
-pub use init::{InitOptions, InitReport, init};
-pub use keys::{add_key, remove_key};
+pub use init::{InitOptions, InitReport, init, init_replica};
+pub use keys::{add_key, remove_key, share_key};
 pub use pipeline::CheckpointRule;
 pub use prune::{GRACE, PruneError, PruneOptions, PruneReport, REPACK_ABOVE_PERCENT, Sum, prune};
 pub use read::{Opened, cat, database, has_path, list_entries};
@@ -70,7 +73,10 @@ pub use restore::{Overwrite, RestoreOptions, RestoreReport, restore};
 pub use said::Said;
 pub use state::{SourceLock, StateFolder, load_writer_key, save_writer_key};
 pub use stats::{RepositoryStats, SnapshotStats, repository_stats, snapshot_stats};
+pub use sync::{
+    Direction, Lacking, LevelOptions, LevelReport, PlaceReport, SyncReport, Waiting, level, sync,
+};
 pub use verify::{
-    Compared, Coverage, Damage, PackReads, RECENT_DAYS, VerifyOptions, VerifyPart, VerifyReport,
-    permille, prove_verify, verify, verify_part,
+    Compared, Coverage, Damage, HealReport, Healed, PackReads, RECENT_DAYS, VerifyOptions,
+    VerifyPart, VerifyReport, heal, heal_head, permille, prove_verify, verify, verify_part,
 };

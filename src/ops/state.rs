@@ -11,7 +11,7 @@ use zeroize::Zeroizing;
 use super::{OpsError, Result};
 use crate::crypto::WriterKey;
 use crate::id::RepositoryId;
-use crate::index::{Index, Trust};
+use crate::index::{Index, Trust, Watch};
 
 const KEY_PREFIX: &str = "offsite-writer-key-1:";
 
@@ -70,14 +70,15 @@ impl StateFolder {
         self.path.join("writer.key")
     }
 
-    /// Opens the index of the copy at `place`, or makes an empty one. `place` is its address; each
+    /// Opens the index of the copy at `place`, or makes an empty one, with what is remembered of it. `place` is its address; each
     /// copy of a repository has an index of its own, since each holds other objects.
     ///
     /// # Errors
     /// `File`, `Index`.
     pub fn open_index(&self, place: &str) -> Result<Index> {
         self.create()?;
-        Ok(Index::open(&self.index_path(place))?)
+        let watch = Watch::at(&self.trust_path(), place);
+        Ok(Index::open(&self.index_path(place))?.watched(watch))
     }
 
     /// The file of [`StateFolder::open_index`].
@@ -93,7 +94,11 @@ impl StateFolder {
     /// `File`, `Index`.
     pub fn open_trust(&self) -> Result<Trust> {
         self.create()?;
-        Ok(Trust::open(&self.path.join("trust.sqlite"))?)
+        Ok(Trust::open(&self.trust_path())?)
+    }
+
+    fn trust_path(&self) -> PathBuf {
+        self.path.join("trust.sqlite")
     }
 
     /// One backup at a time of a source (as `name` tells them apart) and state directory.

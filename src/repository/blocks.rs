@@ -109,6 +109,18 @@ impl Blocks {
         self.changed.notify_all();
     }
 
+    /// Better bytes for a ticket, from elsewhere: from now on these are found.
+    pub fn replace(&self, ticket: &Ticket, bytes: Bytes) {
+        self.forget(ticket.kind, &ticket.pack);
+        let mut state = self.lock();
+        state.kept.push(Block {
+            ticket: ticket.clone(),
+            bytes,
+            used: true,
+        });
+        state.make_room();
+    }
+
     pub fn forget(&self, kind: Kind, pack: &ObjectId) {
         self.lock()
             .kept

@@ -179,7 +179,7 @@ pub fn salvage(repository: &Repository, index: &Index, kind: Kind) -> Result<u64
 ///
 /// # Errors
 /// `Store`, `Index`.
-pub(super) fn salvage_named(repository: &Repository, index: &Index, kind: Kind) -> Result<u64> {
+pub fn salvage_named(repository: &Repository, index: &Index, kind: Kind) -> Result<u64> {
     salvage_where(repository, index, kind, |id, _| Ok(!index.is_verified(id)?))
 }
 

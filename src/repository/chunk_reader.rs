@@ -104,6 +104,12 @@ impl<'r> ChunkReader<'r> {
         let mut tried = Vec::new();
         for step in [Ask::Claimed, Ask::Unnamed, Ask::All] {
             self.ask(step, id, kind)?;
+            // The same pack in another copy costs less than a look at all packs.
+            if step == Ask::Unnamed
+                && let Some(plain) = self.same_pack_elsewhere(id, kind)?
+            {
+                return Ok(plain);
+            }
             for place in self.places(id, kind)? {
                 if tried.contains(&place) {
                     continue;
@@ -115,6 +121,9 @@ impl<'r> ChunkReader<'r> {
                 tried.push(place);
             }
         }
+        if let Some(plain) = self.anywhere_else(id, kind) {
+            return Ok(plain);
+        }
         Err(match trouble {
             Some((pack, problem)) => RepositoryError::ChunkDamaged {
                 id: *id,
@@ -123,6 +132,50 @@ impl<'r> ChunkReader<'r> {
             },
             None => RepositoryError::ChunkMissing { id: *id },
         })
+    }
+
+    /// The chunk from one of its packs as another copy holds it; the bytes are kept for its
+    /// neighbours.
+    fn same_pack_elsewhere(&self, id: &ChunkId, kind: Kind) -> Result<Option<Vec<u8>>> {
+        let others = &self.repository.others;
+        if others.is_empty() {
+            return Ok(None);
+        }
+        for place in self.places(id, kind)? {
+            let (Ok(key), Some(ticket)) =
+                (self.key_of(&place, kind), ticket(&place, kind, self.fetch))
+            else {
+                continue;
+            };
+            let (name, window) = (name::of(kind, &place.pack), window(&ticket));
+            let repository = self.repository;
+            let found = others.find(repository.id(), &name, window, &mut |bytes| {
+                let frame = cut(&bytes, &ticket, &place).ok_or(FormatError::TooShort)?;
+                let plain = open_frame(&repository.writer, kind, &key, &place.chunk, &frame)?;
+                Ok((plain, bytes))
+            });
+            if let Some((plain, bytes)) = found {
+                self.blocks.replace(&ticket, bytes);
+                return Ok(Some(plain));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The chunk from a place that only another copy knows.
+    fn anywhere_else(&self, id: &ChunkId, kind: Kind) -> Option<Vec<u8>> {
+        let wanted = |place: &Place| {
+            let ticket = ticket(place, kind, Fetch::Windows).filter(|_| kind_of(place) == kind)?;
+            Some((name::of(kind, &place.pack), window(&ticket)))
+        };
+        let open = |place: &Place, bytes: &Bytes| {
+            let key = self.key_of(place, kind).ok()?;
+            let frame = cut(bytes, &ticket(place, kind, Fetch::Windows)?, place)?;
+            let writer = &self.repository.writer;
+            open_frame(writer, kind, &key, &place.chunk, &frame).ok()
+        };
+        let others = &self.repository.others;
+        others.chunk(self.repository, id, &wanted, &open)
     }
 
     /// What do packs say themselves? Each is asked once.
@@ -206,52 +259,27 @@ impl<'r> ChunkReader<'r> {
     /// The bytes of a chunk's frame.
     fn frame(&self, place: &Place, kind: Kind) -> Result<Bytes> {
         let name = name::of(kind, &place.pack);
-        let frame = frame_range(&place.chunk);
-        if frame.end > place.pack_bytes || place.pack_bytes > PACK_BYTES_MAX {
+        let ticket = ticket(place, kind, self.fetch).ok_or_else(|| {
             let what = "the place of a chunk";
-            return Err(RepositoryError::object(
-                &name,
-                FormatError::Contradiction { what },
-            ));
-        }
-        let wanted = match self.fetch {
-            Fetch::Packs => 0..place.pack_bytes,
-            Fetch::Windows => {
-                let start = frame.start - frame.start % WINDOW_BYTES;
-                start
-                    ..frame
-                        .end
-                        .next_multiple_of(WINDOW_BYTES)
-                        .min(place.pack_bytes)
-            }
-        };
-        let ticket = Ticket {
-            kind,
-            pack: place.pack,
-            range: wanted,
-        };
-        if let Some(bytes) = self.blocks.find_or_claim(&ticket, &frame) {
+            RepositoryError::object(&name, FormatError::Contradiction { what })
+        })?;
+        if let Some(bytes) = self
+            .blocks
+            .find_or_claim(&ticket, &frame_range(&place.chunk))
+        {
             return Ok(bytes);
         }
         let fetched = self.fetch(&ticket);
         self.blocks.arrived(&ticket, fetched.as_ref().ok().cloned());
-        let whole = fetched?;
         // It may have been dropped again already.
-        let start = usize::try_from(frame.start - ticket.range.start).unwrap_or(usize::MAX);
-        let end = usize::try_from(frame.end - ticket.range.start).unwrap_or(usize::MAX);
-        if end > whole.len() {
-            return Err(RepositoryError::object(&name, FormatError::TooShort));
-        }
-        Ok(whole.slice(start..end))
+        let frame = cut(&fetched?, &ticket, place);
+        frame.ok_or_else(|| RepositoryError::object(&name, FormatError::TooShort))
     }
 
     fn fetch(&self, ticket: &Ticket) -> Result<Bytes, StoreError> {
         let name = name::of(ticket.kind, &ticket.pack);
-        let window = Window::Range {
-            start: ticket.range.start,
-            bytes: ticket.range.end - ticket.range.start,
-        };
-        self.repository.store.get(&name, window)
+        let Repository { store, others, .. } = self.repository;
+        others.fetch(store.as_ref(), self.repository.id(), &name, window(ticket))
     }
 
     /// The data pack where a chunk most likely lies, with its size.
@@ -294,6 +322,39 @@ impl Drop for EndAhead<'_> {
     fn drop(&mut self) {
         self.0.end_ahead(self.1);
     }
+}
+
+/// What to fetch for a chunk; `None` for a place that cannot be.
+fn ticket(place: &Place, kind: Kind, fetch: Fetch) -> Option<Ticket> {
+    let frame = frame_range(&place.chunk);
+    if frame.end > place.pack_bytes || place.pack_bytes > PACK_BYTES_MAX {
+        return None;
+    }
+    let range = match fetch {
+        Fetch::Packs => 0..place.pack_bytes,
+        Fetch::Windows => {
+            let start = frame.start - frame.start % WINDOW_BYTES;
+            let end = frame.end.next_multiple_of(WINDOW_BYTES);
+            start..end.min(place.pack_bytes)
+        }
+    };
+    let pack = place.pack;
+    Some(Ticket { kind, pack, range })
+}
+
+fn window(ticket: &Ticket) -> Window {
+    Window::Range {
+        start: ticket.range.start,
+        bytes: ticket.range.end - ticket.range.start,
+    }
+}
+
+/// The frame of a chunk, from what was fetched for it.
+fn cut(bytes: &Bytes, ticket: &Ticket, place: &Place) -> Option<Bytes> {
+    let frame = frame_range(&place.chunk);
+    let start = usize::try_from(frame.start.checked_sub(ticket.range.start)?).ok()?;
+    let end = usize::try_from(frame.end.checked_sub(ticket.range.start)?).ok()?;
+    (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
 }
 
 fn kind_of(place: &Place) -> Kind {

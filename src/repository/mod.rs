@@ -4,9 +4,10 @@
 //! run) and `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader`
 //! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`),
 //! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
-//! small objects, `objects` lists and fetches them, `versions` looks behind one that was written
-//! over; `proofs` keeps what was proven, `forgets` why snapshots went, `plans` what is to be pruned,
-//! `slots` and `slot_list` are the key slots; `catalog` brings the index level with the store.
+//! small objects, `objects` lists and fetches them (`others`: from further copies), `versions` looks
+//! behind one that was written over; `proofs` keeps what was proven, `forgets` why snapshots went,
+//! `plans` what is to be pruned, `slots` and `slot_list` are the key slots; `replicate` makes a further
+//! copy; `catalog` brings the index level with the store.
 
 mod blocks;
 mod catalog;
@@ -20,13 +21,16 @@ mod listing_reader;
 mod listing_writer;
 mod objects;
 mod open;
+mod others;
 mod pack_builder;
 mod pack_reader;
 mod pack_room;
 mod pack_writer;
 mod plans;
 mod proofs;
+mod recent_proofs;
 mod record;
+mod replicate;
 mod segment_writer;
 mod slot_list;
 mod slots;
@@ -38,7 +42,7 @@ use std::sync::Arc;
 pub use blocks::Ahead;
 pub use catalog::{
     CatalogFacts, load as load_catalog, load_packs, load_telling as load_catalog_telling,
-    read_segment, salvage, take_footer,
+    read_segment, salvage, salvage_named, take_footer,
 };
 pub use chunk_reader::{ChunkReader, Fetch};
 pub use content::{few_ids, read_content, read_ids, store_ids, visit_ids};
@@ -48,11 +52,15 @@ pub use listing_diff::{Difference, ListingDiff};
 pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
 pub use objects::{fetch_record, list_objects};
-pub use open::{Creation, create, identify, open, repository_object};
+pub use open::{
+    Creation, check_repository_bytes, create, head, head_is_of, head_owner, identify, open,
+    open_with, repository_object,
+};
+pub use others::{Opens, Others};
 pub use pack_builder::{FinishedPack, PackBuilder, PackKeys};
 pub use pack_reader::{
     PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, open_stored,
-    read_contents, session_of,
+    read_contents, rows_of_pack, session_of,
 };
 pub use pack_room::{Held, PackBuffer};
 pub use pack_writer::{PackWriter, Plaintext};
@@ -63,9 +71,11 @@ pub use plans::{
 pub use proofs::{
     PROOFS_MAX, Signature, StoredProof, load_proofs, load_proofs_remembered, store_proof,
 };
+pub use recent_proofs::{RECENT_PROOFS_MAX, recent_proofs};
 pub use record::{SealedObject, open_record, seal_record};
+pub use replicate::{check_slot_bytes, copy_slot, replicate};
 pub use segment_writer::SegmentWriter;
-pub use slot_list::{SlotFacts, list_slots};
+pub use slot_list::{SlotFacts, list_slots, slot_label};
 pub use slots::{add_slot, check_slot, unlock, unlock_slot};
 pub use snapshots::{SnapshotFilter, StoredSnapshot, load_snapshots, resolve};
 
@@ -84,6 +94,8 @@ pub struct Repository {
     pub writer: WriterKey,
     /// Present when passphrase or words were given: then contents can be read.
     pub reader: Option<ReadKey>,
+    /// Other copies, for what is missing or damaged in this one.
+    pub others: Others,
 }
 
 impl Repository {

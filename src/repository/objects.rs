@@ -27,21 +27,31 @@ pub fn list_objects(
     Ok(())
 }
 
-/// Fetches a record, holds its bytes against its name, and opens it.
+/// Fetches a record, holds its bytes against its name, and opens it; a snapshot that is no good here
+/// from another copy that has it.
 ///
 /// # Errors
 /// `Object`, also for one that is missing; `Store` when nothing can be said about the object.
 pub fn fetch_record(repository: &Repository, kind: Kind, id: &ObjectId) -> Result<Vec<u8>> {
     let name = name::of(kind, id);
-    let damaged = |problem| RepositoryError::object(&name, problem);
     let window = Window::Whole {
         bytes_max: kind.record_bytes_max(),
     };
-    let bytes = fetch(repository.store.as_ref(), &name, window)?;
-    if ObjectId::of(&bytes) != *id {
-        return Err(damaged(ObjectProblem::WrongName));
-    }
-    open_record(&repository.writer, kind, &bytes).map_err(damaged)
+    let open = |bytes: Bytes| {
+        if ObjectId::of(&bytes) != *id {
+            return Err(ObjectProblem::WrongName);
+        }
+        open_record(&repository.writer, kind, &bytes)
+    };
+    let here = fetch(repository.store.as_ref(), &name, window)
+        .and_then(|bytes| open(bytes).map_err(|problem| RepositoryError::object(&name, problem)));
+    here.or_else(|error| {
+        // Of records only snapshots are the same in all copies.
+        let others = (kind == Kind::Snapshot).then_some(&repository.others);
+        let found =
+            others.and_then(|them| them.find(repository.id(), &name, window, &mut { open }));
+        found.ok_or(error)
+    })
 }
 
 /// Fetches an object or a part of it.

@@ -89,6 +89,7 @@ pub fn create(
             parameters,
             writer,
             reader,
+            others: Default::default(),
         },
         object.bytes,
     ))
@@ -96,7 +97,7 @@ pub fn create(
 
 /// An answer may be lost and the call be made again: what lies there is ours if it is the same
 /// bytes, which carry our random salt.
-fn put_repository(store: &dyn Store, bytes: Bytes) -> Result<()> {
+pub(super) fn put_repository(store: &dyn Store, bytes: Bytes) -> Result<()> {
     match store.put_if_absent(REPOSITORY, bytes.clone()) {
         Ok(()) => Ok(()),
         Err(error) if error.kind == ErrorKind::AlreadyExists => {
@@ -120,19 +121,32 @@ fn put_repository(store: &dyn Store, bytes: Bytes) -> Result<()> {
 /// # Errors
 /// `NoRepository`, `NoPlace`, `HeadLost`, `Store`, `Object`.
 pub fn identify(store: &dyn Store) -> Result<RepositoryId> {
+    head_owner(&head(store)?)
+}
+
+/// The bytes of the `repository` object, whatever they are.
+///
+/// # Errors
+/// `NoRepository`, `NoPlace`, `HeadLost`, `Store`.
+pub fn head(store: &dyn Store) -> Result<Bytes> {
     let bytes = fetch(store)?;
-    let id_in = |bytes: &[u8]| {
-        let header = Header::decode(bytes, Kind::Repository, None);
-        header.map(|header| header.repository)
-    };
     // Nothing can be authenticated yet: of several versions the oldest that was locked counts, for
     // nobody can have put one before the first.
-    if let Some(id) = versions::each(store, REPOSITORY, REPOSITORY_BYTES_MAX, true, |bytes| {
-        id_in(bytes).ok()
-    })? {
-        return Ok(id);
-    }
-    id_in(&bytes).map_err(|problem| RepositoryError::object(REPOSITORY, problem))
+    let oldest = versions::each(store, REPOSITORY, REPOSITORY_BYTES_MAX, true, |bytes| {
+        head_owner(bytes).ok().map(|_| bytes.clone())
+    })?;
+    Ok(oldest.unwrap_or(bytes))
+}
+
+/// Whose `repository` object it is, as it says in the clear.
+///
+/// # Errors
+/// `Object`.
+pub fn head_owner(head: &[u8]) -> Result<RepositoryId> {
+    let header = Header::decode(head, Kind::Repository, None);
+    header
+        .map(|header| header.repository)
+        .map_err(|problem| RepositoryError::object(REPOSITORY, problem))
 }
 
 fn fetch(store: &dyn Store) -> Result<Bytes> {
@@ -172,13 +186,29 @@ pub fn open(
     writer: WriterKey,
     reader: Option<ReadKey>,
 ) -> Result<Repository> {
-    let (_, parameters) = authentic(store.as_ref(), &writer)?;
+    let bytes = fetch(store.as_ref())?;
+    open_with(store, seams, writer, reader, &bytes)
+}
+
+/// As [`open`], with the bytes of the `repository` object, which were fetched already or kept.
+///
+/// # Errors
+/// `OtherRepository`, `Object`.
+pub fn open_with(
+    store: Arc<dyn Store>,
+    seams: Seams,
+    writer: WriterKey,
+    reader: Option<ReadKey>,
+    head: &Bytes,
+) -> Result<Repository> {
+    let (_, parameters) = authentic(store.as_ref(), &writer, head.clone())?;
     Ok(Repository {
         store,
         seams,
         parameters,
         writer,
         reader,
+        others: Default::default(),
     })
 }
 
@@ -187,13 +217,13 @@ pub fn open(
 /// # Errors
 /// As [`open`].
 pub fn repository_object(repository: &Repository) -> Result<Bytes> {
-    let (bytes, _) = authentic(repository.store.as_ref(), &repository.writer)?;
+    let store = repository.store.as_ref();
+    let (bytes, _) = authentic(store, &repository.writer, fetch(store)?)?;
     Ok(bytes)
 }
 
 /// The `repository` object that authenticates: the one that is there, else a version before it.
-fn authentic(store: &dyn Store, writer: &WriterKey) -> Result<(Bytes, Parameters)> {
-    let bytes = fetch(store)?;
+fn authentic(store: &dyn Store, writer: &WriterKey, bytes: Bytes) -> Result<(Bytes, Parameters)> {
     let wrong = match parameters_in(&bytes, store, writer) {
         Ok(parameters) => return Ok((bytes, parameters)),
         Err(wrong) => wrong,
@@ -205,11 +235,38 @@ fn authentic(store: &dyn Store, writer: &WriterKey) -> Result<(Bytes, Parameters
     found?.ok_or(wrong)
 }
 
+/// Whether these bytes are the `repository` object of the one that the key belongs to.
+///
+/// # Errors
+/// What is wrong with them.
+pub fn check_repository_bytes(writer: &WriterKey, bytes: &[u8]) -> Result<(), ObjectProblem> {
+    Header::decode(bytes, Kind::Repository, Some(writer.repository()))?;
+    let payload = open_record(writer, Kind::Repository, bytes)?;
+    cbor::decode::<Parameters>(&payload)?;
+    Ok(())
+}
+
+/// Whether a `repository` object is sound, and the key's own.
+///
+/// # Errors
+/// `OtherRepository`, `Object`.
+pub fn head_is_of(head: &[u8], writer: &WriterKey) -> Result<()> {
+    parameters_in_head(head, writer, || String::from("this place")).map(drop)
+}
+
 fn parameters_in(bytes: &[u8], store: &dyn Store, writer: &WriterKey) -> Result<Parameters> {
+    parameters_in_head(bytes, writer, || store.url())
+}
+
+fn parameters_in_head(
+    bytes: &[u8],
+    writer: &WriterKey,
+    url: impl FnOnce() -> String,
+) -> Result<Parameters> {
     let damaged = |problem: ObjectProblem| RepositoryError::object(REPOSITORY, problem);
     let header = Header::decode(bytes, Kind::Repository, None).map_err(|e| damaged(e.into()))?;
     if header.repository != writer.repository() {
-        return Err(RepositoryError::OtherRepository { url: store.url() });
+        return Err(RepositoryError::OtherRepository { url: url() });
     }
     let payload = open_record(writer, Kind::Repository, bytes).map_err(damaged)?;
     let mut parameters: Parameters =

@@ -231,7 +231,7 @@ pub struct FinishedPack {
 
 impl FinishedPack {
     fn new(class: Class, header: Vec<u8>, bytes: PackBuffer, entries: Vec<FooterEntry>) -> Self {
-        let crc = crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, &bytes);
+        let crc = super::pack_reader::crc_of(&bytes);
         Self {
             object: SealedObject::new(class.kind(), Bytes::from_owner(bytes)),
             class,

@@ -11,6 +11,7 @@ use crate::format::header::{Header, PACK_HEADER_BYTES, sealed_session};
 use crate::format::pack::{
     Class, ENTRY_BYTES, FooterEntry, PACK_END_BYTES, TRAILER_BYTES, Trailer, decode_entries,
 };
+use crate::format::segment::PackRow;
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX, TAG_BYTES, name};
 use crate::id::{ChunkId, ObjectId};
 use crate::index::{ChunkRow, IndexedPack};
@@ -40,6 +41,26 @@ impl PackContents {
             chunks: chunk_rows(&self.entries).collect(),
         }
     }
+
+    /// As a segment names it.
+    pub fn row(&self, id: ObjectId, bytes: u64, crc: Option<u64>) -> PackRow {
+        let header = self.header.bytes().to_vec();
+        PackRow::new(id, bytes, self.class, crc, header, &self.entries)
+    }
+}
+
+/// A whole pack that was checked, as the index takes it and as a segment names it.
+pub fn rows_of_pack(contents: &PackContents, id: ObjectId, pack: &[u8]) -> (IndexedPack, PackRow) {
+    let (bytes, crc) = (pack.len() as u64, Some(crc_of(pack)));
+    (
+        contents.indexed(id, bytes, crc),
+        contents.row(id, bytes, crc),
+    )
+}
+
+/// CRC-64/NVME, which some stores tell of an object without giving it out.
+pub(super) fn crc_of(pack: &[u8]) -> u64 {
+    crc_fast::checksum(crc_fast::CrcAlgorithm::Crc64Nvme, pack)
 }
 
 /// Index rows of footer entries: offsets are running sums.

@@ -132,9 +132,17 @@ fn load(repository: &Repository, index: Option<&Index>, id: ObjectId) -> Result<
             payload
         }
     };
+    judged(repository, id, &payload)
+}
+
+/// An opened proof, and whose word it is.
+///
+/// # Errors
+/// `Object`.
+pub(super) fn judged(repository: &Repository, id: ObjectId, payload: &[u8]) -> Result<StoredProof> {
     let name = name::of(Kind::Proof, &id);
     let unusable = |error| RepositoryError::object(&name, error);
-    let proof: Proof = cbor::decode(&payload).map_err(unusable)?;
+    let proof: Proof = cbor::decode(payload).map_err(unusable)?;
     let finding: Finding = cbor::decode(&proof.finding).map_err(unusable)?;
     if finding.figures.0.len() > FIGURES_MAX {
         let what = "it has more figures than any proof";

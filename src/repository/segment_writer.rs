@@ -35,6 +35,16 @@ impl SegmentWriter {
         self.continues.iter().copied().collect()
     }
 
+    /// Packs of that session are published beside the run's own.
+    pub fn continue_session(&mut self, session: SessionId) {
+        self.continues.insert(session);
+    }
+
+    /// Whether there is nothing to publish.
+    pub fn is_empty(&self) -> bool {
+        self.rows.is_empty()
+    }
+
     /// A pack whose PUT was acknowledged.
     pub fn add(&mut self, row: PackRow) {
         self.bytes += row.encoded_bytes();

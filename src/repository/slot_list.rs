@@ -54,6 +54,15 @@ pub fn list_slots(repository: &Repository) -> Result<Vec<SlotFacts>> {
     Ok(slots)
 }
 
+/// What a slot says of itself, if that is authentic: whoever holds a writer key can tell a slot from
+/// anything else that lies there.
+///
+/// # Errors
+/// What is wrong with it.
+pub fn slot_label(repository: &Repository, object: &[u8]) -> Result<Label, ObjectProblem> {
+    read_slot(repository, object, &mut None)
+}
+
 fn read_slot(
     repository: &Repository,
     object: &[u8],

@@ -108,8 +108,10 @@ fn a_state_folder_that_cannot_be_written_is_named_and_nothing_is_sent() {
     user.offsite(&["backup", "photos"]).done();
     user.write("photos/new.jpg", "new");
     let stored = user.objects.list("");
-    let inner = std::fs::read_dir(&user.state).unwrap().next().unwrap();
-    let inner = inner.unwrap().path();
+    let folders = std::fs::read_dir(&user.state).unwrap().flatten();
+    let mut folders = folders.map(|entry| entry.path());
+    let inner = folders.find(|path| path.join("writer.key").exists());
+    let inner = inner.unwrap();
     let everything = || {
         let files = std::fs::read_dir(&inner).unwrap();
         files

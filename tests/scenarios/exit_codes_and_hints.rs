@@ -342,7 +342,10 @@ fn a_missing_disk_an_empty_place_and_a_lost_head_are_told_apart() {
         backed_up(&user);
         let place = user.repository.clone();
         user.objects.remove("repository");
-        let sentence = refused(&user, &["snapshots"], 10);
+        // This host has a copy of it; one that was never there has none.
+        user.offsite(&["snapshots"]).done();
+        let stranger = user.another_machine();
+        let sentence = refused(&stranger, &["snapshots"], 10);
         assert!(sentence.contains("though there are packs"), "{sentence}");
         let is_folder = !place.starts_with("s3://");
         user.repository = if is_folder {

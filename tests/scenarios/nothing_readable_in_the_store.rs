@@ -315,8 +315,10 @@ fn secrets_of(user: &User) -> Vec<String> {
     let words = words_of(&kit);
     let mut secrets: Vec<String> = words.windows(3).map(|three| three.join(" ")).collect();
     secrets.push(PASSPHRASE.to_owned());
-    let repository = std::fs::read_dir(&user.state).expect("the state").next();
-    let folder = repository.expect("a folder").expect("a folder").path();
+    let folders = std::fs::read_dir(&user.state).expect("the state").flatten();
+    let mut folders = folders.map(|entry| entry.path());
+    let folder = folders.find(|path| path.join("writer.key").exists());
+    let folder = folder.expect("a folder");
     let key = std::fs::read_to_string(folder.join("writer.key")).expect("a key");
     let hex = key.trim().rsplit(':').next().expect("a key");
     // The repository's identity is part of the key, and no secret.

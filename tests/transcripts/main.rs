@@ -78,6 +78,7 @@ transcripts! {
     look
     no_way_in
     restore
+    status
 }
 
 #[test]

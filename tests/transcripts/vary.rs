@@ -33,9 +33,16 @@ impl Variables {
 }
 
 fn line(line: &str) -> String {
-    let is_of_stored_bytes = ["sent ", "by compression", "Checked", "together"]
-        .iter()
-        .any(|word| line.contains(word));
+    let is_of_stored_bytes = [
+        "sent ",
+        "by compression",
+        "Checked",
+        "together",
+        "new in 30 days",
+        "free ",
+    ]
+    .iter()
+    .any(|word| line.contains(word));
     let mut out = String::with_capacity(line.len());
     let mut rest = line;
     let mut before = ' ';

@@ -1,7 +1,7 @@
 //! What to do when a verb failed, and the exit code of it.
 
 use super::{drill, forget, prune, source};
-use crate::cli::exit::{FAILED, KEY, USAGE};
+use crate::cli::exit::{DAMAGE, FAILED, KEY, USAGE};
 use crate::cli::interrupt::INTERRUPTED;
 use crate::ops::{ForgetError, OpsError};
 
@@ -14,6 +14,9 @@ pub fn meaning(error: &OpsError) -> (u8, &'static str) {
         OpsError::NoWriterKey { .. } | OpsError::ForeignWriterKey { .. } => KEY,
         OpsError::Interrupted => INTERRUPTED,
         OpsError::Forget(ForgetError::NothingAsked) => USAGE,
+        OpsError::RolledBack { .. }
+        | OpsError::OtherStands { .. }
+        | OpsError::HeadReplaced { .. } => DAMAGE,
         _ => FAILED,
     };
     (code, hint(error))
@@ -34,6 +37,15 @@ fn hint(error: &OpsError) -> &'static str {
             "run the backup again: it sends those pieces anew, and what was sent is kept"
         }
         OpsError::RootsOverlap { .. } => "back the two up apart, each with a command of its own",
+        OpsError::RolledBack { .. } => {
+            "somebody deleted or hid them, or an older copy of the store was put back: look there, and \
+             until you know more delete nothing; if you deleted them yourself, say so with offsite \
+             forget ID"
+        }
+        OpsError::OtherStands { .. } | OpsError::HeadReplaced { .. } => {
+            "check the address, and which disk is mounted there; if somebody else may have changed it, \
+             look there first; if you did, delete the file named above and run again"
+        }
         OpsError::OriginalsAbsent { .. } => {
             "mount the disk that it is on and run again; if it was moved or removed on purpose, \
              run it once with --accept-changes"

@@ -1,6 +1,7 @@
 //! What to do when there is something wrong with the repository, and the exit code of it.
 
 use crate::cli::exit::{DAMAGE, FAILED, KEY, NO_REPOSITORY};
+use crate::index::IndexError;
 use crate::repository::RepositoryError;
 
 /// The exit code and the hint.
@@ -45,6 +46,11 @@ pub fn meaning(error: &RepositoryError) -> (u8, &'static str) {
             (FAILED, "offsite snapshots lists what there is")
         }
         RepositoryError::NoSnapshots => (FAILED, "offsite backup makes one"),
+        RepositoryError::Index(IndexError::Trust { .. }) => (
+            FAILED,
+            "check that it can be written and has room; if it is damaged, move it away: from then on \
+             this host remembers anew, and cannot tell what vanished before",
+        ),
         RepositoryError::Index(_) => (
             FAILED,
             "check that the state folder can be written and has room, or name another with \

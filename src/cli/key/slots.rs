@@ -9,19 +9,20 @@ use clap::Args;
 use serde_json::{Value, json};
 use zeroize::Zeroizing;
 
+use super::everywhere;
 use crate::cli::context::{Access, Context, host_name};
 use crate::cli::exit::{Failure, Result, Status};
 use crate::cli::secret::{self, Purpose, Surroundings, Ways, World};
 use crate::cli::{output, show};
 use crate::crypto::KdfCost;
-use crate::ops::{add_key, remove_key};
+use crate::ops::add_key;
 use crate::progress::Progress;
 use crate::repository::{Repository, SlotFacts, list_slots, unlock_slot};
 
 /// What removing a passphrase does not do.
 const COPIES: &str = "It opens nothing here any more. Whoever has both it and an older copy of the \
                       repository's key files\ncan still use them: the key behind all passphrases \
-                      stays the same.";
+                      stays the same, and so do the\nwriter keys of hosts and the 24 words.";
 
 /// Add a passphrase; those that are there stay
 ///
@@ -113,29 +114,35 @@ pub fn add(context: &Context, args: &AddArgs) -> Result {
     let (repository, _) = context.repository(Access::Reader)?;
     let new = args.new.get(context.progress.as_ref())?;
     let name = make(context, &repository, &new, &args.label)?;
-    say(
+    let (missed, _) = everywhere::share(context, &repository, &name)?;
+    everywhere::say(
         context,
         json!({ "id": id_of(&name) }),
         &format!(
             "Added the passphrase {}: it opens the repository from now on.",
             short(&name)
         ),
+        &missed,
+        everywhere::ADD_THERE,
     )
 }
 
 pub fn remove(context: &Context, args: &RemoveArgs) -> Result {
-    let (repository, _) = context.repository(Access::Writer)?;
-    let gone = remove_key(&repository, &args.id, args.even_the_last)?;
-    say(
+    let (repository, state) = context.repository(Access::Writer)?;
+    let (gone, missed) = everywhere::remove(context, &repository, &args.id, args.even_the_last)?;
+    context.drop_copies(&state, &gone.name);
+    everywhere::say(
         context,
         json!({ "id": id_of(&gone.name) }),
         &format!("Removed the passphrase {}.\n{COPIES}", short(&gone.name)),
+        &missed,
+        &everywhere::remove_there(short(&gone.name)),
     )
 }
 
 pub fn change(context: &Context, args: &PassphraseArgs) -> Result {
     let store = context.store(false)?;
-    let id = crate::repository::identify(store.as_ref())?;
+    let id = context.identify(store.as_ref(), &context.place()?)?.id;
     let progress = context.progress.as_ref();
     let old = secret::passphrase(&context.ways(), Purpose::Open, &Surroundings, progress)?;
     progress.stage("Unlocking", None);
@@ -150,6 +157,7 @@ pub fn change(context: &Context, args: &PassphraseArgs) -> Result {
     let label = label.and_then(|slot| slot.label).map(|label| label.label);
     let new = args.new.get(progress)?;
     let name = make(context, &repository, &new, &label.unwrap_or_default())?;
+    let (mut missed, copies) = everywhere::share(context, &repository, &name)?;
     // The new one is there and was seen to open.
     if let Err(error) = repository.store.delete(&old_name) {
         progress.notice(&format!(
@@ -157,16 +165,22 @@ pub fn change(context: &Context, args: &PassphraseArgs) -> Result {
              that may delete, run offsite key remove {}",
             short(&old_name)
         ));
-        return say(
+        return everywhere::say(
             context,
             json!({ "id": id_of(&name), "removed": null }),
             "Both passphrases open the repository.",
+            &missed,
+            everywhere::ADD_THERE,
         );
     }
-    say(
+    context.drop_copies(&context.state(id)?, &old_name);
+    everywhere::replace(copies, &old_name, &mut missed);
+    everywhere::say(
         context,
         json!({ "id": id_of(&name), "removed": id_of(&old_name) }),
         &format!("The new passphrase opens the repository. Of the old one:\n{COPIES}"),
+        &missed,
+        &everywhere::remove_there(short(&old_name)),
     )
 }
 
@@ -186,15 +200,6 @@ fn make(
     );
     context.progress.finish();
     Ok(made?)
-}
-
-fn say(context: &Context, document: Value, sentence: &str) -> Result {
-    if context.global.json {
-        output::json(&document)?;
-    } else {
-        output::lines(&[sentence])?;
-    }
-    Ok(Status::Done)
 }
 
 fn as_json(slot: &SlotFacts) -> Value {

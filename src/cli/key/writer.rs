@@ -9,7 +9,6 @@ use crate::cli::context::{Access, Context};
 use crate::cli::exit::{Failure, Result, Status};
 use crate::cli::{output, show};
 use crate::ops::{OpsError, StateFolder, load_writer_key, save_writer_key};
-use crate::repository::identify;
 
 /// Put the writer key on this host, or carry it to another
 ///
@@ -77,7 +76,7 @@ fn export(context: &Context, file: &Path) -> Result {
 
 fn import(context: &Context, file: &Path) -> std::result::Result<StateFolder, Failure> {
     let store = context.store(false)?;
-    let id = identify(store.as_ref())?;
+    let id = context.identify(store.as_ref(), &context.place()?)?.id;
     let key = load_writer_key(file)?.ok_or_else(|| {
         OpsError::file(
             "could not read",

@@ -2,11 +2,14 @@
 //! the store, because it is there to notice when the store no longer tells the truth. One database
 //! a repository id, `trust.sqlite`; for each table of `schema` a file in this folder.
 
+mod copies;
 mod locks;
 mod notes;
 mod plans;
 mod reads;
 mod schema;
+mod seen;
+mod watch;
 
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
@@ -19,6 +22,10 @@ pub use plans::NotedPlan;
 use super::{IndexError, Result};
 pub use locks::LockHorizon;
 
+pub use copies::KeptCopy;
+pub use seen::{Presence, SeenSnapshot};
+pub use watch::Watch;
+
 /// The memory of one repository. Shared by threads; each call is one short transaction.
 pub struct Trust {
     connection: Mutex<Connection>,
@@ -29,7 +36,7 @@ impl Trust {
     /// Opens it, or makes an empty one. A damaged one is an error, never replaced in silence.
     ///
     /// # Errors
-    /// `Sqlite`.
+    /// `Trust`.
     pub fn open(path: &Path) -> Result<Self> {
         Self::prepare(Connection::open(path), path)
     }
@@ -37,7 +44,7 @@ impl Trust {
     /// One that lives as long as the process.
     ///
     /// # Errors
-    /// `Sqlite` when there is no memory.
+    /// `Trust` when there is no memory.
     pub fn in_memory() -> Result<Self> {
         Self::prepare(Connection::open_in_memory(), Path::new("in memory"))
     }
@@ -75,7 +82,7 @@ impl Trust {
 }
 
 fn failure(path: &Path, source: rusqlite::Error) -> IndexError {
-    IndexError::Sqlite {
+    IndexError::Trust {
         path: path.display().to_string(),
         source: source.into(),
     }

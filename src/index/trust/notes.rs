@@ -9,7 +9,7 @@ impl Trust {
     /// What was noted under that name of a place.
     ///
     /// # Errors
-    /// `Sqlite`.
+    /// `Trust`.
     pub fn note(&self, place: &str, name: &str) -> Result<Option<String>> {
         self.with(|connection| {
             let sql = "SELECT value FROM notes WHERE place = ? AND name = ?";
@@ -22,7 +22,7 @@ impl Trust {
     /// Notes it; an older note of that name is replaced.
     ///
     /// # Errors
-    /// `Sqlite`.
+    /// `Trust`.
     pub fn set_note(&self, place: &str, name: &str, value: &str) -> Result<()> {
         self.with(|connection| {
             let sql = "INSERT OR REPLACE INTO notes (place, name, value) VALUES (?, ?, ?)";

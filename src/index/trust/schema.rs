@@ -30,4 +30,24 @@ pub(super) const TABLES: &[&str] = &[
         sound INTEGER NOT NULL,
         PRIMARY KEY (place, pack)
     ) WITHOUT ROWID;",
+    // See `seen`: `presence` is 0 listed, 1 vanished, 2 forgotten; times in nanoseconds.
+    "CREATE TABLE IF NOT EXISTS seen (
+        place      TEXT NOT NULL,
+        id         BLOB NOT NULL,
+        host       TEXT NOT NULL,
+        time       INTEGER NOT NULL,
+        session    BLOB NOT NULL,
+        first_seen INTEGER NOT NULL,
+        own        INTEGER NOT NULL,
+        presence   INTEGER NOT NULL,
+        PRIMARY KEY (place, id)
+    ) WITHOUT ROWID;",
+    // See `copies`.
+    "CREATE TABLE IF NOT EXISTS copies (
+        place  TEXT NOT NULL,
+        name   TEXT NOT NULL,
+        bytes  BLOB NOT NULL,
+        missed INTEGER NOT NULL,
+        PRIMARY KEY (place, name)
+    ) WITHOUT ROWID;",
 ];

@@ -3,8 +3,8 @@
 //! The dump is read first and judged before a file is looked at; then the files, in the order of
 //! the listing. Packs, then segments, then the snapshot record, whose arrival is the commit.
 //!
-//! `run` knows what there was before and commits at the end; `replicas` says which of several copies
-//! take part; `crew` is the threads; `files` takes a
+//! `run` knows what there was before and commits at the end, `baseline` what of it this host made;
+//! `replicas` says which of several copies take part; `crew` is the threads; `files` takes a
 //! file, `links` one with several names, `entries` says what is stored of them, `recall` helps a
 //! host that lost its state, `sequence` brings entries into order, `record` composes the snapshot
 //! record; `plans_watch` sees to it at one replica that no prune takes away what the snapshot rests
@@ -12,6 +12,7 @@
 //! none of it and says what would be done.
 
 mod auditing;
+mod baseline;
 mod closed_sessions;
 mod crew;
 mod dry_run;

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::sequence::SourceProblem;
-use crate::format::snapshot::Statistics;
+use crate::format::snapshot::{Database, Statistics};
 use crate::id::ObjectId;
 use crate::ops::audit::Verdict;
 use crate::ops::pipeline::CheckpointRule;
@@ -101,6 +101,17 @@ pub struct DatabaseReport {
     pub rows: u64,
     /// Where it came from: a path, an address without its password, `command` or `standard input`.
     pub source: String,
+}
+
+impl DatabaseReport {
+    pub(super) fn new(database: Database, source: Option<String>) -> Self {
+        Self {
+            kind: database.kind,
+            bytes: database.bytes,
+            rows: database.rows.total(),
+            source: source.unwrap_or_default(),
+        }
+    }
 }
 
 /// Tells the source of a backup from others of the same host, for the lock.

@@ -16,6 +16,7 @@ use crate::format::snapshot::{
 use crate::id::{ObjectId, SessionId};
 use crate::ops::Result;
 use crate::ops::audit::Audited;
+
 use crate::repository::{Repository, RepositoryError, SealedObject, seal_record};
 use crate::seams::Timestamp;
 use crate::source::Root;

@@ -11,9 +11,11 @@ use super::record::{self, Taken};
 use super::replicas::Replicas;
 use super::roots;
 use super::sequence::Sequenced;
+use crate::format::snapshot::Snapshot;
+use crate::id::ObjectId;
 use crate::ops::destination::Destination;
 use crate::ops::pipeline::{Pipeline, Reason, Uploads};
-use crate::ops::{OpsError, Result};
+use crate::ops::{OpsError, Result, trust};
 use crate::progress::Progress;
 use crate::repository::{Repository, StoredSnapshot};
 use crate::seams::Timestamp;
@@ -206,24 +208,26 @@ impl<'r> Run<'r> {
         let (object, payload) = record::seal(self.repository, &record)?;
         let (plans, session) = (&self.files.plans, pipeline.session());
         let around = |number, commit: &dyn Fn() -> Result<()>| {
-            plans.commit_at(number, session, &object, commit)
+            plans.commit_at(number, session, &object, &|| {
+                commit()?;
+                self.remember(number, &object.id, &record);
+                Ok(())
+            })
         };
         let committed = pipeline.uploads.commit(&object, &payload, &around);
         committed.map_err(|error| self.without_any(pipeline, error))?;
         let (objects_uploaded, bytes_uploaded) = pipeline.uploads.totals();
         let (replicas, levelling) = self.replicas.report(pipeline.uploads.ways());
+        let database = record
+            .database
+            .map(|database| DatabaseReport::new(database, dump_source));
         Ok(BackupReport {
             snapshot: object.id,
             time: record.time,
             statistics: record.statistics,
             objects_uploaded,
             bytes_uploaded,
-            database: record.database.map(|database| DatabaseReport {
-                kind: database.kind,
-                bytes: database.bytes,
-                rows: database.rows.total(),
-                source: dump_source.unwrap_or_default(),
-            }),
+            database,
             audit: record.audit.0,
             gravest: audited.gravest,
             suspect,
@@ -237,6 +241,14 @@ impl<'r> Run<'r> {
 }
 
 impl Run<'_> {
+    /// The snapshot is a fact at a replica; a full disk here is no reason to say otherwise.
+    fn remember(&self, number: usize, id: &ObjectId, record: &Snapshot) {
+        if let Some(one) = self.replicas.taking_part.get(number) {
+            let now = self.repository.seams.clock.now();
+            let _ = trust::note_committed(one.to.index, id, record, now);
+        }
+    }
+
     /// Why no replica has the snapshot. One that a prune overtook leaves a run that others go on
     /// with; if those failed as well, it is there to begin again with.
     fn without_any(&self, pipeline: &Pipeline<'_>, error: OpsError) -> OpsError {

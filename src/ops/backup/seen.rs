@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::{Arc, OnceLock};
 
+use super::baseline;
 use super::notices::Notices;
 use super::plans_watch::PlansWatch;
 use crate::format::name;
@@ -68,7 +69,8 @@ pub fn look_at_all<'r>(
         let time = repository.store.now()?;
         // Before anything else is listed there.
         let plans = PlansWatch::begin(repository, to.index, time, notices)?;
-        let looked = look_closely(repository, to.index, &notices)?;
+        let mut looked = look_closely(repository, to.index, &notices)?;
+        baseline::own_last(&mut looked.snapshots, to.index);
         let unusable = looked.unusable.iter();
         let unusable = unusable.filter_map(|name| name::parse(name)?.1);
         let listed = looked.snapshots.iter().map(|one| one.id).chain(unusable);

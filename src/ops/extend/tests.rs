@@ -186,8 +186,8 @@ fn an_extension_that_was_cut_short_goes_on_where_it_was() {
     let scene = Scene::new();
     scene.clock.sleep(15 * DAY);
     let names = scene.bucket.names();
-    let mut packs = names.iter().filter(|name| name.starts_with("packs/"));
-    let last = packs.next_back().unwrap();
+    let is_pack = |name: &&String| name.starts_with("packs/");
+    let last = names.iter().rfind(is_pack).unwrap();
     // Of its own name, not of a listing.
     scene
         .faults

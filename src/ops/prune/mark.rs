@@ -109,7 +109,7 @@ impl Run<'_> {
         let free_at = self.view.now.plus(self.options.grace);
         let judge = self.judge();
         let references: Vec<&PackUse> = page.iter().collect();
-        let judged = each(self.repository.seams.threads, &references, |one| {
+        each(self.repository.seams.threads, &references, |one| {
             let one: &'u PackUse = one;
             let pack = &one.pack;
             let repository = self.repository.id();
@@ -125,8 +125,7 @@ impl Run<'_> {
                 Proof::Read
             };
             Ok((one, judge.fate(pack, free_at, proof)?))
-        });
-        judged
+        })
     }
 
     /// Stores a plan, and notes that it is one of this host.

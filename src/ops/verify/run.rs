@@ -9,13 +9,14 @@ use super::meter::Meter;
 use super::part::{Contents, Selection, VerifyPart};
 use super::report::{Compared, VerifyOptions, VerifyReport};
 use super::walk::Walk;
-use super::{catalog, checksums, objects};
+use super::{catalog, checksums, objects, vanished};
 use crate::format::{Kind, cbor, name};
 use crate::index::Index;
 use crate::progress::Progress;
-use crate::repository::{Repository, StoredSnapshot, open_record};
+use crate::repository::{Others, Repository, StoredSnapshot, open_record};
 
-/// Checks the repository. `index` is only asked for what a missing pack once held.
+/// Checks the repository. `index` is asked what a missing pack once held and what this host remembers
+/// of the place, and told which packs are damaged, so that nothing more is deduplicated against them.
 ///
 /// # Errors
 /// `Store` when the store is out of reach, `Index`. Damage is in the report, and so are objects of a
@@ -43,12 +44,14 @@ pub fn verify_part(
     let meter = Arc::new(Meter::new(Arc::clone(&repository.store)));
     let repository = &Repository {
         store: Arc::clone(&meter) as _,
+        // What another copy has is no help against what is wrong with this one.
+        others: Others::default(),
         ..repository.clone()
     };
     let findings = Findings::default();
     progress.stage("Looking at the repository", None);
     // Snapshots before segments before packs, so that what a backup adds meanwhile is no damage.
-    let (snapshots, snapshots_total) = load_snapshots(repository, part, &findings)?;
+    let (snapshots, snapshots_total) = load_snapshots(repository, index, part, &findings)?;
     let catalog = catalog::load(repository, &findings)?;
     let selection = Selection::choose(repository, &catalog.claims, &snapshots, part)?;
     progress.finish();
@@ -70,18 +73,13 @@ pub fn verify_part(
         proven: proven.as_ref(),
         selection: &selection,
     };
-    let mut walk = Walk::new(repository, contents, &findings);
-    for snapshot in &snapshots {
-        walk.survey(snapshot)?;
-    }
-    if walk.found_trouble() {
-        for snapshot in &snapshots {
-            walk.trace(snapshot, index)?;
-        }
-    }
+    let files_checked = check_snapshots(
+        Walk::new(repository, contents, &findings),
+        &snapshots,
+        index,
+    )?;
     progress.finish();
-    let files_checked = walk.files_checked();
-    Ok(VerifyReport {
+    let report = VerifyReport {
         snapshots_total,
         packs_checked: catalog.packs,
         packs_read: if options.data { selection.packs } else { 0 },
@@ -98,16 +96,52 @@ pub fn verify_part(
         checksums,
         coverage: selection.coverage(repository)?,
         ..findings.into_report()
-    })
+    };
+    if options.data {
+        remember_damage(index, &report, selection.is_all())?;
+    }
+    Ok(report)
+}
+
+/// Gives how many files were held against what they are made of.
+fn check_snapshots(mut walk: Walk<'_>, snapshots: &[StoredSnapshot], index: &Index) -> Result<u64> {
+    for snapshot in snapshots {
+        walk.survey(snapshot)?;
+    }
+    if walk.found_trouble() {
+        for snapshot in snapshots {
+            walk.trace(snapshot, index)?;
+        }
+    }
+    Ok(walk.files_checked())
+}
+
+/// Lets the index of this host know which packs are damaged, and, where all were read, that no other
+/// is.
+fn remember_damage(index: &Index, report: &VerifyReport, is_all: bool) -> Result<()> {
+    let mut damaged = Vec::new();
+    for damage in &report.damage {
+        if let Some((Kind::DataPack | Kind::ListingPack, Some(id))) = name::parse(&damage.object) {
+            damaged.push(id);
+        }
+    }
+    if is_all {
+        let mut sound = index.distrusted()?;
+        sound.retain(|id| !damaged.contains(id));
+        index.trust_again(&sound)?;
+    }
+    Ok(index.distrust(&damaged)?)
 }
 
 /// The snapshot records to be checked, fetched and opened anew, and how many there are in all;
 /// damaged ones become findings.
 fn load_snapshots(
     repository: &Repository,
+    index: &Index,
     part: &VerifyPart,
     findings: &Findings,
 ) -> Result<(Vec<StoredSnapshot>, u64)> {
+    let known = vanished::known(index, findings);
     let mut ids = Vec::new();
     repository
         .store
@@ -118,6 +152,7 @@ fn load_snapshots(
             Ok(())
         })?;
     let total = ids.len() as u64;
+    vanished::find(repository, known, &ids, findings)?;
     ids.retain(|id| part.has_snapshot(id));
     let mut snapshots = Vec::with_capacity(ids.len());
     for id in ids {

@@ -2,6 +2,7 @@
 
 mod claims;
 mod harm;
+mod heal;
 mod listings;
 mod outside;
 mod part;

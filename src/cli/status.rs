@@ -1,0 +1,127 @@
+//! `offsite status`: the 3-2-1 board. `status_text` has its words, `status_json` its document.
+
+use std::time::Duration;
+
+use clap::Args as ClapArgs;
+
+use super::context::{Access, Context};
+use super::exit::{Failure, Result, Status};
+use super::places::{Medium, Place};
+use super::when::time_span;
+use super::{output, show, status_json, status_text};
+use crate::ops::status::{self, Ages, Board, CopyStatus, Facts, Unreachable};
+use crate::progress::Progress;
+use crate::repository::RepositoryError;
+use crate::store::ErrorKind;
+use crate::store::open::StoreUrl;
+
+/// Show whether the 3-2-1 rule holds today: three copies, on two media, one of them offsite
+///
+/// The live library counts as one copy. Each other copy is named with --repo, or in the
+/// configuration. What is wrong is said in a line, with what to do; then the exit code is 6.
+#[derive(ClapArgs, Debug)]
+pub struct Args {
+    /// How old the last snapshot of a copy may be, such as 26h or 8d
+    #[arg(long, value_name = "TIME", value_parser = time_span)]
+    max_snapshot_age: Option<Duration>,
+    /// How old the last verify of a copy may be
+    #[arg(long, value_name = "TIME", value_parser = time_span)]
+    max_verify_age: Option<Duration>,
+    /// How old the last drill may be
+    #[arg(long, value_name = "TIME", value_parser = time_span)]
+    max_drill_age: Option<Duration>,
+}
+
+impl Args {
+    fn ages(&self) -> Ages {
+        let default = Ages::default();
+        Ages {
+            snapshot: self.max_snapshot_age.or(default.snapshot),
+            verify: self.max_verify_age.or(default.verify),
+            drill: self.max_drill_age.or(default.drill),
+        }
+    }
+}
+
+pub fn run(context: &Context, args: &Args) -> Result {
+    let places = context.places()?;
+    let copies = places.iter().map(|place| of_place(context, place));
+    let copies = copies.collect();
+    context.progress.finish();
+    let board = Board::judge(copies, args.ages(), context.seams.clock.now());
+    if context.global.json {
+        output::json(&status_json::document(&board))?;
+    } else if !context.global.quiet || board.needs_attention() {
+        output::lines(&status_text::lines(&board, show::ink_for_stdout()))?;
+    }
+    Ok(match board.needs_attention() {
+        true => Status::Attention,
+        false => Status::Done,
+    })
+}
+
+/// A copy; one that is out of reach is a line of the board, and no failure of the command.
+fn of_place(context: &Context, place: &Place) -> CopyStatus {
+    let found = look(context, place).map_err(|failure| {
+        let states = context.states().ok();
+        let remembered = states.and_then(|states| status::remembered(&states, &place.key()));
+        Unreachable {
+            reason: reason(&failure),
+            hint: failure.hint,
+            remembered,
+        }
+    });
+    CopyStatus {
+        name: place.name.clone(),
+        url: place.url.to_string(),
+        medium: match place.medium {
+            Medium::Disk => "disk",
+            Medium::Nas => "nas",
+            Medium::Cloud => "cloud",
+        },
+        offsite: place.offsite,
+        bytes_free: found.is_ok().then(|| bytes_free(place)).flatten(),
+        found,
+        behind: 0,
+        counts: false,
+    }
+}
+
+fn look(context: &Context, place: &Place) -> std::result::Result<Facts, Failure> {
+    let store = context
+        .store_at(place, false)
+        .map_err(|failure| match failure.store_kind() {
+            // A disk that is not mounted, a bucket that is not there.
+            Some(ErrorKind::NoContainer) => {
+                let url = place.url.to_string();
+                RepositoryError::NoPlace { url }.into()
+            }
+            _ => failure,
+        })?;
+    let (repository, state) = context.repository_in(place, store, Access::Writer)?;
+    let index = state.open_index(&place.key())?;
+    let progress = context.progress.as_ref();
+    Ok(status::gather(&repository, &index, progress)?)
+}
+
+/// The error with its causes, in one line.
+fn reason(failure: &Failure) -> String {
+    let mut reason = failure.error.to_string();
+    let mut source = failure.error.source();
+    while let Some(cause) = source {
+        let cause_text = cause.to_string();
+        reason.push_str(": ");
+        reason.push_str(show::without_number(&cause_text));
+        source = cause.source();
+    }
+    reason
+}
+
+/// What an ordinary user may still write to a folder's disk.
+fn bytes_free(place: &Place) -> Option<u64> {
+    let StoreUrl::Folder(folder) = &place.url else {
+        return None;
+    };
+    let disk = rustix::fs::statvfs(folder).ok()?;
+    disk.f_bavail.checked_mul(disk.f_frsize)
+}

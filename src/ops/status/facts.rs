@@ -1,0 +1,275 @@
+//! What one look at a copy shows, and what is left of it when the copy is out of reach.
+
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::meter::Meter;
+use crate::format::housekeeping::{Finding, Plan};
+use crate::format::{Kind, cbor, name};
+use crate::id::ObjectId;
+use crate::index::{Index, Presence};
+use crate::ops::look::look;
+use crate::ops::trust::{self, Vanished};
+use crate::ops::{Result, StateFolder};
+use crate::progress::Progress;
+use crate::repository::{
+    Repository, RepositoryError, Signature, StoredSnapshot, fetch_record, list_objects,
+    recent_proofs,
+};
+use crate::seams::Timestamp;
+
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+/// Over so long it is told how a repository grows.
+pub const GROWTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
+/// So many prune plans are looked at, the newest.
+const PLANS_MAX: usize = 8;
+/// Under this name of a place lie what the last look found (see `Trust::note`), and until when
+/// everything there is locked, in seconds since 1970.
+const NOTE: &str = "status";
+const LOCKED_UNTIL: &str = "locked-until";
+
+/// A copy that was looked at.
+#[derive(Debug, Clone)]
+pub struct Facts {
+    /// Time and id of each, oldest first; those that claim a time to come are left out.
+    pub snapshots: Vec<(Timestamp, ObjectId)>,
+    /// The newest that is not suspect, and the newest of all.
+    pub newest_good: Option<Newest>,
+    pub newest: Option<Newest>,
+    /// The sizes of all snapshots added up.
+    pub bytes_snapshots: u64,
+    /// As stored, padding included.
+    pub bytes_stored: u64,
+    pub packs: u64,
+    /// What the backups of the last [`GROWTH`] stored.
+    pub bytes_added: u64,
+    /// Snapshots that are gone unexplained; an error in words where nobody can say.
+    pub vanished: Result<Vec<Vanished>, String>,
+    pub verify: Option<Proven>,
+    pub drill: Option<Proven>,
+    pub prune: Option<NextPrune>,
+    pub locked_until: Option<Timestamp>,
+    /// When the repository was made.
+    pub created: Timestamp,
+    pub requests: u64,
+}
+
+/// A snapshot in short.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Newest {
+    pub id: ObjectId,
+    pub time: Timestamp,
+    pub host: String,
+    pub suspect: Option<String>,
+    pub has_database: bool,
+}
+
+/// What a verify or a drill showed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Proven {
+    pub ended: Timestamp,
+    pub ok: bool,
+    /// Who says so; the owner's word where it is signed.
+    pub host: String,
+    pub signed: bool,
+    /// How much of a thousand was read, where it says that: lately if known, else in that run.
+    pub share_permille: Option<u64>,
+}
+
+/// What a prune plan announces.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct NextPrune {
+    /// From when on it may be carried out, by the store's clock.
+    pub from: Timestamp,
+    pub packs: u64,
+}
+
+/// What this host knows of a copy that it does not reach.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Remembered {
+    pub looked: Timestamp,
+    pub snapshots: u64,
+    pub bytes_stored: u64,
+    /// Of the newest snapshot.
+    pub newest: Option<Timestamp>,
+}
+
+/// Looks at a copy: LISTs, and GETs of what is new.
+///
+/// # Errors
+/// `Store`, `Index`.
+pub fn gather(repository: &Repository, index: &Index, progress: &dyn Progress) -> Result<Facts> {
+    let meter = Arc::new(Meter::new(Arc::clone(&repository.store)));
+    let repository = &Repository {
+        store: Arc::clone(&meter) as _,
+        ..repository.clone()
+    };
+    let now = repository.seams.clock.now();
+    let mut snapshots = look(repository, index, progress)?;
+    // As `load_snapshots`: an invented one must not make a copy look fresh for ever.
+    snapshots.retain(|one| one.record.time <= now.plus(DAY));
+    let damaged = |name: &str, problem: &dyn std::fmt::Display| {
+        progress.notice(&format!("{name} cannot be used: {problem}"));
+    };
+    let proofs = recent_proofs(repository, index, &mut |name, problem| {
+        damaged(name, problem);
+    })?;
+    let believed = || {
+        let believed = proofs.iter().rev();
+        believed.filter(|proof| {
+            proof.signature != Signature::Bad && proof.finding.ended <= now.plus(DAY)
+        })
+    };
+    let newest_of = |kind: &str| {
+        let proof = believed().find(|proof| proof.finding.kind == kind)?;
+        Some(proven(&proof.finding, proof.signature))
+    };
+    let (packs, bytes_stored) = index.stored_packs()?;
+    let recent = snapshots
+        .iter()
+        .filter(|one| now.since(one.record.time) <= GROWTH);
+    let bytes_added = recent.map(|one| one.record.statistics.bytes_stored);
+    let sizes = snapshots.iter().map(|one| one.record.statistics.bytes);
+    let facts = Facts {
+        newest_good: snapshots
+            .iter()
+            .rev()
+            .find(|one| one.record.suspect.is_none())
+            .map(newest),
+        newest: snapshots.last().map(newest),
+        bytes_snapshots: sizes.fold(0, u64::saturating_add),
+        bytes_stored,
+        packs,
+        bytes_added: bytes_added.fold(0, u64::saturating_add),
+        vanished: trust::unexplained(index).map_err(|error| error.to_string()),
+        verify: newest_of("verify"),
+        drill: newest_of("drill"),
+        prune: next_prune(repository, index)?,
+        locked_until: locked_until(index),
+        created: repository.parameters.created,
+        snapshots: snapshots
+            .iter()
+            .map(|one| (one.record.time, one.id))
+            .collect(),
+        requests: meter.requests(),
+    };
+    remember(index, &facts, now);
+    Ok(facts)
+}
+
+fn newest(StoredSnapshot { id, record }: &StoredSnapshot) -> Newest {
+    Newest {
+        id: *id,
+        time: record.time,
+        host: record.host.clone(),
+        suspect: record.suspect.clone(),
+        has_database: record.database.is_some(),
+    }
+}
+
+fn proven(finding: &Finding, signature: Signature) -> Proven {
+    let figure = |name: &str| finding.figures.0.get(name).copied();
+    let counted = || {
+        let (read, total) = (figure("packs_read")?, figure("packs_total")?);
+        read.checked_mul(1000)?.checked_div(total)
+    };
+    Proven {
+        ended: finding.ended,
+        ok: finding.ok,
+        host: finding.host.clone(),
+        signed: signature == Signature::Signed,
+        // What was read within some weeks, in turn; of this run; or of its packs.
+        share_permille: figure("recent_permille")
+            .or_else(|| figure("share_permille"))
+            .or_else(counted),
+    }
+}
+
+/// When something may be deleted next, of the newest plans.
+fn next_prune(repository: &Repository, index: &Index) -> Result<Option<NextPrune>> {
+    let mut listed = Vec::new();
+    list_objects(repository.store.as_ref(), Kind::Plan, &mut |id, info| {
+        listed.push((info.modified, id));
+    })?;
+    listed.sort();
+    let mut next: Option<NextPrune> = None;
+    for (marked, id) in listed.into_iter().rev().take(PLANS_MAX) {
+        let plan = match plan(repository, index, &id) {
+            Ok(plan) => plan,
+            Err(error) => {
+                // Whoever prunes stops at it; here it is only no news.
+                error.into_unusable()?;
+                continue;
+            }
+        };
+        let packs = plan.packs.0.len() as u64;
+        let from = marked.plus(Duration::from_secs(plan.grace_seconds));
+        if packs > 0 && next.is_none_or(|next| from < next.from) {
+            next = Some(NextPrune { from, packs });
+        }
+    }
+    Ok(next)
+}
+
+fn plan(repository: &Repository, index: &Index, id: &ObjectId) -> Result<Plan, RepositoryError> {
+    let payload = match index.record(id)? {
+        Some(payload) => payload,
+        None => {
+            let payload = fetch_record(repository, Kind::Plan, id)?;
+            index.remember_record(id, &payload)?;
+            payload
+        }
+    };
+    let name = name::of(Kind::Plan, id);
+    cbor::decode(&payload).map_err(|error| RepositoryError::object(&name, error))
+}
+
+fn locked_until(index: &Index) -> Option<Timestamp> {
+    let watch = index.watch()?;
+    let note = watch
+        .trust()
+        .ok()?
+        .note(watch.place(), LOCKED_UNTIL)
+        .ok()??;
+    note.parse().ok().map(Timestamp::from_seconds)
+}
+
+/// For the day on which the copy is out of reach. That it cannot be noted is no news here.
+fn remember(index: &Index, facts: &Facts, now: Timestamp) {
+    let Some(watch) = index.watch() else {
+        return;
+    };
+    let Facts {
+        snapshots,
+        bytes_stored,
+        ..
+    } = facts;
+    let note = format!("{} {} {bytes_stored}", now.nanoseconds(), snapshots.len());
+    if let Ok(trust) = watch.trust() {
+        let _ = trust.set_note(watch.place(), NOTE, &note);
+    }
+}
+
+/// What the last look at `place` found, if this host ever looked there. `states` is the state
+/// directory.
+pub fn remembered(states: &Path, place: &str) -> Option<Remembered> {
+    let repository = trust::noted(states, place)?;
+    let trust = StateFolder::new(states, repository).open_trust().ok()?;
+    let note = trust.note(place, NOTE).ok()??;
+    let mut words = note.split(' ');
+    let looked = Timestamp::from_nanoseconds(words.next()?.parse().ok()?);
+    let snapshots = words.next()?.parse().ok()?;
+    let bytes_stored = words.next()?.parse().ok()?;
+    let seen = trust.seen(place).ok()?;
+    let mut there = seen
+        .iter()
+        .rev()
+        .filter(|one| one.presence == Presence::Listed && one.time <= looked.plus(DAY));
+    Some(Remembered {
+        looked,
+        snapshots,
+        bytes_stored,
+        newest: there.next().map(|one| one.time),
+    })
+}
