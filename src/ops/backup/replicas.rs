@@ -154,8 +154,9 @@ impl<'r> Replicas<'r> {
             report.has_snapshot = !way.has_left();
             match &*way.reason() {
                 None => {}
-                // Nothing is wrong with it: what a prune takes away there can be put again.
-                Some(Reason::Failed(error @ (OpsError::Overtaken | OpsError::CommittedLate))) => {
+                // Nothing is wrong with it: what a prune takes away there can be put again. (One
+                // that was committed late lists the snapshot, and would be taken for level.)
+                Some(Reason::Failed(error @ OpsError::Overtaken)) => {
                     report.behind = Some(with_causes(error));
                     behind.push(one.number);
                 }

@@ -162,6 +162,29 @@ fn one_that_was_overtaken_is_there_to_begin_again_with_when_the_other_fails() {
 }
 
 #[test]
+fn one_whose_snapshot_came_late_and_incomplete_is_behind_until_the_next_run() {
+    for late in [0, 1] {
+        let pair = pair();
+        pair.back_up();
+        pair.forget_all();
+        let inside = pair.0[late].clone();
+        pair.0[late].store.before("put snapshots/", 1, move || {
+            inside.hands.advance_unseen(80 * HOUR);
+            inside.lose(&inside.ids(Kind::DataPack));
+        });
+        let report = pair.try_back_up().unwrap();
+        let why = report.replicas[late].behind.as_ref().unwrap();
+        assert!(why.contains("saved so late"), "{why}");
+        assert!(report.replicas[1 - late].behind.is_none());
+        // Its list shows the snapshot: whoever compares lists would call it level.
+        assert_eq!(report.levelling, []);
+        pair.0[1 - late].assert_whole();
+        assert_eq!(pair.back_up(), ALL, "the next run mends it");
+        pair.0.iter().for_each(World::assert_whole);
+    }
+}
+
+#[test]
 fn a_false_plan_at_one_is_passed_over_by_what_that_one_holds() {
     for lying in [0, 1] {
         let pair = pair();
