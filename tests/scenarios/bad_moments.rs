@@ -128,7 +128,7 @@ fn a_state_folder_that_cannot_be_written_is_named_and_nothing_is_sent() {
     };
     may_write(false);
     let refused = user.offsite(&["backup", "photos"]).ended(1);
-    assert_one_error(&refused, "could not lock", "may be written");
+    assert_one_error(&refused, "the local index", "--state-dir");
     let refused = user.offsite(&["snapshots"]).ended(1);
     assert_one_error(&refused, "the local index", "--state-dir");
     assert_eq!(user.objects.list(""), stored);

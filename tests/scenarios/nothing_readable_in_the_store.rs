@@ -139,6 +139,10 @@ fn the_store_holds_hashes_and_noise_of_round_lengths() {
             assert_eq!(body.len() as u64, *bytes);
             finds_nothing(name, &body, &needles);
             finds_nothing("a name", name.as_bytes(), &needles);
+            if name == "tmp/held" {
+                assert!(body.is_empty(), "what locks are on");
+                continue;
+            }
             let (folder, last) = name.rsplit_once('/').unwrap_or(("", name));
             if name == "repository" {
                 assert!(*bytes < 1024);
@@ -179,7 +183,7 @@ fn two_repositories_of_the_same_photos_have_nothing_in_common() {
         .keys()
         .filter(|name| other.contains_key(*name))
         .collect();
-    assert_eq!(shared, ["repository"]);
+    assert_eq!(shared, ["repository", "tmp/held"]);
     // Not a piece of one stands in the other: no common key, salt or nonce shows as common noise.
     let pieces = |user: &User, names: &std::collections::BTreeMap<String, u64>| {
         let mut pieces = BTreeSet::new();

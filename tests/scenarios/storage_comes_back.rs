@@ -15,9 +15,9 @@ use crate::user::{User, both};
 
 /// The key that `init` left on this machine.
 fn writer_key(user: &User) -> WriterKey {
-    let folder = std::fs::read_dir(&user.state).unwrap().next().unwrap();
-    let key = load_writer_key(&folder.unwrap().path().join("writer.key"));
-    key.unwrap().unwrap()
+    let folders = std::fs::read_dir(&user.state).unwrap().flatten();
+    let mut keys = folders.map(|folder| load_writer_key(&folder.path().join("writer.key")));
+    keys.find_map(Result::unwrap).unwrap()
 }
 
 /// Lets the oldest snapshot go as it should be done: the record that explains it comes first.

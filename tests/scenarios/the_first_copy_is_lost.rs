@@ -139,7 +139,11 @@ fn with_the_first_out_of_reach_the_second_answers() {
     // Only its head is lost: the key of this host and the second copy know what it was.
     std::fs::rename(user.path("unplugged"), user.path("repository")).unwrap();
     user.objects.remove("repository");
-    user.offsite(&["verify"]).ended(10);
+    let damaged = user.offsite(&["verify"]).ended(4);
+    assert!(
+        damaged.text().contains("repository: it is missing"),
+        "{damaged}"
+    );
     let healed = user
         .offsite(&[&["verify", "--heal"], &named[..]].concat())
         .done();

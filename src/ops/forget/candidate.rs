@@ -22,6 +22,9 @@ pub struct Candidate {
     pub claimed: Timestamp,
     /// When the store says that the record was put: nobody can make it earlier.
     pub arrived: Timestamp,
+    /// When it was begun, by its host's clock: it decides only between those that a store which
+    /// counts seconds cannot tell apart.
+    pub started: Timestamp,
     pub is_suspect: bool,
     /// Its audit compared rows with files, and found none missing or altered.
     pub is_clean: bool,
@@ -50,6 +53,7 @@ impl Candidate {
             tags: record.tags.clone(),
             claimed: record.store_time.unwrap_or(record.started),
             arrived,
+            started: record.started,
             is_suspect: record.suspect.is_some(),
             is_clean: is_clean(record),
             drilled: drills.of(id),

@@ -54,6 +54,7 @@ impl Forged {
             id: ObjectId::of(format!("forged {number}").as_bytes()),
             claimed: Timestamp::from_nanoseconds(claimed),
             arrived,
+            started: Timestamp::default(),
             is_suspect: self.is_suspect,
             is_clean: self.is_clean,
             ..made("", attack)

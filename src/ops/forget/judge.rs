@@ -188,10 +188,11 @@ fn row(candidates: &[Candidate], group: &[usize], is_suspect: bool) -> Vec<Momen
             number,
             time: one.time(),
             arrived: one.arrived,
+            started: one.started,
             id: one.id,
         })
         .collect();
-    row.sort_by_key(|one| std::cmp::Reverse((one.time, one.arrived, one.id)));
+    row.sort_by_key(|one| std::cmp::Reverse((one.time, one.arrived, one.started, one.id)));
     row
 }
 

@@ -35,6 +35,7 @@ pub fn made(name: &str, claimed: Timestamp) -> Candidate {
         tags: Vec::new(),
         claimed,
         arrived: claimed.plus(std::time::Duration::from_secs(600)),
+        started: Timestamp::default(),
         is_suspect: false,
         is_clean: false,
         drilled: Drilled::No,

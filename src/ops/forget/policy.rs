@@ -131,6 +131,7 @@ pub(super) struct Moment {
     pub time: Timestamp,
     /// When the store says that it was put.
     pub arrived: Timestamp,
+    pub started: Timestamp,
     pub id: ObjectId,
 }
 
