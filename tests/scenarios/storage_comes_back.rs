@@ -152,7 +152,7 @@ fn what_cannot_be_read_or_is_missing_stops_it() {
             let name = user.objects.list("snapshots/").into_keys().next().unwrap();
             user.objects.remove(&name);
             user.write("photos/x.jpg", b"x");
-            user.offsite(&["backup", "photos"]).done();
+            user.offsite(&["backup", "photos"]).ended(4);
         }),
         ("a damaged segment", |user| {
             let name = user.objects.list("index/").into_keys().next().unwrap();
