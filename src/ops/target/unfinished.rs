@@ -20,7 +20,7 @@ const BEGINNING: &str = ".offsite-";
 const END: &str = ".part";
 const RANDOM_BYTES: usize = 16;
 /// Names that are tried: more are needed only where somebody takes new files away at once.
-const TRIES: usize = 8;
+const TRIES: usize = 64;
 
 impl Target {
     /// A name that nothing has.
