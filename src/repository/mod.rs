@@ -28,7 +28,6 @@ mod pack_room;
 mod pack_writer;
 mod plans;
 mod proofs;
-mod recent_proofs;
 mod record;
 mod replicate;
 mod segment_writer;
@@ -53,8 +52,8 @@ pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
 pub use objects::{fetch_record, list_objects};
 pub use open::{
-    Creation, check_repository_bytes, create, head, head_is_of, head_owner, identify, open,
-    open_with, repository_object,
+    Creation, check_repository_bytes, create, head, head_owner, identify, open, open_with,
+    repository_object,
 };
 pub use others::{Opens, Others};
 pub use pack_builder::{FinishedPack, PackBuilder, PackKeys};
@@ -71,7 +70,6 @@ pub use plans::{
 pub use proofs::{
     PROOFS_MAX, Signature, StoredProof, load_proofs, load_proofs_remembered, store_proof,
 };
-pub use recent_proofs::{RECENT_PROOFS_MAX, recent_proofs};
 pub use record::{SealedObject, open_record, seal_record};
 pub use replicate::{check_slot_bytes, copy_slot, replicate};
 pub use segment_writer::SegmentWriter;

@@ -246,27 +246,11 @@ pub fn check_repository_bytes(writer: &WriterKey, bytes: &[u8]) -> Result<(), Ob
     Ok(())
 }
 
-/// Whether a `repository` object is sound, and the key's own.
-///
-/// # Errors
-/// `OtherRepository`, `Object`.
-pub fn head_is_of(head: &[u8], writer: &WriterKey) -> Result<()> {
-    parameters_in_head(head, writer, || String::from("this place")).map(drop)
-}
-
 fn parameters_in(bytes: &[u8], store: &dyn Store, writer: &WriterKey) -> Result<Parameters> {
-    parameters_in_head(bytes, writer, || store.url())
-}
-
-fn parameters_in_head(
-    bytes: &[u8],
-    writer: &WriterKey,
-    url: impl FnOnce() -> String,
-) -> Result<Parameters> {
     let damaged = |problem: ObjectProblem| RepositoryError::object(REPOSITORY, problem);
     let header = Header::decode(bytes, Kind::Repository, None).map_err(|e| damaged(e.into()))?;
     if header.repository != writer.repository() {
-        return Err(RepositoryError::OtherRepository { url: url() });
+        return Err(RepositoryError::OtherRepository { url: store.url() });
     }
     let payload = open_record(writer, Kind::Repository, bytes).map_err(damaged)?;
     let mut parameters: Parameters =

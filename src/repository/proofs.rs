@@ -139,7 +139,7 @@ fn load(repository: &Repository, index: Option<&Index>, id: ObjectId) -> Result<
 ///
 /// # Errors
 /// `Object`.
-pub(super) fn judged(repository: &Repository, id: ObjectId, payload: &[u8]) -> Result<StoredProof> {
+fn judged(repository: &Repository, id: ObjectId, payload: &[u8]) -> Result<StoredProof> {
     let name = name::of(Kind::Proof, &id);
     let unusable = |error| RepositoryError::object(&name, error);
     let proof: Proof = cbor::decode(payload).map_err(unusable)?;

@@ -15,7 +15,7 @@ use crate::ops::{Result, StateFolder};
 use crate::progress::Progress;
 use crate::repository::{
     Repository, RepositoryError, Signature, StoredSnapshot, fetch_record, list_objects,
-    recent_proofs,
+    load_proofs_remembered,
 };
 use crate::seams::Timestamp;
 
@@ -112,7 +112,7 @@ pub fn gather(repository: &Repository, index: &Index, progress: &dyn Progress) -
     let damaged = |name: &str, problem: &dyn std::fmt::Display| {
         progress.notice(&format!("{name} cannot be used: {problem}"));
     };
-    let proofs = recent_proofs(repository, index, &mut |name, problem| {
+    let proofs = load_proofs_remembered(repository, index, &mut |name, problem| {
         damaged(name, problem);
     })?;
     let believed = || {

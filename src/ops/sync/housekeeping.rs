@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use crate::format::housekeeping::{Forget, Plan};
+use crate::format::housekeeping::Plan;
 use crate::format::{Kind, cbor, name};
 use crate::id::ObjectId;
 use crate::repository::{
-    ObjectProblem, Repository, RepositoryError, Result, fetch_record, list_objects,
+    ObjectProblem, Repository, RepositoryError, Result, fetch_record, list_objects, load_forgets,
 };
 use crate::seams::Timestamp;
 
@@ -59,23 +59,7 @@ pub fn forgotten(
     repository: &Repository,
     damaged: &mut dyn FnMut(&str, &ObjectProblem),
 ) -> Result<BTreeSet<ObjectId>> {
-    let mut listed = Vec::new();
-    list_objects(repository.store.as_ref(), Kind::Forget, &mut |id, _| {
-        listed.push(id);
-    })?;
-    let mut forgotten = BTreeSet::new();
-    for id in listed {
-        let read = fetch_record(repository, Kind::Forget, &id).and_then(|payload| {
-            let name = name::of(Kind::Forget, &id);
-            cbor::decode::<Forget>(&payload).map_err(|error| RepositoryError::object(&name, error))
-        });
-        match read {
-            Ok(forget) => forgotten.extend(forget.snapshots.0),
-            Err(error) => {
-                let (name, problem) = error.into_unusable()?;
-                damaged(&name, &problem);
-            }
-        }
-    }
-    Ok(forgotten)
+    let records = load_forgets(repository, damaged)?;
+    let named = records.into_iter().flat_map(|one| one.forget.snapshots.0);
+    Ok(named.collect())
 }

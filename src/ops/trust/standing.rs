@@ -17,7 +17,7 @@ use crate::crypto::WriterKey;
 use crate::format::name::REPOSITORY;
 use crate::id::RepositoryId;
 use crate::ops::{OpsError, Result, StateFolder};
-use crate::repository::{Repository, RepositoryError, head, head_is_of, head_owner};
+use crate::repository::{Repository, RepositoryError, check_repository_bytes, head, head_owner};
 use crate::store::Store;
 
 const NOTE_PREFIX: &str = "offsite-place-1: ";
@@ -110,7 +110,7 @@ fn copy_of(state: &StateFolder, place: &str) -> Option<Bytes> {
 }
 
 fn is_sound(head: &[u8], writer: &WriterKey) -> bool {
-    head_is_of(head, writer).is_ok()
+    check_repository_bytes(writer, head).is_ok()
 }
 
 fn from_copy(store: &dyn Store, id: RepositoryId, head: Bytes) -> Standing {
