@@ -1,6 +1,6 @@
 //! `verify --heal`: what was found missing or damaged is fetched from another copy, held against its
 //! name, put, and fetched again. Never anything but identical bytes under the same name; what no copy
-//! can mend is named as before.
+//! can mend is named as before. What each copy has for itself, no other can give back: `own`.
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -10,6 +10,7 @@ use bytes::Bytes;
 use super::super::sync::{LevelOptions, level};
 use super::super::{Replica, Result};
 use super::head::{candidate, heal_head};
+use super::own;
 use super::part::VerifyPart;
 use super::report::{Damage, VerifyOptions, VerifyReport};
 use super::run::verify_part;
@@ -27,7 +28,7 @@ use crate::store::{Store, Window};
 /// Healing shows what was hidden behind it: a listing that can be read again names further packs.
 const ROUNDS_MAX: usize = 4;
 
-/// An object that is whole again.
+/// An object that is whole again, or, if only this copy has it, said anew and gone.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Healed {
     pub object: String,
@@ -129,7 +130,10 @@ impl Healing<'_> {
         self.progress.item(object.as_bytes());
         let healed = match name::parse(object) {
             Some((Kind::Repository, _)) => self.head()?,
-            Some((kind, Some(id))) => self.named(kind, &id, object)?,
+            Some((kind, Some(id))) => {
+                self.named(kind, &id, object)?
+                    || own::let_go(self.repository, self.index, kind, &id)?
+            }
             _ if object == name::prefix(Kind::KeySlot) => self.slots()?,
             _ => false,
         };

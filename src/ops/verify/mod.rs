@@ -8,7 +8,7 @@
 //! is what comes out, `vanished` misses what was there before, `meter` counts bytes, `run` is the
 //! whole in order. `turns` remembers what was read when, `checksums` asks the store for its own instead
 //! of reading, `proof` writes down the result. `heal` puts back what another copy has sound, `head` the
-//! `repository` object, without which nothing opens.
+//! `repository` object, without which nothing opens, and `own` lets go of what no copy can have again.
 
 mod blame;
 mod catalog;
@@ -19,6 +19,7 @@ mod head;
 mod heal;
 mod meter;
 mod objects;
+mod own;
 mod packs;
 mod part;
 mod proof;
