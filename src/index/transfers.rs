@@ -171,6 +171,14 @@ impl TransferTable {
         })
     }
 
+    /// No plan condemns anything any more.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn pardon_all(&self) -> Result<()> {
+        self.with(|connection| connection.execute("DELETE FROM condemned", []).map(drop))
+    }
+
     /// Whether any plan condemns the pack.
     ///
     /// # Errors

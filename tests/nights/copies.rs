@@ -85,6 +85,18 @@ impl Copy {
         objects.map(|(name, _)| name).collect()
     }
 
+    /// Names beneath a prefix, the oldest first: in this order they are the same in each replay.
+    pub fn by_age(&self, prefix: &str) -> Vec<String> {
+        let mut objects = Vec::new();
+        let listed = self.store().list(prefix, &mut |info| {
+            objects.push((info.modified, info.name));
+            Ok(())
+        });
+        listed.unwrap();
+        objects.sort();
+        objects.into_iter().map(|(_, name)| name).collect()
+    }
+
     /// Behind everybody's back.
     pub fn lose(&self, name: &str) {
         match &self.shelf {

@@ -33,11 +33,7 @@ impl World {
     ///
     /// # Errors
     /// As `offsite backup`.
-    pub fn back_up(
-        &self,
-        goes: Option<usize>,
-        heard: &dyn Progress,
-    ) -> Result<BackedUp, OpsError> {
+    pub fn back_up(&self, goes: Option<usize>, heard: &dyn Progress) -> Result<BackedUp, OpsError> {
         let (mut open, mut behind) = (Vec::new(), Vec::new());
         for copy in 0..self.copies.len() {
             match self.replica(copy) {

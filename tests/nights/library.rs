@@ -78,6 +78,7 @@ impl Library {
         for _ in 0..removed {
             let place = dice.below(self.photos.len());
             let photo = self.photos.remove(place);
+            self.others.remove(&photo.path);
             fs::remove_file(self.root.join("immich").join(&photo.path)).unwrap();
         }
         for _ in 0..edited {

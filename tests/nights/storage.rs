@@ -1,7 +1,7 @@
 //! What a copy holds and what of it is needed, computed from the packs' own footers and the
 //! listings, without the help of what prune computes.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use offsite::format::{Kind, name};
 use offsite::id::{ChunkId, ObjectId};
@@ -94,16 +94,6 @@ impl World {
             }
         }
         storage
-    }
-
-    /// Stored bytes by the first part of the name.
-    pub fn by_prefix(&self, copy: usize) -> BTreeMap<String, u64> {
-        let mut sums = BTreeMap::new();
-        for (name, bytes) in self.copies[copy].objects("") {
-            let prefix = name.split('/').next().unwrap().to_owned();
-            *sums.entry(prefix).or_default() += bytes;
-        }
-        sums
     }
 }
 

@@ -17,21 +17,34 @@ use super::world::World;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Trouble {
     /// One copy is not there, from the beginning or from the middle of the run on.
-    Away { copy: usize, from_the_beginning: bool },
-    /// One copy takes nothing any more after so many puts of a run. (That it can still be read costs
-    /// nobody anything.)
-    HostDies { puts: u64 },
+    Away {
+        copy: usize,
+        from_the_beginning: bool,
+    },
+    /// In the middle of its work, whatever that is by then.
+    HostDies {
+        puts: u64,
+    },
     /// Objects of one copy are deleted, cut short, altered; healed from another before or after the
     /// backup.
-    Damage { copy: usize, healed_first: bool },
+    Damage {
+        copy: usize,
+        healed_first: bool,
+    },
     /// The newest snapshots of a copy are gone.
-    RolledBack { copy: usize },
-    WrongClock { by_days: i64 },
+    RolledBack {
+        copy: usize,
+    },
+    WrongClock {
+        by_days: i64,
+    },
     /// Most originals are overwritten; the next day the owner puts them back.
     Ransom,
     PutBack,
     /// Somebody with the writer key puts snapshots and a plan.
-    Forged { copy: usize },
+    Forged {
+        copy: usize,
+    },
     /// The host loses what it can make again.
     IndexLost,
 }
@@ -124,45 +137,74 @@ impl World {
 
     /// The snapshot that was put last.
     fn newest(&self, copy: usize) -> ObjectId {
-        let mut listed = Vec::new();
-        let visited = self.copies[copy].store().list("snapshots/", &mut |info| {
-            listed.push((info.modified, info.name));
-            Ok(())
-        });
-        visited.unwrap();
-        let (_, newest) = listed.into_iter().max().unwrap();
+        let newest = self.copies[copy].by_age("snapshots/").pop().unwrap();
         name::parse(&newest).unwrap().1.unwrap()
     }
 
+    /// Of what can be had again: what another copy has too, what each has for itself, and a pack that
+    /// this copy's prune made of others, as long as another copy has all of its snapshots.
     fn damage(&mut self, copy: usize) {
+        let others: Vec<_> = (0..self.copies.len()).filter(|it| *it != copy).collect();
+        let is_elsewhere = |name: &String| {
+            let mut others = others.iter().map(|other| &self.copies[*other]);
+            others.any(|other| other.names(name).len() == 1)
+        };
+        let of = |prefix, elsewhere| {
+            let mut names = self.copies[copy].by_age(prefix);
+            names.retain(|name| is_elsewhere(name) == elsewhere);
+            names
+        };
+        let here = self.snapshots(copy);
+        let has_all = |other: &usize| here.is_subset(&self.snapshots(*other));
+        let rewritten = match others.iter().any(has_all) {
+            true => [of("packs/", false), of("listings/", false)],
+            false => Default::default(),
+        };
+        let [packs, listings] = rewritten;
+        let victims = [
+            (of("packs/", true), 2),
+            (packs, 1),
+            (of("listings/", true), 1),
+            (listings, 1),
+            (of("index/", false), 1),
+            (of("forgets/", false), 1),
+            (of("snapshots/", true), 1),
+        ];
         let mut told = Vec::new();
-        for (prefix, hits) in [("packs/", 3), ("listings/", 2), ("index/", 1), ("snapshots/", 1)] {
+        for (mut names, hits) in victims {
             for _ in 0..hits {
-                let names = self.copies[copy].names(prefix);
-                let name = self.dice.pick(&names).clone();
-                let at = self.dice.next() as usize;
-                let copy = &self.copies[copy];
-                let what = match self.dice.below(3) {
-                    0 => {
-                        copy.lose(&name);
-                        "lost"
-                    }
-                    1 => {
-                        copy.tamper(&name, |bytes| {
-                            let at = at % bytes.len();
-                            bytes[at] ^= 1;
-                        });
-                        "flipped"
-                    }
-                    _ => {
-                        copy.tamper(&name, |bytes| bytes.truncate(bytes.len() / 2));
-                        "cut short"
-                    }
-                };
-                told.push(format!("{what} {name}"));
+                if names.is_empty() {
+                    break;
+                }
+                let name = names.swap_remove(self.dice.below(names.len()));
+                let how = self.dice.below(3);
+                told.push(self.harm(copy, &name, how));
             }
         }
         self.write_down(format!("{told:?} at {}", self.copies[copy].name));
+    }
+
+    fn harm(&mut self, copy: usize, name: &str, how: usize) -> String {
+        let at = self.dice.next() as usize;
+        let copy = &self.copies[copy];
+        let what = match how {
+            0 => {
+                copy.lose(name);
+                "lost"
+            }
+            1 => {
+                copy.tamper(name, |bytes| {
+                    let at = at % bytes.len();
+                    bytes[at] ^= 1;
+                });
+                "flipped"
+            }
+            _ => {
+                copy.tamper(name, |bytes| bytes.truncate(bytes.len() / 2));
+                "cut short"
+            }
+        };
+        format!("{what} {name}")
     }
 
     /// Copies of an honest record with other times, and a plan that condemns everything.
@@ -207,4 +249,3 @@ impl World {
         sealed.id
     }
 }
-

@@ -10,9 +10,7 @@ use offsite::crypto::{KdfCost, ReadKey};
 use offsite::format::name;
 use offsite::id::ObjectId;
 use offsite::index::Index;
-use offsite::ops::{
-    InitOptions, Opened, OpsError, Replica, StateFolder, init, init_replica,
-};
+use offsite::ops::{InitOptions, Opened, OpsError, Replica, StateFolder, init, init_replica};
 use offsite::progress::{Progress, Silent};
 use offsite::repository::{Opens, Others, Repository, load_forgets, open};
 use offsite::seams::Seams;
@@ -40,6 +38,8 @@ pub struct World {
     pub dice: Dice,
     /// What each snapshot that was ever seen must restore to.
     pub pictures: BTreeMap<ObjectId, Picture>,
+    /// By the host, in good nights and bad ones; without those that are suspect.
+    pub made: Vec<ObjectId>,
     pub diary: Mutex<Vec<String>>,
     pub folder: tempfile::TempDir,
 }
@@ -90,6 +90,7 @@ impl World {
             library,
             dice,
             pictures: BTreeMap::new(),
+            made: Vec::new(),
             diary: Mutex::default(),
             folder,
         }
@@ -131,11 +132,15 @@ impl World {
 
     pub fn others(&self, copy: usize) -> Others {
         let others = self.copies.iter().enumerate();
-        Others::new(others.filter(|(other, _)| *other != copy).map(|(_, other)| {
-            let line: Arc<dyn Store> = other.line.clone();
-            let opens: Opens = Box::new(move || Ok(line.clone()));
-            (other.name.to_owned(), opens)
-        }))
+        Others::new(
+            others
+                .filter(|(other, _)| *other != copy)
+                .map(|(_, other)| {
+                    let line: Arc<dyn Store> = other.line.clone();
+                    let opens: Opens = Box::new(move || Ok(line.clone()));
+                    (other.name.to_owned(), opens)
+                }),
+        )
     }
 
     /// A copy as a stranger sees it who has the 24 words, and nothing else to help him.
@@ -148,7 +153,9 @@ impl World {
 
     pub fn snapshots(&self, copy: usize) -> BTreeSet<ObjectId> {
         let names = self.copies[copy].names("snapshots/").into_iter();
-        names.map(|name| name::parse(&name).unwrap().1.unwrap()).collect()
+        names
+            .map(|name| name::parse(&name).unwrap().1.unwrap())
+            .collect()
     }
 
     /// What forget records of a copy name.

@@ -8,8 +8,9 @@ pub fn meaning(error: &PruneError) -> (u8, &'static str) {
     match error {
         PruneError::Unreadable { .. } => (
             DAMAGE,
-            "offsite verify names what is damaged and what still restores; as long as it is there, \
-             nobody can know what is needed, so nothing is deleted",
+            "offsite verify --data names what is damaged and what still restores, and with --heal \
+             mends what it can; as long as it is there, nobody can know what is needed, so nothing \
+             is deleted",
         ),
         PruneError::NoSnapshots => (
             DAMAGE,

@@ -195,6 +195,9 @@ impl Level<'_> {
             let reached = match self.bring(snapshot)? {
                 Brought::All(reached) => reached,
                 Brought::Less => continue,
+                Brought::Not(Outcome::Waits(_)) if self.carry.target.expose_false_plans()? => {
+                    continue;
+                }
                 Brought::Not(_) if is_there && !self.again => return Ok(Outcome::Copied),
                 Brought::Not(outcome) => return Ok(outcome),
             };

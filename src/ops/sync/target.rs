@@ -3,23 +3,17 @@
 
 use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, PoisonError};
-use std::time::Duration;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::housekeeping::new_plans;
+use super::false_plans::is_false;
 use crate::format::pack::Class;
 use crate::format::{Kind, name};
 use crate::id::{ChunkId, ObjectId};
 use crate::index::TransferTable;
-use crate::ops::{Replica, Result};
+use crate::ops::{OpsError, Replica, Result};
 use crate::progress::Progress;
+use crate::repository::visit_plans;
 use crate::store::ErrorKind;
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Bounds of a grace, whatever a plan says, and how long after it the plan means nothing any more.
-const GRACE_MIN: Duration = DAY;
-const GRACE_MAX: Duration = DAY.saturating_mul(30);
-const LAPSE_AFTER: Duration = DAY.saturating_mul(30);
 
 /// How a pack stands at the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +30,18 @@ pub struct Target<'t> {
     pub replica: &'t Replica,
     table: &'t TransferTable,
     progress: &'t dyn Progress,
-    plans: Mutex<BTreeSet<ObjectId>>,
+    plans: Mutex<Plans>,
     has_plans: AtomicBool,
+}
+
+/// Plans by their names.
+#[derive(Default)]
+struct Plans {
+    known: BTreeSet<ObjectId>,
+    /// Held against what snapshots need.
+    judged: BTreeSet<ObjectId>,
+    /// Those that are false.
+    passed_over: BTreeSet<ObjectId>,
 }
 
 impl<'t> Target<'t> {
@@ -57,27 +61,65 @@ impl<'t> Target<'t> {
     /// `Store`, `Index`.
     pub fn look_for_plans(&self) -> Result<bool> {
         let repository = &self.replica.repository;
-        let mut known = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        let plans = new_plans(repository, &mut known, &mut |name, problem| {
-            let text = format!("{name} at {} cannot be used: {problem}", self.replica.name);
-            self.progress.notice(&text);
-        })?;
-        for stored in &plans {
-            let grace = Duration::from_secs(stored.plan.grace_seconds).clamp(GRACE_MIN, GRACE_MAX);
-            // Nobody can move when it was made by putting it again.
-            let made = stored.plan.created.min(stored.modified);
-            if repository.store.now()? >= made.plus(grace + LAPSE_AFTER) {
-                continue;
-            }
-            let until = made.plus(grace / 3 * 2);
-            for pack in &stored.plan.packs.0 {
-                self.table.condemn(pack, stored.modified, until)?;
-            }
-        }
-        if !plans.is_empty() {
+        let mut looked = self.lock();
+        let now = repository.store.now()?;
+        let mut new = false;
+        visit_plans::<OpsError>(
+            repository,
+            now,
+            &mut |id| looked.known.insert(*id),
+            &mut |name, problem| {
+                let text = format!("{name} at {} cannot be used: {problem}", self.replica.name);
+                self.progress.notice(&text);
+            },
+            &mut |stored| {
+                new = true;
+                // Nobody can move when it was made by putting it again.
+                let until = stored.made().plus(stored.grace() / 3 * 2);
+                for pack in &stored.plan.packs.0 {
+                    self.table.condemn(pack, stored.modified, until)?;
+                }
+                Ok(())
+            },
+        )?;
+        if new {
             self.has_plans.store(true, Ordering::Relaxed);
         }
-        Ok(!plans.is_empty())
+        Ok(new)
+    }
+
+    /// Passes over the plans that are false, if any are; tells whether there were any. Each is judged
+    /// once.
+    ///
+    /// # Errors
+    /// `Store`, `Index`.
+    pub fn expose_false_plans(&self) -> Result<bool> {
+        let mut looked = self.lock();
+        let doubtful: Vec<_> = looked.known.difference(&looked.judged).copied().collect();
+        let mut exposed = Vec::new();
+        for id in doubtful {
+            looked.judged.insert(id);
+            if is_false(self.replica, &id)? {
+                exposed.push(id);
+                let name = name::of(Kind::Plan, &id);
+                self.progress.notice(&format!(
+                    "{name} at {} condemns what a snapshot needs: no prune made it, and it is \
+                     passed over",
+                    self.replica.name
+                ));
+            }
+        }
+        if exposed.is_empty() {
+            return Ok(false);
+        }
+        // What only they name is good again; the others are read anew.
+        looked.passed_over.extend(exposed);
+        looked.known = looked.passed_over.clone();
+        drop(looked);
+        self.table.pardon_all()?;
+        self.has_plans.store(false, Ordering::Relaxed);
+        self.look_for_plans()?;
+        Ok(true)
     }
 
     /// Whether the chunk lies in a pack that the target has and that nothing threatens.
@@ -99,6 +141,10 @@ impl<'t> Target<'t> {
             }
         }
         Ok(false)
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Plans> {
+        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the pack itself has told this host what it holds, and is there.

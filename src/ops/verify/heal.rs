@@ -23,7 +23,7 @@ use crate::repository::{
     ObjectProblem, Others, Repository, check_slot_bytes, check_whole_pack, copy_slot, list_objects,
     load_catalog, open_record,
 };
-use crate::store::{Store, Window};
+use crate::store::{ErrorKind, Store, Window};
 
 /// Healing shows what was hidden behind it: a listing that can be read again names further packs.
 const ROUNDS_MAX: usize = 4;
@@ -67,23 +67,22 @@ pub fn heal(
         progress.stage("Healing", None);
         let mut left = Vec::new();
         let before = healing.healed.len();
-        let mut nowhere = BTreeSet::new();
         for damage in std::mem::take(&mut report.damage) {
-            match healing.object(&damage)? {
-                true => {}
-                false => {
-                    if damage.object.ends_with('/') {
-                        nowhere.extend(damage.snapshots.iter().copied());
-                    }
-                    left.push(damage);
-                }
+            if !healing.object(&damage)? {
+                left.push(damage);
             }
         }
-        let levelled = healing.level(&nowhere)?;
+        let whole = healing.level(&left)?;
         progress.finish();
         report.damage = left;
-        if healing.healed.len() == before && !levelled {
+        if healing.healed.len() == before && whole.is_empty() {
             break;
+        }
+        for mut damage in std::mem::take(&mut report.damage) {
+            let is_spared = spare(&mut damage, &whole);
+            if !(is_spared && healing.is_gone(&damage.object)?) {
+                report.damage.push(damage);
+            }
         }
         // What was read and is left as it is stays in the report; the rest is looked at anew.
         let options = VerifyOptions { data: false };
@@ -216,38 +215,77 @@ impl Healing<'_> {
         Ok(copied)
     }
 
-    /// Chunks of which nothing says where they lay: another copy knows, in its own way. Tells whether
-    /// anything came.
-    fn level(&mut self, snapshots: &BTreeSet<ObjectId>) -> Result<bool> {
-        if snapshots.is_empty() {
-            return Ok(false);
+    /// Snapshots that lack chunks, of packs that no other copy has by that name, such as those that a
+    /// prune rewrote here, or of which nothing says where they lay: another copy knows where they lie
+    /// there. Gives the snapshots that have all they need by now.
+    fn level(&mut self, left: &[Damage]) -> Result<BTreeSet<ObjectId>> {
+        let mut these = BTreeSet::new();
+        let mut bad = Vec::new();
+        for Damage {
+            object, snapshots, ..
+        } in left
+        {
+            match name::parse(object) {
+                Some((Kind::DataPack | Kind::ListingPack, Some(id))) => bad.push(id),
+                None if object.ends_with('/') => {}
+                _ => continue,
+            }
+            these.extend(snapshots.iter().copied());
         }
-        let these: Vec<_> = snapshots.iter().copied().collect();
+        if these.is_empty() {
+            return Ok(these);
+        }
+        let these: Vec<_> = these.into_iter().collect();
         let options = LevelOptions {
             these: Some(&these),
             again: true,
             ..LevelOptions::default()
         };
-        let at = |name: &str, store: &Arc<dyn Store>| -> Result<Replica> {
-            Ok(Replica {
-                name: name.to_owned(),
-                repository: Repository {
-                    store: Arc::clone(store),
-                    others: Others::default(),
-                    ..self.repository.clone()
-                },
-                index: Index::temporary()?,
-            })
-        };
-        let home = at("this copy", &self.repository.store)?;
-        let mut came = 0;
+        let home = self.replica("this copy", &self.repository.store)?;
+        home.index.distrust(&bad)?;
+        let mut whole = BTreeSet::new();
         for (name, store) in self.repository.others.reachable(self.repository.id()) {
-            let report = level(&at(name, store)?, &home, &options, self.progress)?;
-            came += report.objects_copied;
+            let other = self.replica(name, store)?;
+            let report = level(&other, &home, &options, self.progress)?;
+            whole.extend(report.snapshots_copied);
         }
-        if came > 0 {
+        if !whole.is_empty() {
             load_catalog(self.repository, self.index)?;
         }
-        Ok(came > 0)
+        Ok(whole)
     }
+
+    fn is_gone(&self, object: &str) -> Result<bool> {
+        match self.repository.store.head(object) {
+            Ok(_) => Ok(false),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(true),
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// A copy as a stranger sees it.
+    fn replica(&self, name: &str, store: &Arc<dyn Store>) -> Result<Replica> {
+        Ok(Replica {
+            name: name.to_owned(),
+            repository: Repository {
+                store: Arc::clone(store),
+                others: Others::default(),
+                ..self.repository.clone()
+            },
+            index: Index::temporary()?,
+        })
+    }
+}
+
+/// These snapshots need the object no more: its chunks lie elsewhere too. Tells whether nobody needs
+/// it any more.
+fn spare(damage: &mut Damage, whole: &BTreeSet<ObjectId>) -> bool {
+    let before = damage.snapshots.len();
+    damage.snapshots.retain(|id| !whole.contains(id));
+    let is_spared = damage.snapshots.is_empty() && before > 0;
+    if is_spared {
+        damage.files.clear();
+        damage.files_total = 0;
+    }
+    is_spared
 }

@@ -73,13 +73,15 @@ fn name_packs(repository: &Repository, index: &Index) -> Result<()> {
     let mut unnamed = Vec::new();
     for kind in [Kind::DataPack, Kind::ListingPack] {
         let mut failure = None;
-        list_objects(repository.store.as_ref(), kind, &mut |id, info| {
-            match is_there(&claims, &id) {
+        list_objects(
+            repository.store.as_ref(),
+            kind,
+            &mut |id, info| match is_there(&claims, &id) {
                 Ok(true) => {}
                 Ok(false) => unnamed.push((kind, id, info.bytes)),
                 Err(error) => failure = Some(error),
-            }
-        })?;
+            },
+        )?;
         failure.map_or(Ok(()), Err)?;
     }
     let mut session = [0; SessionId::LEN];

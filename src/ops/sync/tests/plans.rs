@@ -5,8 +5,17 @@ use crate::format::housekeeping::Plan;
 use crate::format::{Kind, cbor, name};
 use crate::repository::seal_record;
 
-/// Condemns every pack there is.
+/// Condemns every pack there is, and knows no snapshot.
 fn condemn_all(store: &Arc<Memory>, at: &Replica, grace: Duration) -> String {
+    condemn_knowing(store, at, grace, Vec::new())
+}
+
+fn condemn_knowing(
+    store: &Arc<Memory>,
+    at: &Replica,
+    grace: Duration,
+    snapshots: Vec<ObjectId>,
+) -> String {
     let mut packs = Vec::new();
     for name in store.names() {
         if let Some((Kind::DataPack | Kind::ListingPack, Some(id))) = name::parse(&name) {
@@ -19,7 +28,7 @@ fn condemn_all(store: &Arc<Memory>, at: &Replica, grace: Duration) -> String {
         grace_seconds: grace.as_secs(),
         packs: packs.into(),
         segments: Vec::new().into(),
-        snapshots: Vec::new().into(),
+        snapshots: snapshots.into(),
         forgets: Vec::new().into(),
     };
     let Repository { writer, seams, .. } = &at.repository;
@@ -95,6 +104,33 @@ fn shortly_before_a_sweep_a_snapshot_waits_for_it() {
     assert_eq!(second.names(), before, "nothing is committed");
     sweep(&second, &plan);
     assert!(run(&from, &original().at("second", second.clone(), &clock)).is_level());
+    assert_whole(&second, &clock, &original().snapshots);
+}
+
+/// Sixty simulated nights found it: somebody with the writer key put a plan that named all packs of a
+/// copy, and from two thirds of its grace on until it lapsed a month later the copy could not be
+/// brought level, so that it had no part in any backup either.
+#[test]
+fn a_plan_that_condemns_what_a_snapshot_needs_holds_nothing_up() {
+    let clock = clock();
+    let (_, first) = original().copy();
+    let second = fresh(&clock);
+    let from = original().at("first", first, &clock);
+    let to = original().at("second", second.clone(), &clock);
+    assert!(run(&from, &to).is_level());
+    let names = original().names("snapshots/");
+    let lost = names.last().unwrap();
+    second.lose(lost);
+    clock.advance(HOUR);
+    let kept = names.iter().filter(|name| *name != lost);
+    let kept: Vec<_> = kept
+        .map(|name| name::parse(name).unwrap().1.unwrap())
+        .collect();
+    condemn_knowing(&second, &to, 72 * HOUR, kept);
+    clock.advance(50 * HOUR);
+    let report = run(&from, &to);
+    assert!(report.is_level(), "{report:?}");
+    assert_eq!(report.objects_copied, 1, "the snapshot alone");
     assert_whole(&second, &clock, &original().snapshots);
 }
 

@@ -9,7 +9,7 @@ use crate::index::IndexedPack;
 use crate::repository::{PackWriter, Plaintext, SegmentWriter};
 
 /// A data pack with one chunk that claims to be `id`.
-fn put_chunk(repository: &Repository, id: ChunkId, content: &[u8]) -> String {
+pub(super) fn put_chunk(repository: &Repository, id: ChunkId, content: &[u8]) -> String {
     let packs = PackWriter::new(repository).unwrap();
     let chunk = Plaintext {
         id,

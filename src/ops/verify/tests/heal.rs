@@ -6,9 +6,9 @@ use crate::repository::{Opens, Others};
 use crate::store::ErrorKind;
 use crate::store::faulty::{Fault, Faulty};
 
-type Harm = (&'static str, fn(&Memory, &str));
+pub(super) type Harm = (&'static str, fn(&Memory, &str));
 
-const HARMS: [Harm; 3] = [
+pub(super) const HARMS: [Harm; 3] = [
     ("flipped", |store, name| {
         assert!(store.tamper(name, |bytes| {
             let middle = bytes.len() / 2;
@@ -21,7 +21,7 @@ const HARMS: [Harm; 3] = [
     ("lost", |store, name| assert!(store.lose(name))),
 ];
 
-fn with_other(home: &Arc<Memory>, other: Arc<dyn Store>) -> Repository {
+pub(super) fn with_other(home: &Arc<Memory>, other: Arc<dyn Store>) -> Repository {
     let opens: Opens = Box::new(move || Ok(other.clone()));
     Repository {
         others: Others::new([("other".to_owned(), opens)]),
@@ -30,7 +30,7 @@ fn with_other(home: &Arc<Memory>, other: Arc<dyn Store>) -> Repository {
 }
 
 /// Checks all, heals, and gives what is left.
-fn healed(repository: &Repository, index: &Index) -> (VerifyReport, Vec<String>) {
+pub(super) fn healed(repository: &Repository, index: &Index) -> (VerifyReport, Vec<String>) {
     let options = VerifyOptions { data: true };
     let found = verify(repository, index, &options, &Silent).unwrap();
     let part = VerifyPart::default();
@@ -39,7 +39,7 @@ fn healed(repository: &Repository, index: &Index) -> (VerifyReport, Vec<String>)
     (report.verify, names.collect())
 }
 
-fn index() -> Index {
+pub(super) fn index() -> Index {
     Index::in_memory().unwrap()
 }
 

@@ -5,6 +5,7 @@ mod harm;
 mod heal;
 mod listings;
 mod outside;
+mod own;
 mod part;
 mod turns;
 
