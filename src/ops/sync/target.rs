@@ -1,9 +1,10 @@
 //! The copy that receives: which chunks it has for good, and which packs its prune plans threaten
 //! (design, "Prune", rule 3: condemned is absent for new references).
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
 use super::false_plans::is_false;
 use crate::format::pack::Class;
@@ -12,7 +13,8 @@ use crate::id::{ChunkId, ObjectId};
 use crate::index::TransferTable;
 use crate::ops::{OpsError, Replica, Result};
 use crate::progress::Progress;
-use crate::repository::visit_plans;
+use crate::repository::visit_new_plans;
+use crate::seams::Timestamp;
 use crate::store::ErrorKind;
 
 /// How a pack stands at the target.
@@ -34,14 +36,15 @@ pub struct Target<'t> {
     has_plans: AtomicBool,
 }
 
-/// Plans by their names.
 #[derive(Default)]
 struct Plans {
-    known: BTreeSet<ObjectId>,
+    known: HashSet<ObjectId>,
     /// Held against what snapshots need.
-    judged: BTreeSet<ObjectId>,
-    /// Those that are false.
-    passed_over: BTreeSet<ObjectId>,
+    judged: HashSet<ObjectId>,
+    /// Those of them that are false.
+    passed_over: HashSet<ObjectId>,
+    /// The store's time at the first look, and the time since boot then.
+    asked: Option<(Timestamp, Duration)>,
 }
 
 impl<'t> Target<'t> {
@@ -55,25 +58,29 @@ impl<'t> Target<'t> {
         }
     }
 
-    /// Takes note of plans that were not there before; tells whether there were any.
+    /// Takes note of plans that were not there before and that a pruner can have made; tells whether
+    /// there were any.
     ///
     /// # Errors
     /// `Store`, `Index`.
     pub fn look_for_plans(&self) -> Result<bool> {
         let repository = &self.replica.repository;
-        let mut looked = self.lock();
-        let now = repository.store.now()?;
-        let mut new = false;
-        visit_plans::<OpsError>(
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        let Plans { known, asked, .. } = &mut *plans;
+        let boot = repository.seams.clock.since_boot();
+        let (then, since) = match asked {
+            Some(asked) => *asked,
+            None => *asked.insert((repository.store.now()?, boot)),
+        };
+        let is_any = visit_new_plans::<OpsError>(
             repository,
-            now,
-            &mut |id| looked.known.insert(*id),
+            then.plus(boot.saturating_sub(since)),
+            known,
             &mut |name, problem| {
                 let text = format!("{name} at {} cannot be used: {problem}", self.replica.name);
                 self.progress.notice(&text);
             },
             &mut |stored| {
-                new = true;
                 // Nobody can move when it was made by putting it again.
                 let until = stored.made().plus(stored.grace() / 3 * 2);
                 for pack in &stored.plan.packs.0 {
@@ -82,10 +89,8 @@ impl<'t> Target<'t> {
                 Ok(())
             },
         )?;
-        if new {
-            self.has_plans.store(true, Ordering::Relaxed);
-        }
-        Ok(new)
+        self.has_plans.fetch_or(is_any, Ordering::Relaxed);
+        Ok(is_any)
     }
 
     /// Passes over the plans that are false, if any are; tells whether there were any. Each is judged
@@ -94,11 +99,11 @@ impl<'t> Target<'t> {
     /// # Errors
     /// `Store`, `Index`.
     pub fn expose_false_plans(&self) -> Result<bool> {
-        let mut looked = self.lock();
-        let doubtful: Vec<_> = looked.known.difference(&looked.judged).copied().collect();
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        let doubtful: Vec<_> = plans.known.difference(&plans.judged).copied().collect();
         let mut exposed = Vec::new();
         for id in doubtful {
-            looked.judged.insert(id);
+            plans.judged.insert(id);
             if is_false(self.replica, &id)? {
                 exposed.push(id);
                 let name = name::of(Kind::Plan, &id);
@@ -113,9 +118,9 @@ impl<'t> Target<'t> {
             return Ok(false);
         }
         // What only they name is good again; the others are read anew.
-        looked.passed_over.extend(exposed);
-        looked.known = looked.passed_over.clone();
-        drop(looked);
+        plans.passed_over.extend(exposed);
+        plans.known = plans.passed_over.clone();
+        drop(plans);
         self.table.pardon_all()?;
         self.has_plans.store(false, Ordering::Relaxed);
         self.look_for_plans()?;
@@ -141,10 +146,6 @@ impl<'t> Target<'t> {
             }
         }
         Ok(false)
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Plans> {
-        self.plans.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// Whether the pack itself has told this host what it holds, and is there.
