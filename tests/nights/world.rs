@@ -12,7 +12,9 @@ use offsite::id::ObjectId;
 use offsite::index::Index;
 use offsite::ops::{InitOptions, Opened, OpsError, Replica, StateFolder, init, init_replica};
 use offsite::progress::{Progress, Silent};
-use offsite::repository::{Opens, Others, Repository, load_forgets, open};
+use offsite::repository::{
+    ObjectProblem, Opens, Others, Repository, StoredForget, open, visit_forgets,
+};
 use offsite::seams::Seams;
 use offsite::store::Store;
 
@@ -161,9 +163,14 @@ impl World {
     /// What forget records of a copy name.
     pub fn forgotten(&self, copy: usize) -> BTreeSet<ObjectId> {
         let opened = self.open(copy, false).unwrap();
-        let records = load_forgets(&opened, &mut |name, why| panic!("{name}: {why}")).unwrap();
-        let named = records.into_iter().flat_map(|one| one.forget.snapshots.0);
-        named.collect()
+        let mut named = BTreeSet::new();
+        let mut take = |one: StoredForget| -> Result<(), OpsError> {
+            named.extend(one.forget.snapshots.0);
+            Ok(())
+        };
+        let mut damaged = |name: &str, why: &ObjectProblem| panic!("{name}: {why}");
+        visit_forgets(&opened, &mut damaged, &mut take).unwrap();
+        named
     }
 
     /// Whatever snapshot nobody knew is of tonight.

@@ -5,8 +5,6 @@
 //!
 //! That a damaged plan goes makes nothing worse: it warned no writer any more.
 
-use std::collections::BTreeSet;
-
 use super::super::forget::explain_absence;
 use super::super::{OpsError, Result};
 use super::catalog::is_there;
@@ -14,8 +12,8 @@ use crate::format::{Kind, name};
 use crate::id::{ObjectId, SessionId};
 use crate::index::{Index, Presence, SeenSnapshot};
 use crate::repository::{
-    ObjectProblem, Repository, RepositoryError, SegmentWriter, list_objects, load_catalog,
-    load_forgets, open_record, read_contents,
+    ObjectProblem, Repository, RepositoryError, SegmentWriter, explained, list_objects,
+    load_catalog, open_record, read_contents,
 };
 use crate::store::{ErrorKind, Window};
 
@@ -111,11 +109,11 @@ fn explain(repository: &Repository, index: &Index) -> Result<()> {
     let Some(watch) = index.watch() else {
         return Ok(());
     };
-    let records = load_forgets(repository, &mut |_, _| {})?;
-    let named = records.iter().flat_map(|one| &one.forget.snapshots.0);
-    let named: BTreeSet<_> = named.collect();
     let mut silent: Vec<SeenSnapshot> = watch.trust()?.seen(watch.place())?;
-    silent.retain(|one| one.presence == Presence::Forgotten && !named.contains(&one.id));
+    silent.retain(|one| one.presence == Presence::Forgotten);
+    let ids = silent.iter().map(|one| one.id).collect();
+    let said = explained(repository, &ids, &mut |_, _| {})?;
+    silent.retain(|one| !said.contains(&one.id));
     for part in silent.chunks(RECORD_SNAPSHOTS_MAX) {
         let host = part.first().map_or("", |one| one.host.as_str());
         let ids = part.iter().map(|one| one.id).collect();
