@@ -9,9 +9,9 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, completions, config, copy, database, demo, diff, doctor, drill, estimate, find,
-    forget, index, init, key, lock, ls, man, output, prune, restore, snapshots, stats, status,
-    sync, verify,
+    audit, backup, cat, completions, config, copy, database, demo, diff, doctor, drill, estimate,
+    find, forget, index, init, key, lock, ls, man, output, prune, restore, snapshots, stats,
+    status, sync, verify,
 };
 
 /// One a line: they are looked up, not read.

@@ -138,9 +138,7 @@ impl Args {
         }
         Ok(patterns)
     }
-}
 
-impl Args {
     /// What is asked for, flags before the configuration.
     pub fn options(&self, context: &Context) -> std::result::Result<BackupOptions, Failure> {
         let args = &self.completed(context)?;

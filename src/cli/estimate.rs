@@ -21,8 +21,8 @@ use told::Cost;
 
 /// Say what something would cost, in requests, bytes and money, before it is done
 ///
-/// Of each copy. Nothing is written there, and little is read: names, records and listings. What money
-/// it is comes from [prices] of the configuration.
+/// Of each copy. Nothing is written there, and little is read: names, records and listings. What it is in
+/// money is known where offsite.toml names prices.
 #[derive(ClapArgs, Debug)]
 pub struct Args {
     /// Say how long it takes on a line that carries so many bytes a second (such as 500k or 2M)
@@ -83,11 +83,13 @@ pub fn run(context: &Context, args: &Args) -> Result {
     };
     let mut forecast = None;
     let mut told = Vec::new();
-    for place in context.places()? {
+    let places = context.places()?;
+    let several = places.len() > 1;
+    for place in places {
         let at = context.at(&place);
         let cost = cost_at(&at, &place, args, source.as_ref(), &mut forecast);
         context.progress.finish();
-        if let Err(failure) = &cost {
+        if let Some(failure) = cost.as_ref().err().filter(|_| several) {
             let (name, why) = (show::harmless(place.name.as_bytes()), failure.in_one_line());
             context
                 .progress

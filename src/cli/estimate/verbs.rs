@@ -73,8 +73,7 @@ impl Site<'_> {
             Some(made) => made,
             None => {
                 let (snapshots, progress) = (&self.opened.snapshots, &self.context.progress);
-                let made =
-                    ops::forecast(repository, index, snapshots, options, progress.as_ref())?;
+                let made = ops::forecast(repository, index, snapshots, options, progress.as_ref())?;
                 forecast.insert(made)
             }
         };
@@ -115,11 +114,7 @@ impl Site<'_> {
             "minimum_storage_bytes": report.paid_for.bytes,
             "kept_bytes": report.kept.bytes,
         });
-        let mut cost = self.cost(
-            self.opening + made.traffic,
-            plan,
-            prune_lines(report),
-        );
+        let mut cost = self.cost(self.opening + made.traffic, plan, prune_lines(report));
         let goes = report.swept.bytes + report.marked.bytes + report.to_rewrite.bytes;
         cost.bytes_stored = i128::from(report.to_rewrite_into_bytes) - i128::from(goes);
         cost.early_byte_seconds = report.early_byte_seconds;
@@ -288,8 +283,14 @@ fn prune_lines(report: &PruneReport) -> Vec<String> {
         }
     };
     say(report.swept, "would be deleted.");
-    say(report.marked, "would be marked, and deleted after the grace.");
-    say(report.paid_for, "stay for as long as they are paid for anyway.");
+    say(
+        report.marked,
+        "would be marked, and deleted after the grace.",
+    );
+    say(
+        report.paid_for,
+        "stay for as long as they are paid for anyway.",
+    );
     if report.to_rewrite.packs > 0 {
         lines.push(format!(
             "{} of {} would be fetched and written anew, of which {} are needed.",
@@ -298,7 +299,10 @@ fn prune_lines(report: &PruneReport) -> Vec<String> {
             show::bytes(report.to_rewrite_into_bytes),
         ));
     }
-    let without = report.rewritable.packs.saturating_sub(report.to_rewrite.packs);
+    let without = report
+        .rewritable
+        .packs
+        .saturating_sub(report.to_rewrite.packs);
     if without > 0 {
         lines.push(format!(
             "{} more could be written anew, with the passphrase or the words.",

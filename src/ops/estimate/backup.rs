@@ -141,7 +141,11 @@ pub fn forecast(
     let database = options.source.database.as_ref();
     let dump_bytes = database.and_then(|from| dump_bytes(from, parent));
     let mut dump = Chunks::default();
-    dump.add(dump_bytes.unwrap_or(0), parameters.dumps.0, parameters.dumps.1);
+    dump.add(
+        dump_bytes.unwrap_or(0),
+        parameters.dumps.0,
+        parameters.dumps.1,
+    );
     let dump_new = dump.scaled(of(shares.dump_new), 1.0);
     let compressed = shares.dump_compressed.unwrap_or(DUMP_COMPRESSED);
     let dump_stored = dump_new.scaled(1.0, compressed);
@@ -154,7 +158,11 @@ pub fn forecast(
     // What is gone is in no walk; its folder's time changed, and the dump's entry with the dump.
     leaves += u64::from(changed_otherwise) + u64::from(dump_new.bytes > 0);
     let listing = listing(&seen, leaves, class(&totals, Class::Metadata));
-    let target = u64::from(parameters.pack_bytes.clamp(1 << 20, Parameters::PACK_BYTES_MAX));
+    let target = u64::from(
+        parameters
+            .pack_bytes
+            .clamp(1 << 20, Parameters::PACK_BYTES_MAX),
+    );
     let least = Kind::DataPack.padded_bytes_min().unwrap_or(0);
     let packed = [
         files.packed(target, least),
@@ -198,7 +206,7 @@ pub fn forecast(
 /// that is known: it brings checkpoints.
 ///
 /// # Errors
-/// `Store`, `Index`.
+/// `Store`.
 pub fn estimate_backup(
     repository: &Repository,
     looked: Traffic,

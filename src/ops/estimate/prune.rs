@@ -67,7 +67,8 @@ fn beyond_the_dry_run(report: &PruneReport, pack_bytes: u64) -> Traffic {
         traffic.bytes_down += rewritten.bytes;
         // Then each says once more what it holds, before it is marked.
         traffic.get += rewritten.packs;
-        traffic.bytes_down += rewritten.packs * (rewritten.bytes / rewritten.packs).min(PACK_END_BYTES);
+        traffic.bytes_down +=
+            rewritten.packs * (rewritten.bytes / rewritten.packs).min(PACK_END_BYTES);
         // The new packs, each asked for its time, and the segment that names them.
         traffic.put += new + 1;
         traffic.head += new;

@@ -45,10 +45,7 @@ impl<'p> Elsewhere<'p> {
 
     /// What [`Elsewhere::are_read`] would have fetched where [`Elsewhere::pass_over`] was called.
     pub fn unread(&self) -> Sum {
-        self.unread
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .0
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).0
     }
 
     /// Adds up what reading the chunks elsewhere would fetch.
