@@ -1,23 +1,22 @@
 //! `offsite estimate`
 
+mod site;
 mod told;
 mod verbs;
 
 use std::num::NonZeroU64;
-use std::sync::Arc;
 
 use clap::{Args as ClapArgs, Subcommand};
 
 use super::context::{Access, Context};
 use super::exit::{Failure, Result, Status};
 use super::global::rate;
-use super::places::{Medium, Place};
-use super::prices::Prices;
+use super::places::Place;
 use super::{backup, output, prune, show, verify};
-use crate::ops::{BackupOptions, Forecast, Opened, StateFolder};
+use crate::ops::{BackupOptions, Forecast};
 use crate::progress::Progress;
-use crate::store::tally::{Tally, Traffic};
-use told::Cost;
+use site::{Site, prices_of};
+use told::{Cost, Told};
 
 /// Say what something would cost, in requests, bytes and money, before it is done
 ///
@@ -53,27 +52,6 @@ impl What {
             Self::Restore(_) => "restore",
         }
     }
-}
-
-/// One copy, opened and looked at.
-struct Site<'c> {
-    context: &'c Context,
-    place: &'c Place,
-    opened: Opened,
-    state: StateFolder,
-    tally: Arc<Tally>,
-    /// What opening it takes, which the verb does as well.
-    opening: Traffic,
-    /// What a look at it takes; what that fetched is remembered.
-    look: Traffic,
-    bandwidth: Option<NonZeroU64>,
-}
-
-/// A copy, and what the verb costs there.
-struct Told {
-    place: Place,
-    prices: Option<Prices>,
-    cost: std::result::Result<Cost, Failure>,
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
@@ -136,74 +114,4 @@ fn cost_at(
         (What::Verify(what), _) => site.verify(what),
         (What::Restore(what), _) => site.restore(what),
     }
-}
-
-impl<'c> Site<'c> {
-    fn open(
-        context: &'c Context,
-        place: &'c Place,
-        access: Access,
-        bandwidth: Option<NonZeroU64>,
-    ) -> std::result::Result<Self, Failure> {
-        let store = context
-            .store_at(place, false)
-            .map_err(|failure| failure.with_address(&place.name))?;
-        let tally = Arc::new(Tally::new(store));
-        let (repository, state) = context.repository_in(place, Arc::clone(&tally) as _, access)?;
-        let index = state.open_index(&place.key())?;
-        let opening = tally.take();
-        let opened = Opened::look(repository, index, context.progress.as_ref())?;
-        Ok(Self {
-            context,
-            place,
-            opened,
-            state,
-            opening,
-            look: tally.take(),
-            tally,
-            bandwidth,
-        })
-    }
-
-    /// A look that finds nothing new.
-    const fn look_again(&self) -> Traffic {
-        Traffic {
-            get: 0,
-            bytes_down: 0,
-            ..self.look
-        }
-    }
-
-    /// How long so many bytes take, where somebody said how fast the line is.
-    fn seconds(&self, bytes: u64, limit: Option<NonZeroU64>) -> Option<f64> {
-        let rate = match (self.bandwidth, limit) {
-            (Some(line), Some(limit)) => line.min(limit),
-            (line, limit) => line.or(limit)?,
-        };
-        Some(bytes as f64 / rate.get() as f64)
-    }
-
-    /// `traffic` is that of the verb, opening included.
-    fn cost(&self, traffic: Traffic, plan: serde_json::Value, lines: Vec<String>) -> Cost {
-        let limits = &self.place.limits;
-        Cost {
-            seconds_up: self.seconds(traffic.bytes_up, limits.upload),
-            seconds_down: self.seconds(traffic.bytes_down, limits.download),
-            traffic,
-            tolerance: 0,
-            bytes_stored: 0,
-            early_byte_seconds: 0,
-            plan,
-            lines,
-            spent: self.opening + self.look + self.tally.take(),
-        }
-    }
-}
-
-/// The prices of a copy: its own, or those of clouds.
-fn prices_of(context: &Context, place: &Place) -> std::result::Result<Option<Prices>, Failure> {
-    let common = &context.configuration()?.prices;
-    let common = (place.medium == Medium::Cloud).then(|| common.clone());
-    let prices = place.prices.clone().or(common);
-    Ok(prices.filter(Prices::is_any))
 }

@@ -4,10 +4,18 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::Told;
+use crate::cli::exit::Failure;
+use crate::cli::places::Place;
 use crate::cli::prices::{Bill, Prices};
 use crate::cli::show;
 use crate::store::tally::Traffic;
+
+/// A copy, and what the verb costs there.
+pub struct Told {
+    pub place: Place,
+    pub prices: Option<Prices>,
+    pub cost: Result<Cost, Failure>,
+}
 
 /// What a verb would cost at one copy.
 pub struct Cost {

@@ -7,7 +7,7 @@ use std::time::Duration;
 use clap::Args as ClapArgs;
 use serde_json::json;
 
-use super::Site;
+use super::site::{Site, prices_of};
 use super::told::Cost;
 use crate::cli::exit::Failure;
 use crate::cli::restore::Choice;
@@ -94,7 +94,7 @@ impl Site<'_> {
     pub fn prune(&self, args: &prune::Args) -> Result<Cost, Failure> {
         let trust = self.state.open_trust()?;
         let mut options = args.options(self.context, &trust)?;
-        let prices = super::prices_of(self.context, self.place)?;
+        let prices = prices_of(self.context, self.place)?;
         let days = prices.and_then(|it| it.minimum_storage_days).unwrap_or(0);
         options.billed_storage = Duration::from_secs(u64::from(days) * 86_400);
         let (repository, index) = (&self.opened.repository, &self.opened.index);

@@ -5,7 +5,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::packing::{Chunks, Packs};
+use super::packing::Chunks;
 use crate::format::header::PACK_HEADER_BYTES;
 use crate::format::pack::Class;
 use crate::format::parameters::Parameters;
@@ -150,44 +150,11 @@ pub fn forecast(
     let compressed = shares.dump_compressed.unwrap_or(DUMP_COMPRESSED);
     let dump_stored = dump_new.scaled(1.0, compressed);
 
-    let mut leaves = seen.leaves;
-    let changed_otherwise = parent.is_none_or(|one| {
-        let had = one.record.statistics;
-        (had.files, had.folders) != (look.files_total(), look.folders)
-    });
-    // What is gone is in no walk; its folder's time changed, and the dump's entry with the dump.
-    leaves += u64::from(changed_otherwise) + u64::from(dump_new.bytes > 0);
+    let leaves = seen.leaves + more_leaves(&look, parent, dump_new);
     let listing = listing(&seen, leaves, class(&totals, Class::Metadata));
-    let target = u64::from(
-        parameters
-            .pack_bytes
-            .clamp(1 << 20, Parameters::PACK_BYTES_MAX),
-    );
-    let least = Kind::DataPack.padded_bytes_min().unwrap_or(0);
-    let packed = [
-        files.packed(target, least),
-        dump_stored.packed(target, least),
-        listing.packed(LISTING_PACK_BYTES, least),
-    ];
-    let sum = |of: fn(&Packs) -> u64| packed.iter().map(of).sum::<u64>();
-    let packs = PackSum {
-        number: sum(|it| it.number),
-        bytes: sum(|it| it.bytes),
-        tolerance: packed
-            .iter()
-            .filter(|it| it.number > 0)
-            .map(|it| Chunks::tolerance(*it))
-            .sum(),
-    };
+    let packs = packed(repository, files, dump_stored, listing);
     let chunks = files.number + dump_stored.number + listing.number;
-    let per_pack = SEGMENT_PACK_BYTES + PACK_HEADER_BYTES as u64;
-    let segment_bytes = chunks * SEGMENT_CHUNK_BYTES + packs.number * per_pack;
-    let checkpoints = packs.bytes / options.checkpoint.every_bytes.max(1);
-    let by_size = segment_bytes.div_ceil(SEGMENT_TARGET_BYTES as u64);
-    let segments = match packs.number {
-        0 => 0,
-        _ => by_size.max(checkpoints + 1),
-    };
+    let (segments, segment_bytes) = segments(chunks, packs, options);
     Ok(Forecast {
         look,
         shares,
@@ -199,6 +166,47 @@ pub fn forecast(
         segments,
         segment_bytes,
     })
+}
+
+/// Leaves of the listing that change although no file there would be read: what is gone is in no walk,
+/// but its folder's time changed; and the dump's entry changes with the dump.
+fn more_leaves(look: &DryRunReport, parent: Option<&StoredSnapshot>, dump_new: Chunks) -> u64 {
+    let changed = parent.is_none_or(|one| {
+        let had = one.record.statistics;
+        (had.files, had.folders) != (look.files_total(), look.folders)
+    });
+    u64::from(changed) + u64::from(dump_new.bytes > 0)
+}
+
+fn packed(repository: &Repository, files: Chunks, dump: Chunks, listing: Chunks) -> PackSum {
+    let pack_bytes = repository.parameters.pack_bytes;
+    let target = u64::from(pack_bytes.clamp(1 << 20, Parameters::PACK_BYTES_MAX));
+    let least = Kind::DataPack.padded_bytes_min().unwrap_or(0);
+    let mut sum = PackSum::default();
+    for packs in [
+        files.packed(target, least),
+        dump.packed(target, least),
+        listing.packed(LISTING_PACK_BYTES, least),
+    ] {
+        sum.number += packs.number;
+        sum.bytes += packs.bytes;
+        if packs.number > 0 {
+            sum.tolerance += Chunks::tolerance(packs);
+        }
+    }
+    sum
+}
+
+/// How many segments, by size and by what was sent between them, and their bytes.
+fn segments(chunks: u64, packs: PackSum, options: &BackupOptions) -> (u64, u64) {
+    let per_pack = SEGMENT_PACK_BYTES + PACK_HEADER_BYTES as u64;
+    let bytes = chunks * SEGMENT_CHUNK_BYTES + packs.number * per_pack;
+    let checkpoints = packs.bytes / options.checkpoint.every_bytes.max(1);
+    let by_size = bytes.div_ceil(SEGMENT_TARGET_BYTES as u64);
+    match packs.number {
+        0 => (0, 0),
+        _ => (by_size.max(checkpoints + 1), bytes),
+    }
 }
 
 /// What the backup would ask of one copy, which took part in all there was before.

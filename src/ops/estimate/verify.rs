@@ -77,39 +77,18 @@ pub fn estimate_verify(
         objects: chosen.len() as u64,
         bytes: of(Kind::Snapshot).share(chosen.len() as u64),
     };
-    let pages = |kind| Traffic {
-        list: Traffic::pages(of(kind).objects),
-        ..Traffic::default()
-    };
     let mut traffic = all + choosing + listings + gets(records) + gets(of(Kind::Segment));
-    for kind in [
-        Kind::Snapshot,
-        Kind::Segment,
-        Kind::DataPack,
-        Kind::ListingPack,
-    ] {
-        traffic += pages(kind);
-    }
+    traffic.list += pages(&sums);
     traffic += gets(unnamed);
-    let mut read = Sum {
-        objects: selection.packs,
-        bytes: selection.pack_bytes,
-    };
-    if part.sample_percent.is_some() {
-        read.bytes = of(Kind::DataPack).share(read.objects);
-    }
+    let read = selected(&selection, part, of(Kind::DataPack));
     if options.data {
-        traffic += all + gets(read) + gets(records);
-        let has = |kind: &Kind| !matches!(kind, Kind::DataPack | Kind::Snapshot);
-        for (kind, sum) in sums.iter().filter(|(kind, _)| has(kind)) {
-            if selection.has(*kind, None) {
-                traffic += gets(*sum);
-            }
-        }
+        traffic += all + gets(read) + gets(records) + small_ones(&sums, &selection);
     } else if part.stored_checksums {
-        let listings = match part.snapshots.is_empty() {
-            true => of(Kind::ListingPack).objects,
-            false => 0,
+        let listings = of(Kind::ListingPack).objects;
+        let listings = if part.snapshots.is_empty() {
+            listings
+        } else {
+            0
         };
         traffic += all;
         traffic.head += read.objects + listings;
@@ -129,6 +108,37 @@ pub fn estimate_verify(
         is_drawn: part.sample_percent.is_some(),
         traffic,
     })
+}
+
+/// The data packs that are read; of those that are drawn, as many average ones.
+fn selected(selection: &Selection, part: &VerifyPart, all: Sum) -> Sum {
+    let objects = selection.packs;
+    let bytes = match part.sample_percent {
+        Some(_) => all.share(objects),
+        None => selection.pack_bytes,
+    };
+    Sum { objects, bytes }
+}
+
+/// Of the listings by kind that come before the one of all names.
+fn pages(sums: &HashMap<Kind, Sum>) -> u64 {
+    let kinds = [
+        Kind::Snapshot,
+        Kind::Segment,
+        Kind::DataPack,
+        Kind::ListingPack,
+    ];
+    let objects = |kind| sums.get(&kind).map_or(0, |sum| sum.objects);
+    let pages = kinds.into_iter().map(|kind| Traffic::pages(objects(kind)));
+    pages.sum()
+}
+
+/// All that is fetched beside packs of contents and snapshots, where data is read.
+fn small_ones(sums: &HashMap<Kind, Sum>, selection: &Selection) -> Traffic {
+    let is_meant =
+        |kind: Kind| !matches!(kind, Kind::DataPack | Kind::Snapshot) && selection.has(kind, None);
+    let meant = sums.iter().filter(|(kind, _)| is_meant(**kind));
+    meant.fold(Traffic::default(), |all, (_, sum)| all + gets(*sum))
 }
 
 impl Sum {
