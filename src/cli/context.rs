@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use super::config::{self, ConfigError, Configuration};
 use super::exit::Failure;
 use super::global::Global;
-use super::interrupt;
+use super::interrupt::{self, Farewell};
 use super::named_places;
-use super::places::Place;
+use super::places::{PATIENCE, Place};
 use super::profile;
 use super::progress::{Shown, TerminalProgress};
 use super::secret::{self, Purpose, SecretError, Surroundings, Ways};
@@ -39,7 +39,11 @@ pub struct Context {
     pub global: Global,
     pub seams: Seams,
     pub progress: Arc<TerminalProgress>,
+    /// What must be done before the process ends.
+    pub farewell: Farewell,
     configuration: OnceLock<Configuration>,
+    /// It is for one place of several that were named.
+    is_one_of_several: bool,
     /// The copies beside the one that is read.
     pub others: OnceLock<Others>,
 }
@@ -50,12 +54,16 @@ impl Context {
         let progress = Arc::new(TerminalProgress::new(shown, global.verbose));
         let seams = Seams::real();
         // Without it signals end the process as they always do.
-        let _ = interrupt::listen(seams.interrupt.clone(), Arc::clone(&progress));
+        let farewell = Farewell::default();
+        let (interrupt, told) = (seams.interrupt.clone(), Arc::clone(&progress));
+        let _ = interrupt::listen(interrupt, told, farewell.clone());
         Self {
+            farewell,
             seams,
             progress,
             global,
             configuration: OnceLock::new(),
+            is_one_of_several: false,
             others: OnceLock::new(),
         }
     }
@@ -68,7 +76,9 @@ impl Context {
             global,
             seams: self.seams.clone(),
             progress: self.progress.clone(),
+            farewell: self.farewell.clone(),
             configuration: self.configuration.clone(),
+            is_one_of_several: self.places().is_ok_and(|places| places.len() > 1),
             others: OnceLock::new(),
         }
     }
@@ -112,7 +122,11 @@ impl Context {
 
     /// The store at a place.
     pub fn store_at(&self, place: &Place, create: bool) -> Result<Arc<dyn Store>, Failure> {
-        place.open(create, &self.seams, self.progress.clone())
+        let progress = self.progress.clone();
+        match !create && (self.is_one_of_several || self.places()?.len() > 1) {
+            true => place.open_among_others(PATIENCE, &self.seams, progress),
+            false => place.open(create, &self.seams, progress),
+        }
     }
 
     /// The index of the first place.

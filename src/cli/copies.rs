@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::context::{Access, Context};
 use super::exit::Failure;
-use super::places::Place;
+use super::places::{PATIENCE, Place};
 use super::profile;
 use super::show;
 use crate::ops::{Opened, Replica};
@@ -31,6 +31,20 @@ impl Context {
         let mut places = self.places()?;
         places.retain(|place| seen.insert(place.key()));
         Ok(places)
+    }
+
+    /// The same for one of the places, with all other copies that are known behind it to help it:
+    /// named ones and those of the configuration.
+    pub fn helped(&self, place: &Place) -> Result<Self, Failure> {
+        let mut context = self.at(place);
+        let mut keys = BTreeSet::from([place.key()]);
+        let configured = self.configuration()?.repositories.iter().cloned();
+        for other in self.places()?.into_iter().chain(configured) {
+            if keys.insert(other.key()) {
+                context.global.repo.push(other.name);
+            }
+        }
+        Ok(context)
     }
 
     /// See [`Context::look`].
@@ -206,7 +220,7 @@ fn others(context: &Context, places: &[Place], home: usize) -> Others {
         let (copy, seams) = (place.clone(), context.seams.clone());
         let progress = Arc::clone(&context.progress);
         let opens: Opens = Box::new(move || {
-            let opened = copy.open(false, &seams, progress.clone());
+            let opened = copy.open_among_others(PATIENCE, &seams, progress.clone());
             opened.map_err(|failure| {
                 let kind = failure.store_kind().unwrap_or(ErrorKind::Other);
                 StoreError::new(kind, "open", "").because(failure.error.to_string())

@@ -30,6 +30,16 @@ pub fn conclude(context: &Context, copies: &Copies, report: &BackupReport) -> Ve
             }
         }
     }
+    of_all(copies, open)
+}
+
+/// What became of every copy that was named, in that order, before any is brought level.
+pub fn before(copies: &Copies, report: &BackupReport) -> Vec<ReplicaReport> {
+    of_all(copies, report.replicas.clone())
+}
+
+/// Those that were open, and those that were not.
+fn of_all(copies: &Copies, open: Vec<ReplicaReport>) -> Vec<ReplicaReport> {
     let mut open = open.into_iter();
     let all = copies.all.iter().filter_map(|copy| match &copy.opened {
         Ok(_) => open.next(),

@@ -1,5 +1,6 @@
 //! What one look at a copy shows, and what is left of it when the copy is out of reach.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -8,7 +9,7 @@ use super::meter::Meter;
 use crate::format::housekeeping::{Finding, Plan};
 use crate::format::{Kind, cbor, name};
 use crate::id::ObjectId;
-use crate::index::{Index, Presence};
+use crate::index::{Index, LockHorizon, Presence};
 use crate::ops::look::look;
 use crate::ops::trust::{self, Vanished};
 use crate::ops::{Result, StateFolder};
@@ -24,19 +25,20 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub const GROWTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// So many prune plans are looked at, the newest.
 const PLANS_MAX: usize = 8;
-/// Under this name of a place lie what the last look found (see `Trust::note`), and until when
-/// everything there is locked, in seconds since 1970.
+/// Under this name of a place lies what the last look found (see `Trust::note`).
 const NOTE: &str = "status";
-const LOCKED_UNTIL: &str = "locked-until";
 
 /// A copy that was looked at.
 #[derive(Debug, Clone)]
 pub struct Facts {
     /// Time and id of each, oldest first; those that claim a time to come are left out.
     pub snapshots: Vec<(Timestamp, ObjectId)>,
-    /// The newest that is not suspect, and the newest of all.
+    /// The newest that is not suspect, and the newest of all: of the host that was asked for, or of
+    /// any.
     pub newest_good: Option<Newest>,
     pub newest: Option<Newest>,
+    /// Of every host the newest.
+    pub hosts: BTreeMap<String, Timestamp>,
     /// The sizes of all snapshots added up.
     pub bytes_snapshots: u64,
     /// As stored, padding included.
@@ -49,7 +51,8 @@ pub struct Facts {
     pub verify: Option<Proven>,
     pub drill: Option<Proven>,
     pub prune: Option<NextPrune>,
-    pub locked_until: Option<Timestamp>,
+    /// As far as this host has seen to it.
+    pub locks: Option<LockHorizon>,
     /// When the repository was made.
     pub created: Timestamp,
     pub requests: u64,
@@ -95,11 +98,17 @@ pub struct Remembered {
     pub newest: Option<Timestamp>,
 }
 
-/// Looks at a copy: LISTs, and GETs of what is new.
+/// Looks at a copy: LISTs, and GETs of what is new. `host` is the one whose snapshots are waited for;
+/// `None`: of any.
 ///
 /// # Errors
 /// `Store`, `Index`.
-pub fn gather(repository: &Repository, index: &Index, progress: &dyn Progress) -> Result<Facts> {
+pub fn gather(
+    repository: &Repository,
+    index: &Index,
+    host: Option<&str>,
+    progress: &dyn Progress,
+) -> Result<Facts> {
     let meter = Arc::new(Meter::new(Arc::clone(&repository.store)));
     let repository = &Repository {
         store: Arc::clone(&meter) as _,
@@ -131,13 +140,17 @@ pub fn gather(repository: &Repository, index: &Index, progress: &dyn Progress) -
         .filter(|one| now.since(one.record.time) <= GROWTH);
     let bytes_added = recent.map(|one| one.record.statistics.bytes_stored);
     let sizes = snapshots.iter().map(|one| one.record.statistics.bytes);
+    let own = || {
+        let newest_first = snapshots.iter().rev();
+        newest_first.filter(|one| host.is_none_or(|host| one.record.host == host))
+    };
+    let hosts = snapshots.iter();
     let facts = Facts {
-        newest_good: snapshots
-            .iter()
-            .rev()
-            .find(|one| one.record.suspect.is_none())
-            .map(newest),
-        newest: snapshots.last().map(newest),
+        newest_good: own().find(|one| one.record.suspect.is_none()).map(newest),
+        newest: own().next().map(newest),
+        hosts: hosts
+            .map(|one| (one.record.host.clone(), one.record.time))
+            .collect(),
         bytes_snapshots: sizes.fold(0, u64::saturating_add),
         bytes_stored,
         packs,
@@ -146,7 +159,7 @@ pub fn gather(repository: &Repository, index: &Index, progress: &dyn Progress) -
         verify: newest_of("verify"),
         drill: newest_of("drill"),
         prune: next_prune(repository, index)?,
-        locked_until: locked_until(index),
+        locks: locks(index, now),
         created: repository.parameters.created,
         snapshots: snapshots
             .iter()
@@ -225,14 +238,9 @@ fn plan(repository: &Repository, index: &Index, id: &ObjectId) -> Result<Plan, R
     cbor::decode(&payload).map_err(|error| RepositoryError::object(&name, error))
 }
 
-fn locked_until(index: &Index) -> Option<Timestamp> {
+fn locks(index: &Index, now: Timestamp) -> Option<LockHorizon> {
     let watch = index.watch()?;
-    let note = watch
-        .trust()
-        .ok()?
-        .note(watch.place(), LOCKED_UNTIL)
-        .ok()??;
-    note.parse().ok().map(Timestamp::from_seconds)
+    watch.trust().ok()?.lock_horizon(watch.place(), now).ok()?
 }
 
 /// For the day on which the copy is out of reach. That it cannot be noted is no news here.
