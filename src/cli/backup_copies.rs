@@ -3,21 +3,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::context::{Access, Context};
 use super::exit::{Failure, KEY};
-use super::places::{Medium, PATIENCE, Place};
-use super::reach::{Wait, reach};
+use super::places::{Medium, Place};
+use super::reach::{AT_WORK, reach};
 use crate::ops::{Destination, OpsError, Replica, StateFolder};
 use crate::repository::Repository;
 use crate::store::Store;
-
-/// A night does not end for a line that stutters.
-const WAIT: Wait = Wait {
-    patience: PATIENCE,
-    limit: Duration::from_secs(60),
-};
 
 /// One place, opened or not.
 pub struct Copy {
@@ -68,7 +61,7 @@ pub fn open_all(context: &Context, access: Access) -> Result<Copies, Failure> {
         let all = vec![Copy { place, opened }];
         return Ok(Copies { all, state });
     }
-    let mut stores = reach(context, &places, WAIT);
+    let mut stores = reach(context, &places, AT_WORK);
     if stores.iter().all(Result::is_err)
         && let Err(failure) = stores.swap_remove(0)
     {

@@ -8,6 +8,7 @@ use super::context::{Access, Context};
 use super::exit::Failure;
 use super::places::{PATIENCE, Place};
 use super::profile;
+use super::reach::{AT_WORK, reach};
 use super::show;
 use crate::ops::{Opened, Replica};
 use crate::progress::Progress;
@@ -74,7 +75,7 @@ impl Context {
             first.get_or_insert(failure);
         }
         // There is at least one place, and each that failed is noted.
-        Err(first.unwrap_or_else(|| Failure::usage("no repository was named", "give --repo URL")))
+        Err(first.unwrap_or_else(no_place))
     }
 
     fn look_at(&self, place: &Place, others: Others, access: Access) -> Result<Opened, Failure> {
@@ -89,10 +90,46 @@ impl Context {
     }
 
     /// The store at a place where a repository should be.
-    fn existing(&self, place: &Place) -> Result<Arc<dyn Store>, Failure> {
-        let url = place.url.to_string();
+    pub fn existing(&self, place: &Place) -> Result<Arc<dyn Store>, Failure> {
+        if self.has_others()? {
+            let mut reached = reach(self, std::slice::from_ref(place), AT_WORK);
+            return reached.swap_remove(0);
+        }
         let opened = self.store_at(place, false);
-        opened.map_err(|failure| failure.with_address(&url))
+        opened.map_err(|failure| failure.with_address(&place.url.to_string()))
+    }
+
+    /// The same with the first place in front that can be used, for verbs that work on one and tell
+    /// the others. That others cannot be used is said.
+    pub fn from_the_first_that_answers(&self) -> Result<Self, Failure> {
+        let places = self.distinct_places()?;
+        let mut context = self.at(places.first().ok_or_else(no_place)?);
+        if places.len() == 1 {
+            return Ok(context);
+        }
+        let stores = reach(self, &places, AT_WORK);
+        let mut all = places.iter().zip(stores);
+        let mut absent = Vec::new();
+        let home = all.find_map(|(place, store)| match store {
+            Ok(_) => Some(place),
+            Err(failure) => {
+                absent.push((place, failure));
+                None
+            }
+        });
+        let Some(home) = home else {
+            return Err(absent.swap_remove(0).1);
+        };
+        for (place, failure) in &absent {
+            let name = show::harmless_sentence(&place.name);
+            let error = show::harmless_sentence(&failure.error.to_string());
+            let text = format!("{name} cannot be used: {error}");
+            self.progress.notice(&text);
+        }
+        let others = places.iter().filter(|place| place.key() != home.key());
+        let order = std::iter::once(home).chain(others);
+        context.global.repo = order.map(|place| place.name.clone()).collect();
+        Ok(context)
     }
 
     /// Copies beside the first place.
@@ -208,6 +245,10 @@ impl Context {
         let place = places.find(|place| place.key() == key);
         Ok(place.and_then(|place| replicas.iter().position(|one| one.name == place.name)))
     }
+}
+
+fn no_place() -> Failure {
+    Failure::usage("no repository was named", "give --repo URL")
 }
 
 /// The copies beside one of the places, opened when they are needed.

@@ -107,6 +107,17 @@ fn configured(rules: &Retention) -> std::result::Result<Policy, Failure> {
     })
 }
 
+/// The rules of the configuration, if it has any.
+pub fn retention(context: &Context) -> std::result::Result<Option<ops::Retention>, Failure> {
+    let rules = &context.configuration()?.retention;
+    let policy = configured(rules)?;
+    Ok((!policy.is_empty()).then(|| ops::Retention {
+        policy,
+        group_by: grouped(rules),
+        zone: TimeZone::system(),
+    }))
+}
+
 fn grouped(rules: &Retention) -> GroupBy {
     let by = |what| rules.group_by.contains(&what);
     match (by(config::GroupBy::Host), by(config::GroupBy::Source)) {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use super::context::Context;
 use super::exit::Failure;
-use super::places::Place;
+use super::places::{PATIENCE, Place};
 use super::progress::TerminalProgress;
 use super::show;
 use crate::repository::{RepositoryError, identify};
@@ -22,6 +22,12 @@ pub struct Wait {
     /// One that says nothing at all is given up after so long.
     pub limit: Duration,
 }
+
+/// Where there is work to do: a night does not end for a line that stutters.
+pub const AT_WORK: Wait = Wait {
+    patience: PATIENCE,
+    limit: Duration::from_secs(60),
+};
 
 /// The stores of all places, in their order, each once it has shown a repository.
 pub fn reach(

@@ -3,7 +3,7 @@
 //!
 //! `policy` has the rules and the calendar, `candidate` what of a snapshot matters to them, `judge`
 //! applies them so that no forger pushes good snapshots out, `note` remembers what was begun, `run` is
-//! the whole in order, `report` what comes out.
+//! the whole in order, `report` what comes out. `retention` foresees for `sync` what would go.
 
 mod absence;
 mod candidate;
@@ -17,6 +17,7 @@ mod note;
 mod options;
 mod policy;
 mod report;
+mod retention;
 mod run;
 #[cfg(test)]
 mod run_tests;
@@ -28,4 +29,5 @@ pub use judge::{GroupBy, Reason, judge, protections};
 pub use options::{ForgetOptions, ForgetPlace};
 pub use policy::{Period, Policy, Rule};
 pub use report::{ForgetReport, JudgedSnapshot};
+pub use retention::Retention;
 pub use run::forget;

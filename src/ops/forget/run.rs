@@ -61,10 +61,10 @@ pub fn forget(
     Ok(report)
 }
 
-type Found = Vec<(StoredSnapshot, Timestamp)>;
+pub(super) type Found = Vec<(StoredSnapshot, Timestamp)>;
 
 /// The snapshots, oldest first, and when each was put. What cannot be read is told, and stays.
-fn look(
+pub(super) fn look(
     repository: &Repository,
     index: &Index,
     progress: &dyn Progress,
