@@ -176,7 +176,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
                 "missed": each.missed_json(),
             }))?;
         }
-    } else {
+    } else if !context.global.quiet {
         for (place, report) in &each.done {
             let heading = each.heading(place);
             output::lines(&lines(context, report, args.dry_run, heading))?;
@@ -240,9 +240,7 @@ fn lines(
         return lines;
     }
     let shows_removed = is_dry_run || context.global.verbose;
-    if !context.global.quiet {
-        lines.extend(table(report, shows_removed).lines());
-    }
+    lines.extend(table(report, shows_removed).lines());
     let removed = show::counted(report.removed.len() as u64, "snapshot", "snapshots");
     let kept = show::count(report.kept.len() as u64);
     lines.push(match (is_dry_run, report.removed.len()) {
