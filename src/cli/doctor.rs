@@ -179,10 +179,11 @@ fn examine(
     drawn.map_err(|error| Failure::failed(error, ""))?;
     let name: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     let (url, folder) = scratch_place(&place.url, &format!("tmp/doctor-{name}"));
-    // With the login of backups: it is the one that is examined.
     let options = OpenOptions {
+        endpoint: place.endpoint.clone(),
+        region: place.region.clone(),
         create: true,
-        ..place.options()?
+        ..OpenOptions::default()
     };
     let store = open_bare(&url, &options, &context.seams)?;
     let _heeding = context.seams.interrupt.heed();

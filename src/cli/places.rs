@@ -175,28 +175,18 @@ impl Place {
         seams: &Seams,
         retry: RetryOptions,
     ) -> Result<Arc<dyn Store>, Failure> {
-        let options = OpenOptions {
-            limits: self.limits,
-            retry,
-            create,
-            object_lock: self.object_lock,
-            ..self.options()?
-        };
-        Ok(open(&self.url, &options, seams)?)
-    }
-
-    /// How to get there, and as whom.
-    ///
-    /// # Errors
-    /// Usage where a variable that holds the access key is not set.
-    pub fn options(&self) -> Result<OpenOptions, Failure> {
         let credentials = self.credentials.as_ref();
-        Ok(OpenOptions {
+        let options = OpenOptions {
             profile: self.profile.clone(),
             credentials: credentials.map(CredentialVariables::read).transpose()?,
             endpoint: self.endpoint.clone(),
             region: self.region.clone(),
+            limits: self.limits,
+            retry,
+            create,
+            object_lock: self.object_lock,
             ..OpenOptions::default()
-        })
+        };
+        Ok(open(&self.url, &options, seams)?)
     }
 }

@@ -125,14 +125,8 @@ impl About<'_> {
             let drilled = proven(facts.drill.as_ref(), now, facts.created, ages.drill);
             self.say("drill", &[], &drilled);
         }
-        if let Some(locks) = facts.locks {
-            let objects = show::counted(locks.objects, "object", "objects");
-            let until = show::time(locks.until);
-            self.say(
-                "locked",
-                &[],
-                &format!("{objects}, the first until {until}"),
-            );
+        if let Some(until) = facts.locked_until {
+            self.say("locked", &[], &format!("until {}", show::time(until)));
         }
         if let Some(prune) = facts.prune {
             let packs = show::counted(prune.packs, "pack", "packs");

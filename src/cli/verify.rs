@@ -31,7 +31,7 @@ pub struct Args {
     /// Fetch and check only so many of a hundred packs, others each time (implies --data)
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     sample: Option<f64>,
-    /// Fetch and check so much, such as 5GiB, beginning with what was read longest ago, so that a
+    /// Fetch and check so much of each copy, such as 5GiB, beginning with what was read longest ago, so that a
     /// little every night comes round to everything (implies --data)
     #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "sample")]
     budget: Option<u64>,
