@@ -173,6 +173,14 @@ impl Context {
         home: &Repository,
     ) -> Result<Repository, Failure> {
         let found = self.identify(store.as_ref(), place)?;
+        if found.id != home.id() {
+            let name = show::harmless_sentence(&place.name);
+            return Err(Failure::key(
+                format!("{name} holds another repository than the copies named before it"),
+                "copies are made with offsite init --replica-of, in an empty place; two repositories \
+                 are worked on one by one, with --repo",
+            ));
+        }
         profile::heed(place, &self.state(home.id())?, store.as_ref());
         let (writer, reader) = (home.writer.clone(), home.reader.clone());
         let repository = open_with(store, self.seams.clone(), writer, reader, &found.head)?;

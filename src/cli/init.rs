@@ -7,16 +7,16 @@ use serde_json::json;
 
 use super::context::{Access, Context, host_name};
 use super::exit::{Failure, Result, Status};
+use super::init_copies::{looked_at, nothing_to_make};
 use super::places::Place;
 use super::secret::{self, Purpose, Surroundings};
 use super::{output, show};
 use crate::crypto::KdfCost;
 use crate::format::FORMAT_VERSION;
 use crate::format::parameters::Parameters;
-use crate::ops::{self, InitOptions, InitReport, OpsError, StateFolder};
+use crate::ops::{self, InitOptions, InitReport, StateFolder};
 use crate::progress::Progress;
-use crate::repository::{RepositoryError, identify};
-use crate::store::ErrorKind;
+use crate::repository::identify;
 
 /// Make a repository in an empty folder or bucket prefix
 ///
@@ -72,13 +72,27 @@ pub fn run(context: &Context, args: &Args) -> Result {
             first
         }
     };
+    let mut failed = None;
     for place in lacking {
-        made.push(copy(context, &home, &place)?);
+        match copy(context, &home, &place) {
+            Ok(one) => made.push(one),
+            Err(failure) => {
+                let name = show::harmless_sentence(&place.name);
+                let why = show::harmless_sentence(&failure.in_one_line());
+                let text = format!("{name} was not made: {why}; offsite init tries it again");
+                context.progress.notice(&text);
+                failed.get_or_insert(failure);
+            }
+        }
     }
-    if made.is_empty() {
+    if made.is_empty() && failed.is_none() {
         return Err(nothing_to_make(context));
     }
-    tell(context, &made)
+    // What was made is there, and has to be known.
+    if !(made.is_empty() || context.global.json && failed.is_some()) {
+        tell(context, &made)?;
+    }
+    failed.map_or(Ok(Status::Done), Err)
 }
 
 /// What was made at a place, and what a person should know of it.
@@ -88,75 +102,6 @@ struct Made {
     /// The address that it is a copy of.
     replica_of: Option<String>,
     lines: Vec<String>,
-}
-
-fn nothing_to_make(context: &Context) -> Failure {
-    let file = context.configuration().ok();
-    let is_configured = file.is_some_and(|file| !file.repositories.is_empty());
-    Failure::usage(
-        "all copies that were named are there already",
-        match is_configured {
-            true => "name a further [[repository]] in offsite.toml, and run it again",
-            false => "name a further one with --repo URL",
-        },
-    )
-}
-
-/// Of several places: one where the repository is, and those where nothing is yet.
-///
-/// # Errors
-/// What stands in the way at any of them: then nothing is made at all.
-fn looked_at(
-    context: &Context,
-    places: Vec<Place>,
-) -> std::result::Result<(Option<Place>, Vec<Place>), Failure> {
-    let (mut there, mut lacking) = (None, Vec::new());
-    for place in places {
-        let found = context.store_at(&place, false).and_then(|store| {
-            context.identify(store.as_ref(), &place)?;
-            Ok(())
-        });
-        match found {
-            Ok(()) => _ = there.get_or_insert(place),
-            Err(failure) if is_nothing(&failure) => {
-                refuse_absent(context, &place)?;
-                lacking.push(place);
-            }
-            Err(failure) => return Err(failure),
-        }
-    }
-    Ok((there, lacking))
-}
-
-/// Whether the answer was that nothing is there.
-fn is_nothing(failure: &Failure) -> bool {
-    match failure.error.downcast_ref::<OpsError>() {
-        Some(OpsError::Repository(error)) => is_no_repository(error),
-        _ => {
-            failure.store_kind() == Some(ErrorKind::NoContainer)
-                || failure.error.downcast_ref().is_some_and(is_no_repository)
-        }
-    }
-}
-
-fn is_no_repository(error: &RepositoryError) -> bool {
-    matches!(
-        error,
-        RepositoryError::NoRepository { .. } | RepositoryError::NoPlace { .. }
-    )
-}
-
-/// A folder in the place of a disk that is not mounted is no place for a new copy.
-fn refuse_absent(context: &Context, place: &Place) -> std::result::Result<(), Failure> {
-    if ops::trust::noted(&context.states()?, &place.key()).is_none() {
-        return Ok(());
-    }
-    let name = show::harmless_sentence(&place.name);
-    Err(Failure::failed(
-        format!("this host knows a repository at {name}, and it is not there"),
-        "see whether the disk is mounted; nothing was made; to make it anew there all the same: \
-         offsite init --repo NAME --replica-of OTHER",
-    ))
 }
 
 /// A new repository, with a key of its own.

@@ -33,6 +33,7 @@ mod hints;
 mod hooks;
 mod index;
 mod init;
+mod init_copies;
 mod interrupt;
 mod key;
 mod levelling;

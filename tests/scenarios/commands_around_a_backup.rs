@@ -92,7 +92,7 @@ fn they_run_in_order_and_learn_how_it_ended() {
     fs::set_permissions(user.path("photos/closed"), closed).expect("permissions");
     user.offsite(&["backup"]).ended(3);
     let noted = log(&user);
-    let [_, after, failure] = noted.as_slice() else {
+    let [.., after, failure] = noted.as_slice() else {
         panic!("{noted:?}");
     };
     assert!(after.starts_with("after incomplete 3 "), "{noted:?}");
