@@ -34,12 +34,13 @@ impl Retention {
         coming: &[(StoredSnapshot, Timestamp)],
         progress: &dyn Progress,
     ) -> Result<BTreeSet<ObjectId>> {
-        let (there, _) = look(&copy.repository, &copy.index, progress)?;
+        let (there, ..) = look(&copy.repository, &copy.index, progress)?;
         let proofs = load_proofs_remembered(&copy.repository, &copy.index, &mut |_, _| {})?;
         let drills = Drills::from_proofs(&proofs);
         let all = there.iter().chain(coming);
+        let now = copy.repository.seams.clock.now();
         let all: Vec<_> = all
-            .map(|(snapshot, arrived)| Candidate::new(snapshot, *arrived, &drills))
+            .map(|(snapshot, arrived)| Candidate::new(snapshot, *arrived, &drills, now))
             .collect();
         let reasons = judge(&all, &self.policy, self.group_by, &self.zone);
         let kept = all.iter().zip(reasons);
