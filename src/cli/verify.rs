@@ -7,6 +7,7 @@ use clap::Args as ClapArgs;
 use super::context::{Access, Context, host_name};
 use super::copies::with_its_head;
 use super::exit::{Failure, Result, Status};
+use super::verify_json::Verified;
 use super::{output, show, verify_json, verify_text};
 use crate::format::name::REPOSITORY;
 use crate::index::Index;
@@ -46,16 +47,6 @@ pub struct Args {
     /// name
     #[arg(long)]
     heal: bool,
-}
-
-/// What came out at one copy.
-pub struct Verified {
-    pub report: VerifyReport,
-    /// Names of what was put back.
-    pub healed: Vec<String>,
-    /// The name of what was written down.
-    pub proof: Option<String>,
-    has_others: bool,
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {

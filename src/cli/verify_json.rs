@@ -1,11 +1,20 @@
-//! `offsite verify --json`.
+//! `offsite verify --json`, and what it is made of.
 
 use serde_json::{Value, json};
 
 use super::each_copy::EachCopy;
 use super::show;
-use super::verify::Verified;
 use crate::ops::{self, VerifyReport};
+
+/// What came out at one copy.
+pub struct Verified {
+    pub report: VerifyReport,
+    /// Names of what was put back.
+    pub healed: Vec<String>,
+    /// The name of what was written down.
+    pub proof: Option<String>,
+    has_others: bool,
+}
 
 /// Of one copy what was found there; of several the sums, and each.
 pub fn document(each: &EachCopy<Verified>, is_healing: bool) -> Value {
