@@ -13,7 +13,7 @@ pub struct Verified {
     pub healed: Vec<String>,
     /// The name of what was written down.
     pub proof: Option<String>,
-    has_others: bool,
+    pub has_others: bool,
 }
 
 /// Of one copy what was found there; of several the sums, and each.
