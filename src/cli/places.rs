@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::Failure;
+use super::prices::Prices;
 use crate::progress::Progress;
 use crate::seams::Seams;
 use crate::store::Store;
@@ -90,6 +91,8 @@ pub struct Place {
     pub object_lock: Option<ObjectLock>,
     /// What `x-amz-storage-class` says of packs; `None`: what the bucket has by default.
     pub storage_class: Option<String>,
+    /// What its provider asks for; `None`: what the configuration says of clouds.
+    pub prices: Option<Prices>,
 }
 
 impl Place {
@@ -112,6 +115,7 @@ impl Place {
             limits: Limits::default(),
             object_lock: None,
             storage_class: None,
+            prices: None,
         }
     }
 

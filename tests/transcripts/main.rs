@@ -72,6 +72,7 @@ transcripts! {
     copies
     damage
     dumps
+    estimate
     help
     hostile
     immich
