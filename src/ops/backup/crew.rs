@@ -7,18 +7,16 @@ use std::time::Duration;
 
 use super::entries;
 use super::run::{DumpTaken, Run};
-use super::sequence::{Outcome, Sequence, Sequenced, SourceProblem};
+use super::sequence::{Outcome, Sequence, Sequenced};
 use crate::format::pack::Class;
-use crate::ops::pipeline::{Chunkers, ContentError, FileTask, Pipeline, Work, Worker};
+use crate::ops::pipeline::{Chunkers, ContentError, Met, Pipeline, Stretch, Work, Worker};
 use crate::ops::queue::Queue;
 use crate::ops::{OpsError, Result};
 use crate::source::database::{DatabaseSource, Dump, DumpRules};
 use crate::source::{Event, Kind};
 
-/// Files that wait for a worker are weighed as so many bytes …
-const TASK_WEIGHT: usize = 16 * 1024;
-/// … and so many bytes of them may wait.
-const TASKS_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What the walk came upon and waits for a worker, in bytes.
+const STRETCHES_BYTES_MAX: usize = 1024 * 1024;
 
 /// How often somebody looks whether the run is to end.
 const INTERRUPT_STEP: Duration = Duration::from_millis(50);
@@ -83,7 +81,7 @@ impl<'c, 'r> Crew<'c, 'r> {
         let Some(workers) = threads.workers else {
             return self.wind_up(self.lead(None)?);
         };
-        let queue = Queue::new(TASKS_BYTES_MAX);
+        let queue = Queue::new(STRETCHES_BYTES_MAX);
         let queue = &queue;
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..workers.get())
@@ -163,9 +161,9 @@ impl<'c, 'r> Crew<'c, 'r> {
             let (work, _weight) = taken.into_parts();
             match work {
                 Work::Batch(batch) => worker.batch(batch)?,
-                Work::File(FileTask { found, number }) => {
-                    let outcome = self.run.files.take(&mut worker, &found, number)?;
-                    self.sequence.deliver(number, outcome)?;
+                Work::Stretch(stretch) => {
+                    let files = &self.run.files;
+                    files.take_stretch(&mut worker, &stretch, self.sequence)?;
                 }
             }
         }
@@ -218,32 +216,16 @@ impl<'c, 'r> Crew<'c, 'r> {
         self,
         worker: &mut Worker<'_, '_>,
         queue: Option<&Queue<Work>>,
-        mut number: u64,
+        number: u64,
     ) -> Result<u64> {
+        let mut stretch = Stretch::from(number);
         for event in self.run.walk()? {
             if self.pipeline.has_stopped() {
                 return Err(OpsError::Stopped);
             }
-            let outcome = match event {
-                Event::Found(found) if found.kind == Kind::File => {
-                    self.run.files.links.announce(&found.metadata, number);
-                    match queue {
-                        Some(queue) => {
-                            let task = Work::File(FileTask { found, number });
-                            queue
-                                .push(task, TASK_WEIGHT)
-                                .map_err(|_| OpsError::Stopped)?;
-                            None
-                        }
-                        None => Some(self.run.files.take(worker, &found, number)?),
-                    }
-                }
-                Event::Found(found) => Some(self.run.files.entry_without_content(found)),
-                Event::Problem(problem) => Some(Outcome::problem(SourceProblem {
-                    root: problem.root,
-                    path: problem.path,
-                    error: problem.error,
-                })),
+            let met = match event {
+                Event::Found(found) => Met::Found(found),
+                Event::Problem(problem) => Met::Problem(problem),
                 Event::Skipped { path, what } => {
                     let path = String::from_utf8_lossy(&path);
                     let progress = self.run.progress;
@@ -251,12 +233,39 @@ impl<'c, 'r> Crew<'c, 'r> {
                     continue;
                 }
             };
-            if let Some(outcome) = outcome {
-                self.sequence.deliver(number, outcome)?;
+            if !stretch.has_room_for(&met) {
+                let next = Stretch::from(stretch.end());
+                self.hand_out(worker, queue, std::mem::replace(&mut stretch, next))?;
             }
-            number += 1;
+            if let Met::Found(found) = &met
+                && found.kind == Kind::File
+            {
+                self.run
+                    .files
+                    .links
+                    .announce(&found.metadata, stretch.end());
+            }
+            stretch.push(met);
         }
-        Ok(number)
+        let end = stretch.end();
+        self.hand_out(worker, queue, stretch)?;
+        Ok(end)
+    }
+
+    /// To a worker; without a queue it is taken in here.
+    fn hand_out(
+        self,
+        worker: &mut Worker<'_, '_>,
+        queue: Option<&Queue<Work>>,
+        stretch: Stretch,
+    ) -> Result<()> {
+        let Some(queue) = queue else {
+            let files = &self.run.files;
+            return files.take_stretch(worker, &stretch, self.sequence);
+        };
+        let weight = stretch.weight();
+        let pushed = queue.push(Work::Stretch(stretch), weight);
+        pushed.map_err(|_| OpsError::Stopped)
     }
 
     /// What an interrupt did to the dump is not told as if something were wrong with it.

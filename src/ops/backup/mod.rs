@@ -20,6 +20,7 @@ mod entries;
 mod false_plans;
 mod files;
 mod hold;
+mod known;
 mod links;
 mod notices;
 mod options;
@@ -31,6 +32,7 @@ mod roots;
 mod run;
 mod seen;
 mod sequence;
+mod stretches;
 mod watches;
 
 pub use dry_run::{DryRunReport, dry_run};

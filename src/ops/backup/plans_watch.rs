@@ -15,7 +15,7 @@ use super::false_plans::Doubts;
 use super::hold::hold;
 use super::notices::Notices;
 use crate::format::Kind;
-use crate::id::{ObjectId, SessionId};
+use crate::id::{ChunkId, ObjectId, SessionId};
 use crate::index::{CachedContent, Index};
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
@@ -168,6 +168,14 @@ impl<'r> PlansWatch<'r> {
             return Ok(true);
         }
         Ok(self.doubts.expose(found, content)? && self.index.are_stored(&content.chunks)?)
+    }
+
+    /// For each file, whether all of it is stored as far as nobody doubts a plan.
+    ///
+    /// # Errors
+    /// `Index`.
+    pub fn are_each_stored(&self, contents: &[&[ChunkId]]) -> Result<Vec<bool>> {
+        Ok(self.index.are_each_stored(contents)?)
     }
 
     /// Good snapshots of the same source, newest first: what they hold is held against plans.
