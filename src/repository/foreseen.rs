@@ -27,6 +27,7 @@ impl Foreseen {
     /// `Index`.
     pub fn fill(&self, index: &Index, ids: impl Iterator<Item = ChunkId>) -> Result<()> {
         let mut ids = ids.take(FORESEEN_MAX);
+        self.put(HashMap::new());
         let mut foreseen = HashMap::new();
         loop {
             let some: Vec<ChunkId> = ids.by_ref().take(ASKED_AT_ONCE).collect();
@@ -37,8 +38,12 @@ impl Foreseen {
                 foreseen.insert(place.chunk.id, Arc::new(place));
             }
         }
-        *self.0.write().unwrap_or_else(PoisonError::into_inner) = foreseen;
+        self.put(foreseen);
         Ok(())
+    }
+
+    fn put(&self, foreseen: HashMap<ChunkId, Arc<Place>>) {
+        *self.0.write().unwrap_or_else(PoisonError::into_inner) = foreseen;
     }
 
     /// The only place of a chunk, if it was foreseen and is of that kind.
