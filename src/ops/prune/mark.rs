@@ -96,27 +96,31 @@ impl Run<'_> {
                 }
                 if !before.contains(&pack.id) {
                     self.report.marked.add(pack.bytes);
+                    let free_at = self.view.now.plus(self.options.grace);
+                    self.note_early(&pack, free_at);
                 }
             }
         }
     }
 
     fn judge_page<'u>(
-        &self,
+        &mut self,
         page: &'u [PackUse],
         rewritten: &HashSet<ObjectId>,
     ) -> Result<Vec<(&'u PackUse, Fate)>> {
         let free_at = self.view.now.plus(self.options.grace);
         let judge = self.judge();
         let references: Vec<&PackUse> = page.iter().collect();
-        each(self.repository.seams.threads, &references, |one| {
+        let judged = each(self.repository.seams.threads, &references, |one| {
             let one: &'u PackUse = one;
             let pack = &one.pack;
             let repository = self.repository.id();
             let header = Header::decode(&one.header, kind_of(pack), Some(repository));
             // Its own word costs a request, and most of the packs of a backup that is running need
-            // not be asked.
-            if header.is_ok_and(|header| !judge.sessions.are_over_for(&header, pack.modified)) {
+            // not be asked twice. What segments say of its session may be false.
+            if header.is_ok_and(|header| !judge.sessions.are_over_for(&header, pack.modified))
+                && judge.index.is_verified(&pack.id)?
+            {
                 return Ok((one, Fate::Running));
             }
             let proof = if self.options.dry_run || rewritten.contains(&pack.id) {
@@ -125,13 +129,18 @@ impl Run<'_> {
                 Proof::Read
             };
             Ok((one, judge.fate(pack, free_at, proof)?))
-        })
+        })?;
+        let unread = judge.elsewhere.unread();
+        if self.options.dry_run {
+            self.report.to_prove.add_all(unread);
+        }
+        Ok(judged)
     }
 
     /// Stores a plan, and notes that it is one of this host.
     fn condemn(&mut self, packs: &[ObjectId], segments: &[ObjectId]) -> Result<()> {
         let snapshots: Vec<_> = self.view.snapshots.iter().map(|one| one.id).collect();
-        let forgets: Vec<_> = self.view.forgets.iter().map(|one| one.id).collect();
+        let forgets = self.view.forgets.clone();
         let plan = Plan {
             host: self.options.host.clone(),
             created: self.view.now,
