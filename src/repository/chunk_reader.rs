@@ -99,7 +99,7 @@ impl<'r> ChunkReader<'r> {
     /// were not. So a false claim costs a look at a footer, not a whole pack.
     fn read(&self, id: &ChunkId, kind: Kind) -> Result<Vec<u8>> {
         let mut trouble = None;
-        let likeliest = match self.foreseen.find(id, kind) {
+        let likeliest = match self.foreseen(id, kind) {
             Some(place) => Some(place),
             None => self.places(id, kind)?.into_iter().next().map(Arc::new),
         };
@@ -285,12 +285,17 @@ impl<'r> ChunkReader<'r> {
         self.foreseen.fill(self.index, ids)
     }
 
+    fn foreseen(&self, id: &ChunkId, kind: Kind) -> Option<Arc<Place>> {
+        let place = self.foreseen.find(id);
+        place.filter(|place| kind_of(place) == kind)
+    }
+
     /// The data pack where a chunk most likely lies, with its size.
     ///
     /// # Errors
     /// `Index`.
     pub fn pack_of(&self, id: &ChunkId) -> Result<Option<(ObjectId, u64)>> {
-        if let Some(place) = self.foreseen.find(id, Kind::DataPack) {
+        if let Some(place) = self.foreseen(id, Kind::DataPack) {
             return Ok(Some((place.pack, place.pack_bytes)));
         }
         let places = self.places(id, Kind::DataPack)?;
@@ -363,7 +368,7 @@ fn cut(bytes: &Bytes, ticket: &Ticket, place: &Place) -> Option<Bytes> {
     (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
 }
 
-pub(super) fn kind_of(place: &Place) -> Kind {
+fn kind_of(place: &Place) -> Kind {
     if place.class == crate::format::pack::Class::Metadata as u8 {
         Kind::ListingPack
     } else {

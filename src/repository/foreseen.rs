@@ -5,8 +5,6 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock};
 
 use super::Result;
-use super::chunk_reader::kind_of;
-use crate::format::Kind;
 use crate::id::ChunkId;
 use crate::index::{Index, Place};
 
@@ -46,10 +44,9 @@ impl Foreseen {
         *self.0.write().unwrap_or_else(PoisonError::into_inner) = foreseen;
     }
 
-    /// The only place of a chunk, if it was foreseen and is of that kind.
-    pub fn find(&self, id: &ChunkId, kind: Kind) -> Option<Arc<Place>> {
+    /// The only place of a chunk, if it was foreseen.
+    pub fn find(&self, id: &ChunkId) -> Option<Arc<Place>> {
         let foreseen = self.0.read().unwrap_or_else(PoisonError::into_inner);
-        let place = foreseen.get(id)?;
-        (kind_of(place) == kind).then(|| Arc::clone(place))
+        foreseen.get(id).map(Arc::clone)
     }
 }

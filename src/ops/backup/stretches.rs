@@ -1,12 +1,19 @@
 //! A stretch of what the walk came upon, on its way into the snapshot. What the indexes know of its
 //! files is asked for in few questions, and what became of it is delivered in few.
 
-use super::files::FileContext;
-use super::known::HELD_BYTES_MAX;
+use std::os::unix::ffi::OsStrExt;
+
+use super::files::{FileContext, stamp_of};
+use super::known::Known;
 use super::sequence::{Outcome, Sequence, SourceProblem};
+use crate::id::ChunkId;
 use crate::ops::pipeline::{Met, Stretch, Worker};
 use crate::ops::{OpsError, Result};
 use crate::source::{Found, Kind};
+
+/// So many bytes of what is known of files are held at once by a worker; more if one file has more.
+/// The same of outcomes that are not delivered yet. Part of the memory bound.
+const HELD_BYTES_MAX: usize = 256 * 1024;
 
 impl FileContext<'_> {
     /// Takes all of a stretch, and delivers what became of it.
@@ -52,6 +59,34 @@ impl FileContext<'_> {
             }
         }
         sequence.deliver_all(number - outcomes.len() as u64, outcomes)
+    }
+
+    /// What is known of the first of these files; of at least one.
+    ///
+    /// # Errors
+    /// Of the index; of the last replica.
+    fn known(&self, worker: &Worker<'_, '_>, files: &[&Found]) -> Result<Vec<Known>> {
+        // Whoever looks for plans only afterwards would rest on what they condemn.
+        self.plans.look_if_due(worker)?;
+        let paths = files
+            .iter()
+            .map(|found| found.source.as_os_str().as_bytes());
+        let paths: Vec<&[u8]> = paths.collect();
+        let known = self.index.files(&paths, HELD_BYTES_MAX)?;
+        let mut known: Vec<Known> = known.into_iter().map(Known::of).collect();
+        let unchanged = known.iter_mut().zip(files);
+        let mut unchanged: Vec<&mut Known> = unchanged
+            .filter_map(|(known, found)| {
+                let is_same = known.stamp() == Some(stamp_of(&found.metadata));
+                is_same.then_some(known)
+            })
+            .collect();
+        let chunks: Vec<&[ChunkId]> = unchanged.iter().map(|known| known.chunks()).collect();
+        let stored = self.plans.are_each_stored(worker, &chunks)?;
+        for (known, stored) in unchanged.iter_mut().zip(stored) {
+            known.is_stored = stored;
+        }
+        Ok(known)
     }
 }
 
