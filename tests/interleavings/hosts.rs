@@ -26,7 +26,7 @@ use crate::turns::Dice;
 /// What every host calls the repository.
 const PLACE: &str = "the shared store";
 /// Photos of a host.
-pub const PHOTOS: usize = 10;
+pub const PHOTOS: usize = 16;
 
 /// The photos of all hosts: some are the same. No file is ever changed, so that a run can be
 /// repeated call for call; what a library holds of a night is said by what is left out.
@@ -56,7 +56,7 @@ pub fn pool() -> &'static Pool {
 
 /// Of different lengths: some are one chunk, some several.
 fn noise(number: u64) -> Vec<u8> {
-    let mut noise = vec![0; 3_000 + 4_000 * (number as usize % 7)];
+    let mut noise = vec![0; 2_000 + 3_000 * (number as usize % 7)];
     let mut hasher = blake3::Hasher::new();
     hasher.update(&number.to_le_bytes());
     hasher.finalize_xof().fill(&mut noise);
@@ -95,7 +95,7 @@ pub fn seams(clock: Arc<HostClock>, seed: u64) -> Seams {
 /// Small, so that little content makes many chunks and packs.
 pub fn with_small_sizes(mut repository: Repository) -> Repository {
     repository.parameters.files = (4_096, 16_384, 65_536);
-    repository.parameters.pack_bytes = 20 << 10;
+    repository.parameters.pack_bytes = 12 << 10;
     repository
 }
 
@@ -207,7 +207,7 @@ impl Host {
 /// A part of the photos, at least one.
 pub fn some_photos(dice: &mut Dice) -> BTreeSet<String> {
     let always = dice.below(PHOTOS as u64);
-    let often = dice.one_of(&[3_000, 5_000, 8_000]);
+    let often = dice.one_of(&[1_000, 2_000, 4_000]);
     let numbers = (0..PHOTOS as u64).filter(|number| *number == always || dice.happens(often));
     numbers
         .collect::<Vec<_>>()

@@ -10,6 +10,9 @@
 //! human; and in the end, when all is calm, everything restores bit for bit, the next run of each
 //! succeeds, and what nobody needs is gone.
 //!
+//! Held against broken protocols it failed for: no grace; a sweep that deletes what a plan names without
+//! looking at the snapshots again; writers that ignore plans; a commit without the look before it.
+//!
 //! 200 orders over each store; `OFFSITE_INTERLEAVINGS=N` for more, `OFFSITE_INTERLEAVING=SEED` for one.
 //! Within one process a seed gives the same calls of the same bytes; in another one names of objects
 //! are others, since the photos have other change times, and with them the order of a LIST.
@@ -46,18 +49,13 @@ fn play_all(place: Where) {
         if seed >= seeds.end {
             return;
         }
-        let began = std::time::Instant::now();
         let weeks = Weeks::new(seed, place);
         let played = catch_unwind(AssertUnwindSafe(|| weeks.play()));
         if let Err(panic) = played {
-            if std::env::var_os("SURVEY").is_some() { eprintln!("SURVEY {seed}"); continue; }
             next.store(seeds.end, Ordering::Relaxed);
             weeks.tell();
             eprintln!("this was OFFSITE_INTERLEAVING={seed} over {place:?}");
             resume_unwind(panic);
-        }
-        if began.elapsed().as_secs() > 3 {
-            eprintln!("SLOW {seed} {:?} {}", began.elapsed(), weeks.calls().len());
         }
         deleted.fetch_add(weeks.deleted(), Ordering::Relaxed);
         killed.fetch_add(weeks.killed(), Ordering::Relaxed);

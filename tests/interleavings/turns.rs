@@ -35,6 +35,16 @@ impl Dice {
     }
 }
 
+/// How somebody waits for his turn.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Manner {
+    Plain,
+    /// Falls asleep more easily.
+    Drowsy,
+    /// Must not come late.
+    Hurried,
+}
+
 /// Whoever is in a hurry waits for so many turns at most.
 const HURRY_TURNS_MAX: u64 = 100;
 
@@ -57,6 +67,7 @@ struct State {
     asleep_until: Vec<u64>,
     /// The turn at which each began to wait for one that must not come late.
     hurries_since: Vec<Option<u64>>,
+    is_drowsy: Vec<bool>,
     current: Option<usize>,
     last: usize,
 }
@@ -84,7 +95,7 @@ impl Drop for Present<'_> {
 impl Turns {
     pub fn new(mut dice: Dice, actors: usize) -> Self {
         let stays = dice.one_of(&[0, 5_000, 8_000, 9_500, 9_900]);
-        let naps = dice.one_of(&[0, 100, 300, 700]);
+        let naps = dice.one_of(&[20, 50, 150]);
         let state = State {
             dice,
             stays,
@@ -93,6 +104,7 @@ impl Turns {
             turns: 0,
             asleep_until: vec![0; actors],
             hurries_since: vec![None; actors],
+            is_drowsy: vec![false; actors],
             current: None,
             last: 0,
         };
@@ -108,9 +120,11 @@ impl Turns {
     }
 
     /// Waits for the actor's turn, which lasts until it waits again or is gone.
-    pub fn wait(&self, me: usize, is_in_a_hurry: bool) {
+    pub fn wait(&self, me: usize, manner: Manner) {
         let mut state = self.lock();
-        state.hurries_since[me] = is_in_a_hurry.then_some(state.turns);
+        let turns = state.turns;
+        state.hurries_since[me] = (manner == Manner::Hurried).then_some(turns);
+        state.is_drowsy[me] = manner == Manner::Drowsy;
         drop(state);
         let mut state = self.settle(me, Actor::Waiting);
         while state.current != Some(me) {
@@ -177,10 +191,12 @@ impl State {
                 .min_by_key(|actor| self.asleep_until[*actor])?;
             return Some(next);
         }
-        let (last, stays, naps) = (self.last, self.stays, self.naps);
+        let (last, stays) = (self.last, self.stays);
+        let naps = self.naps * if self.is_drowsy[last] { 20 } else { 1 };
         if awake.contains(&last) {
             if self.hurries_since[last].is_none() && self.dice.happens(naps) {
-                self.asleep_until[last] = self.turns + 1 + self.dice.below(900);
+                let length = self.dice.one_of(&[100, 250, 900]);
+                self.asleep_until[last] = self.turns + 1 + self.dice.below(length);
                 return self.choose();
             }
             if self.dice.happens(stays) {

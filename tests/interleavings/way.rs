@@ -12,7 +12,7 @@ use offsite::store::{ErrorKind, ObjectInfo, Result, Store, StoreError, Window};
 
 use crate::clocks::{HOUR, HostClock, MINUTE, Time};
 use crate::referee::Referee;
-use crate::turns::{Dice, Turns};
+use crate::turns::{Dice, Manner, Turns};
 
 /// What ends the thread of an actor that is killed.
 pub struct Killed;
@@ -137,7 +137,13 @@ impl Way {
             self.crossing.time.pass(Duration::from_secs(1));
             Fate::Goes
         } else {
-            self.crossing.turns.wait(self.me, is_commit(verb, name));
+            // What was referred to is at risk from the last pack to the commit.
+            let manner = match (verb, name) {
+                _ if is_commit(verb, name) => Manner::Hurried,
+                ("put", _) => Manner::Drowsy,
+                _ => Manner::Plain,
+            };
+            self.crossing.turns.wait(self.me, manner);
             self.fate(verb, name)
         };
         let failed = |why: &str| {
