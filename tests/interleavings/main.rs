@@ -10,8 +10,9 @@
 //! human; and in the end, when all is calm, everything restores bit for bit, the next run of each
 //! succeeds, and what nobody needs is gone.
 //!
-//! Held against broken protocols it failed for: no grace; a sweep that deletes what a plan names without
-//! looking at the snapshots again; writers that ignore plans; a commit without the look before it.
+//! Held against broken protocols it failed within 200 orders for: no grace (at once); a sweep that
+//! deletes what a plan names without looking at the snapshots again (8 orders); a commit whatever the
+//! look before it shows (8 orders of 60).
 //!
 //! 200 orders over each store; `OFFSITE_INTERLEAVINGS=N` for more, `OFFSITE_INTERLEAVING=SEED` for one.
 //! Within one process a seed gives the same calls of the same bytes; in another one names of objects

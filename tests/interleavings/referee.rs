@@ -9,7 +9,7 @@ use offsite::id::ObjectId;
 use offsite::index::Index;
 use offsite::ops::{self, Opened, RestoreOptions, VerifyOptions};
 use offsite::progress::Silent;
-use offsite::repository::{Repository, StoredPlan, load_forgets, load_plans};
+use offsite::repository::{Repository, RepositoryError, StoredPlan, visit_forgets, visit_plans};
 use offsite::store::Store;
 
 use crate::hosts::{Pool, pool};
@@ -54,10 +54,18 @@ impl Referee {
             .unwrap();
         // Nobody minds who deletes what is gone.
         let Some(modified) = modified else { return };
-        let plans = load_plans(self.repository(), &mut |name, problem| {
-            panic!("{name}: {problem}");
-        });
-        let plans = plans.unwrap();
+        let mut plans = Vec::new();
+        visit_plans::<RepositoryError>(
+            self.repository(),
+            now,
+            &mut |_| true,
+            &mut |name, problem| panic!("{name}: {problem}"),
+            &mut |stored| {
+                plans.push(stored);
+                Ok(())
+            },
+        )
+        .unwrap();
         let may_go = |names: fn(&StoredPlan) -> &Vec<ObjectId>, id: ObjectId| {
             plans.iter().any(|stored| {
                 let is_ripe = stored.ripe_at() <= now && now < stored.lapses_at();
@@ -77,12 +85,17 @@ impl Referee {
                 assert!(!early, "{object} was deleted early");
             }
             Some((Kind::Snapshot, Some(id))) => {
-                let forgets = load_forgets(self.repository(), &mut |_, _| {}).unwrap();
-                let mut named = forgets.iter().flat_map(|one| &one.forget.snapshots.0);
-                assert!(
-                    named.any(|one| *one == id),
-                    "nothing explains why {object} is gone"
-                );
+                let mut is_named = false;
+                visit_forgets::<RepositoryError>(
+                    self.repository(),
+                    &mut |name, problem| panic!("{name}: {problem}"),
+                    &mut |stored| {
+                        is_named |= stored.forget.snapshots.0.contains(&id);
+                        Ok(())
+                    },
+                )
+                .unwrap();
+                assert!(is_named, "nothing explains why {object} is gone");
             }
             Some((Kind::Plan, _)) => {}
             _ => panic!("{object} was deleted"),
