@@ -13,7 +13,7 @@ use super::context::{Access, Context, host_name};
 use super::dump_source::DumpSource;
 use super::exit::{Failure, Result, Status};
 use super::mounts::Mounts;
-use super::standing::vanished_json;
+use super::standing::{is_whole, vanished_json};
 use super::when::time_span;
 use super::{backed_up, backup_dry_run, hooks, levelling, output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, ReplicaReport, SourceChoice};
@@ -138,6 +138,39 @@ impl Args {
         }
         Ok(patterns)
     }
+
+    /// What is asked for, flags before the configuration.
+    pub fn options(&self, context: &Context) -> std::result::Result<BackupOptions, Failure> {
+        let args = &self.completed(context)?;
+        refuse_nonsense(context, args)?;
+        let source = SourceChoice {
+            immich: args.immich.clone(),
+            paths: args.paths.clone(),
+            config: args.config(),
+            database: args.database()?,
+            database_rules: args.dump.rules(),
+            exclude: args.patterns()?,
+            limits: Limits {
+                one_file_system: args.one_file_system,
+                exclude_caches: args.exclude_caches,
+            },
+            mounts: args.mounts.read()?,
+            accept_changes: args.accept_changes,
+        };
+        let current = std::env::current_dir()
+            .map_err(|error| Failure::failed(error, "change to a folder that exists"))?;
+        Ok(BackupOptions {
+            source,
+            current,
+            host: args.host.clone().unwrap_or_else(host_name),
+            tags: args.tag.clone(),
+            accept_shrunk: args.accept_shrunk,
+            checkpoint: CheckpointRule {
+                every: args.checkpoint_interval,
+                ..CheckpointRule::default()
+            },
+        })
+    }
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
@@ -148,35 +181,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
 }
 
 fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
-    let args = &args.completed(context)?;
-    refuse_nonsense(context, args)?;
-    let source = SourceChoice {
-        immich: args.immich.clone(),
-        paths: args.paths.clone(),
-        config: args.config(),
-        database: args.database()?,
-        database_rules: args.dump.rules(),
-        exclude: args.patterns()?,
-        limits: Limits {
-            one_file_system: args.one_file_system,
-            exclude_caches: args.exclude_caches,
-        },
-        mounts: args.mounts.read()?,
-        accept_changes: args.accept_changes,
-    };
-    let current = std::env::current_dir()
-        .map_err(|error| Failure::failed(error, "change to a folder that exists"))?;
-    let options = BackupOptions {
-        source,
-        current,
-        host: args.host.clone().unwrap_or_else(host_name),
-        tags: args.tag.clone(),
-        accept_shrunk: args.accept_shrunk,
-        checkpoint: CheckpointRule {
-            every: args.checkpoint_interval,
-            ..CheckpointRule::default()
-        },
-    };
+    let options = args.options(context)?;
     let copies = open_all(context, Access::Writer)?;
     let _lock = copies.state.lock_source(&ops::source_name(&options))?;
     if args.dry_run {
@@ -190,19 +195,34 @@ fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
         };
     }
     let destinations = copies.destinations();
-    let report = hooks::around(context, told, || {
+    let work = || {
         let report = ops::backup_to_all(&destinations, &options, context.progress.as_ref());
         crate::progress::Progress::finish(context.progress.as_ref());
         let report = report?;
         told.snapshot.replace(Some(report.snapshot));
         Ok(report)
+    };
+    let report = hooks::around(context, told, work, |report| {
+        so_far(
+            &copies,
+            verdict(report, &levelling::before(&copies, report)),
+        )
     })?;
     // What was stopped for the backup is at work again: this may take days.
     let replicas = levelling::conclude(context, &copies, &report);
     tell(context, &report, &replicas, &copies)?;
-    let status = verdict(&report, &replicas);
+    tell_if_suspect(&report);
     let indexes = copies.open().map(|(_, replica)| &replica.index);
-    Ok(context.held_against_memory(indexes, status))
+    Ok(context.held_against_memory(indexes, verdict(&report, &replicas)))
+}
+
+/// How it ends if nothing more happens.
+fn so_far(copies: &Copies, status: Status) -> Status {
+    let mut indexes = copies.open().map(|(_, replica)| &replica.index);
+    match indexes.all(is_whole) {
+        true => status,
+        false => Status::Damage,
+    }
 }
 
 /// What was asked for must make sense before anything is opened.
@@ -246,17 +266,22 @@ fn tell(
     Ok(())
 }
 
-/// How it ended; a suspect snapshot is told on standard error, also when quiet.
-fn verdict(report: &BackupReport, replicas: &[ReplicaReport]) -> Status {
+/// On standard error, also when quiet.
+fn tell_if_suspect(report: &BackupReport) {
     if let Some(reason) = &report.suspect {
         let reason = show::harmless_sentence(reason);
         eprintln!(
             "the snapshot is suspect: {reason}; if that is right, such as after moving the library, \
              run it once with --accept-changes"
         );
-        return Status::Suspect;
     }
-    if report.problems_total > 0 {
+}
+
+/// How it ended.
+fn verdict(report: &BackupReport, replicas: &[ReplicaReport]) -> Status {
+    if report.suspect.is_some() {
+        Status::Suspect
+    } else if report.problems_total > 0 {
         Status::SomeUnreadable
     } else if replicas.iter().any(|one| one.behind.is_some()) {
         Status::Behind

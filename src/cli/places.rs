@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::Failure;
+use super::prices::Prices;
 use crate::progress::Progress;
 use crate::seams::Seams;
 use crate::store::Store;
@@ -13,6 +14,9 @@ pub use crate::store::retention::{LockMode, ObjectLock};
 use crate::store::retry::RetryOptions;
 use crate::store::s3::StaticCredentials;
 use crate::store::throttle::Limits;
+
+/// A store that has not answered at all is given up after so long where there are others.
+pub const PATIENCE: Duration = Duration::from_secs(15);
 
 /// What a copy lies on: three copies should not lie on one kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -87,6 +91,8 @@ pub struct Place {
     pub object_lock: Option<ObjectLock>,
     /// What `x-amz-storage-class` says of packs; `None`: what the bucket has by default.
     pub storage_class: Option<String>,
+    /// What its provider asks for; `None`: what the configuration says of clouds.
+    pub prices: Option<Prices>,
 }
 
 impl Place {
@@ -109,6 +115,7 @@ impl Place {
             limits: Limits::default(),
             object_lock: None,
             storage_class: None,
+            prices: None,
         }
     }
 

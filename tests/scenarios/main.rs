@@ -34,6 +34,7 @@ mod drill_proves_a_restore;
 mod dump_into_a_real_postgres;
 mod dump_of_a_running_postgres;
 mod dump_that_is_no_good;
+mod estimate_comes_true;
 mod every_row_has_its_file;
 mod everything_a_file_system_holds;
 mod everything_comes_back;

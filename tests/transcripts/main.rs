@@ -69,8 +69,10 @@ transcripts! {
     backup
     bad_day
     bucket
+    copies
     damage
     dumps
+    estimate
     help
     hostile
     immich

@@ -5,9 +5,11 @@ use std::path::Path;
 use url::Url;
 
 use super::table::Table;
+use super::upkeep::read_prices;
 use super::values;
 use crate::cli::global::rate;
 use crate::cli::places::{CredentialVariables, LockMode, Medium, ObjectLock, Place};
+use crate::cli::prices::Prices;
 use crate::store::StoreError;
 use crate::store::open::StoreUrl;
 use crate::store::throttle::Limits;
@@ -73,6 +75,7 @@ struct Rest {
     limits: Limits,
     object_lock: Option<ObjectLock>,
     storage_class: Option<String>,
+    prices: Option<Prices>,
 }
 
 impl Rest {
@@ -90,6 +93,11 @@ impl Rest {
             },
             object_lock: table.table("object_lock").and_then(object_lock),
             storage_class: table.text("storage_class", storage_class),
+            prices: table.table("prices").map(|table| {
+                let prices = read_prices(&table);
+                table.end();
+                prices
+            }),
         }
     }
 
@@ -106,6 +114,7 @@ impl Rest {
             limits: self.limits,
             object_lock: self.object_lock,
             storage_class: self.storage_class,
+            prices: self.prices,
             ..place
         }
     }
