@@ -21,6 +21,9 @@ const STRETCHES_BYTES_MAX: usize = 1024 * 1024;
 /// How often somebody looks whether the run is to end.
 const INTERRUPT_STEP: Duration = Duration::from_millis(50);
 
+/// How often somebody looks whether it is time to look at the plans.
+const LOOK_OUT_STEP: Duration = Duration::from_secs(1);
+
 /// The threads of a run and what they share.
 #[derive(Clone, Copy)]
 pub struct Crew<'c, 'r> {
@@ -98,6 +101,8 @@ impl<'c, 'r> Crew<'c, 'r> {
             // Dropping the sender, however this ends, is the message.
             let (_over, is_over) = channel();
             scope.spawn(move || self.watch(queue, &is_over));
+            let (_done, is_done) = channel();
+            scope.spawn(move || self.look_out(&is_done));
             self.guard(queue, || {
                 let led = self.lead(Some(queue))?;
                 queue.close();
@@ -137,6 +142,18 @@ impl<'c, 'r> Crew<'c, 'r> {
                 return;
             }
             self.pipeline.look_for_the_slow();
+        }
+    }
+
+    /// Sees to it that somebody looks at the plans also while a dump is read for hours. On a thread of
+    /// its own: a store that does not answer keeps nobody from noticing an interrupt.
+    fn look_out(self, is_done: &Receiver<()>) {
+        while let Err(RecvTimeoutError::Timeout) = is_done.recv_timeout(LOOK_OUT_STEP) {
+            let ways = self.pipeline.uploads.ways();
+            let takes_part = |number: usize| ways.get(number).is_some_and(|way| !way.has_left());
+            if !self.pipeline.has_stopped() {
+                self.run.files.plans.look_out(&takes_part);
+            }
         }
     }
 

@@ -30,6 +30,16 @@ impl<'r> Watches<'r> {
         worker.is_so_everywhere(&look).map(drop)
     }
 
+    /// The same for whoever reads on for hours, a dump or one large file. What fails here is left to the
+    /// look that has to succeed, before the commit.
+    pub fn look_out(&self, takes_part: &dyn Fn(usize) -> bool) {
+        for (number, plans) in self.0.iter().enumerate() {
+            if takes_part(number) {
+                let _ = plans.look_if_due();
+            }
+        }
+    }
+
     /// Whether a file that is unchanged may be taken as it is known: every replica that takes part
     /// has all of it, or only a plan that is false says otherwise.
     ///
