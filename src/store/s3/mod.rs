@@ -88,7 +88,7 @@ impl Store for S3 {
 
     fn delete(&self, name: &str) -> Result<()> {
         name::check(name, "delete")?;
-        self.block_on(self.delete_object(name))
+        self.block_on(self.delete_object(name, None))
     }
 
     fn now(&self) -> Result<Timestamp> {

@@ -166,3 +166,23 @@ fn a_listing_of_versions_that_is_none_is_an_error() {
     });
     assert_eq!(kind(seen(&store)), ErrorKind::Other, "out of order");
 }
+
+/// Whoever may put can put a million names that begin like that of a pack: each look at its versions
+/// went through them all.
+#[test]
+fn names_that_begin_alike_are_not_gone_through_to_find_the_versions_of_one() {
+    let (wire, store) = scene(|_, stream| {
+        let rows = [
+            version("a", "2", true, 2, 4),
+            version("a", "1", false, 1, 4),
+            version("a-flood", "3", true, 3, 9),
+        ];
+        let body = page(&rows, Some(("a-flood", "3")));
+        answer(stream, "200 OK", XML, &body);
+    });
+    let found = store.versions("a").unwrap();
+    let ids: Vec<_> = found.iter().map(|version| version.id.as_str()).collect();
+    assert_eq!(ids, ["1", "2"], "oldest first");
+    assert_eq!(store.marks("a").unwrap(), [""; 0]);
+    assert_eq!(wire.requests().len(), 2);
+}
