@@ -93,7 +93,7 @@ impl Keep {
 }
 
 /// The rules of the configuration, where the command line names none.
-fn configured(rules: &Retention) -> std::result::Result<Policy, Failure> {
+pub(super) fn configured(rules: &Retention) -> std::result::Result<Policy, Failure> {
     let within = rules.keep_within.map(Span::try_from).transpose();
     let within = within.map_err(|error| Failure::failed(error, "give a shorter keep_within"))?;
     Ok(Policy {
@@ -108,7 +108,7 @@ fn configured(rules: &Retention) -> std::result::Result<Policy, Failure> {
     })
 }
 
-fn grouped(rules: &Retention) -> GroupBy {
+pub(super) fn grouped(rules: &Retention) -> GroupBy {
     let by = |what| rules.group_by.contains(&what);
     match (by(config::GroupBy::Host), by(config::GroupBy::Source)) {
         (_, true) => GroupBy::HostAndSource,
@@ -249,6 +249,12 @@ fn lines(
             format!("Removed {removed}, kept {kept}. The space is freed by offsite prune.")
         }
     });
+    if report.locked > 0 {
+        let locked = show::counted(report.locked, "snapshot is", "snapshots are");
+        lines.push(format!(
+            "{locked} locked against deletion yet, and will go when the lock is over."
+        ));
+    }
     if report.left_aside > 0 {
         let others = show::counted(report.left_aside, "snapshot", "snapshots");
         lines.push(format!("{others} of other machines or labels not judged."));

@@ -80,7 +80,7 @@ fn of_facts(board: &Board, copy: &CopyStatus, facts: &Facts) -> Value {
         "bytes_added_30_days": facts.bytes_added,
         "verify": facts.verify.as_ref().map(proven),
         "drill": facts.drill.as_ref().map(proven),
-        "locked_until": facts.locked_until.map(show::rfc3339),
+        "locked_until": facts.locked.map(|locked| show::rfc3339(locked.until)),
         "prune": facts.prune.map(|prune| json!({
             "from": show::rfc3339(prune.from), "packs": prune.packs,
         })),

@@ -203,6 +203,10 @@ fn of_place(place: &Place) -> Keys {
             "storage_class",
             place.storage_class.as_ref().map(|it| json!(it)),
         ),
+        (
+            "slow_to_fetch",
+            (!place.is_folder()).then(|| json!(place.slow_to_fetch)),
+        ),
     ]
 }
 

@@ -15,7 +15,7 @@ mod tests;
 use super::Result;
 use crate::format::{Kind, name};
 use crate::id::ObjectId;
-use crate::index::{Index, Trust};
+use crate::index::{Index, LockHorizon, Trust};
 use crate::progress::Progress;
 use crate::repository::{Repository, RepositoryError, StoredSnapshot, list_objects};
 use crate::store::retention::ObjectLock;
@@ -81,6 +81,14 @@ pub fn extend_locks(
         locks.extend(&names, &mut report)?;
     }
     progress.finish();
+    if let Some(until) = report.until.filter(|_| report.refused_count == 0) {
+        let horizon = LockHorizon {
+            until,
+            extend_before: until.minus(lock.period() / 3),
+        };
+        let noted = trust.set_lock_horizon(place, &horizon);
+        noted.map_err(RepositoryError::from)?;
+    }
     Ok(report)
 }
 

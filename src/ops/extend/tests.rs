@@ -145,8 +145,8 @@ fn everything_needed_is_extended_once_a_third_and_nothing_is_asked_twice() {
     );
     assert_eq!(
         scene.calls.count(Operation::Beyond, ""),
-        names.len(),
-        "each is asked once"
+        names.len() + 1,
+        "each is asked once, and the one without a hash for its versions"
     );
     let report = scene.extend().unwrap();
     assert_eq!((report.extended, report.sufficed), (0, all));
@@ -160,6 +160,12 @@ fn everything_needed_is_extended_once_a_third_and_nothing_is_asked_twice() {
     );
     let until = scene.clock.now().plus(30 * DAY);
     assert_eq!(report.until, Some(until));
+    // For status, which nobody told for long.
+    let horizon = scene.trust.lock_horizon("bucket").unwrap().unwrap();
+    assert_eq!(
+        (horizon.until, horizon.extend_before),
+        (until, until.minus(10 * DAY))
+    );
     for name in &names {
         assert_eq!(scene.until(name), Some(until), "{name}");
     }

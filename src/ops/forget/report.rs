@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 
 use super::candidate::Candidate;
 use super::judge::Reason;
+use super::run::Locked;
 use crate::format::entry::DATABASE_ROOT;
 use crate::format::snapshot::Snapshot;
 use crate::id::{ObjectId, SessionId};
@@ -16,6 +17,8 @@ use crate::seams::Timestamp;
 pub struct ForgetReport {
     pub kept: Vec<JudgedSnapshot>,
     pub removed: Vec<JudgedSnapshot>,
+    /// Of those kept, the ones that only a lock keeps: they go when it is over.
+    pub locked: u64,
     /// Snapshots of other hosts or tags than were asked for.
     pub left_aside: u64,
     /// Snapshots that were gone already, and whose absence is explained now.
@@ -28,6 +31,18 @@ impl ForgetReport {
             true => self.removed.push(judged),
             false => self.kept.push(judged),
         }
+    }
+
+    /// Those were to go, and their locks hold them yet.
+    pub(super) fn stay(&mut self, locked: &Locked) {
+        let is_locked = |one: &mut JudgedSnapshot| locked.contains_key(&one.id);
+        for mut one in self.removed.extract_if(.., is_locked) {
+            let until = locked.get(&one.id).cloned().unwrap_or_default();
+            one.reasons.insert(Reason::Locked(until));
+            self.kept.push(one);
+        }
+        self.kept.sort_by_key(|one| (one.record.time, one.id));
+        self.locked = locked.len() as u64;
     }
 }
 

@@ -99,6 +99,10 @@ impl S3 {
         } else if terms.retention.is_some() || self.wants_checksum.load(Ordering::Relaxed) {
             request = request.checksum_crc32(crc32(&body));
         }
+        let class = self.storage_class.as_ref();
+        if let Some(kind) = class.filter(|kind| name.starts_with(kind.beneath)) {
+            request = request.storage_class(kind.class.as_str().into());
+        }
         if let Some(retention) = &terms.retention {
             request = request
                 .object_lock_mode(lock_mode(retention.mode))
@@ -211,13 +215,20 @@ impl S3 {
     }
 
     /// Removes a version for good; without one, marks the object as deleted where versions are kept.
-    pub(super) async fn delete_object(&self, name: &str, version: Option<&str>) -> Result<()> {
+    /// `lifts`: a lock of mode governance is to be lifted with it.
+    pub(super) async fn delete_object(
+        &self,
+        name: &str,
+        version: Option<&str>,
+        lifts: bool,
+    ) -> Result<()> {
         let exchange = self.exchange(Bytes::new(), ANSWER_BYTES_MAX);
         let request = self
             .client
             .delete_object()
             .bucket(&self.bucket)
             .key(self.key(name))
+            .set_bypass_governance_retention(lifts.then_some(true))
             .set_version_id(version.map(str::to_owned));
         let sent = request.customize().interceptor(exchange.clone()).send();
         match self.answered(&exchange, 0, sent).await {
@@ -297,6 +308,10 @@ fn put_failure(failure: Failure, if_taken: IfTaken, terms: &PutTerms) -> Failure
         (ErrorKind::Denied, _) if terms.retention.is_some() => {
             let reason = "what is locked as it is stored needs the right s3:PutObjectRetention";
             Failure::new(ErrorKind::Denied, format!("{reason}; {}", failure.detail))
+        }
+        (ErrorKind::Other, _) if failure.detail.contains("InvalidStorageClass") => {
+            let reason = "the store does not have the storage class that the configuration names";
+            Failure::new(ErrorKind::Invalid, format!("{reason}; {}", failure.detail))
         }
         (ErrorKind::AlreadyExists, IfTaken::Replace) => Failure {
             kind: ErrorKind::Other,

@@ -1,8 +1,8 @@
 //! Versions, locks and kept checksums: `Retaining` for a bucket. That there are any shows in the
 //! headers of ordinary answers, so that a bucket without them costs no request more.
 //!
-//! Of a lock it is the HEAD of a version that tells: it needs no right of its own. A refused deletion
-//! does not say why ("Access Denied.").
+//! Of a lock it is the HEAD of a version that tells, at Amazon's to those with the right
+//! s3:GetObjectRetention. A refused deletion does not say why ("Access Denied.").
 
 use std::sync::atomic::Ordering;
 
@@ -180,7 +180,12 @@ impl Retaining for S3 {
 
     fn delete_version(&self, name: &str, version: &str) -> Result<()> {
         name::check(name, "delete")?;
-        self.block_on(self.delete_object(name, Some(version)))
+        self.block_on(self.delete_object(name, Some(version), false))
+    }
+
+    fn delete_in_spite_of_governance(&self, name: &str, version: &str) -> Result<()> {
+        name::check(name, "delete")?;
+        self.block_on(self.delete_object(name, Some(version), true))
     }
 
     fn list_all(&self, prefix: &str, visit: &mut dyn FnMut(Seen) -> Result<()>) -> Result<()> {
