@@ -41,11 +41,12 @@ pub fn run(context: &Context, command: &Command) -> Result {
     let progress = context.progress.as_ref();
     let opened = ops::Opened::look(repository, index, progress)?;
     let (trust, key) = (state.open_trust()?, place.key());
-    let (kept, let_go) = kept(context, &opened, (&trust, &key))?;
+    let (kept, goes) = kept(context, &opened, (&trust, &key))?;
+    let let_go = goes.len() as u64;
     let report = ops::extend_locks(
         &opened.repository,
         &opened.index,
-        &kept,
+        (&kept, &goes),
         (&trust, &key),
         lock,
         progress,
@@ -66,18 +67,18 @@ pub fn run(context: &Context, command: &Command) -> Result {
     )
 }
 
-/// The snapshots that the rules of the configuration keep, or all where it has none; and how many
-/// others there are, of which the locks are to run out.
+/// The snapshots that the rules of the configuration keep, or all where it has none; and the others,
+/// of which the locks are to run out.
 fn kept(
     context: &Context,
     opened: &Opened,
     (trust, key): (&Trust, &str),
-) -> std::result::Result<(Vec<StoredSnapshot>, u64), Failure> {
+) -> std::result::Result<(Vec<StoredSnapshot>, Vec<StoredSnapshot>), Failure> {
     let rules = &context.configuration()?.retention;
     let policy = forget::configured(rules)?;
-    let mut kept = opened.snapshots.clone();
-    if policy.is_empty() || kept.is_empty() {
-        return Ok((kept, 0));
+    let all = opened.snapshots.clone();
+    if policy.is_empty() || all.is_empty() {
+        return Ok((all, Vec::new()));
     }
     let options = ForgetOptions {
         policy,
@@ -97,8 +98,7 @@ fn kept(
     };
     let judged = ops::forget(&at, &options, context.progress.as_ref())?;
     let goes: BTreeSet<_> = judged.removed.iter().map(|one| one.id).collect();
-    kept.retain(|one| !goes.contains(&one.id));
-    Ok((kept, goes.len() as u64))
+    Ok(all.into_iter().partition(|one| !goes.contains(&one.id)))
 }
 
 fn document(report: &ExtendReport, let_go: u64) -> serde_json::Value {

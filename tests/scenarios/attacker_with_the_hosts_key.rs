@@ -170,10 +170,15 @@ fn what_was_locked_restores_on_a_machine_that_knows_nothing() {
     let inside = inside.strip_prefix("/").expect("an absolute path");
     assert_same(&user.path("photos"), &machine.path("back").join(inside));
     // Each of them, not the newest alone.
-    std::fs::remove_file(user.path("photos/new.jpg")).expect("a photo");
     let first = ["restore", "latest~1", "--target", "first"];
     machine.offsite(&first).done();
-    assert_same(&user.path("photos"), &machine.path("first").join(inside));
+    let first = machine.path("first").join(inside);
+    for photo in (0..12).map(|photo| format!("{photo}.jpg")) {
+        let photos = [&user.path("photos"), &first].map(|folder| folder.join(&photo));
+        let [before, after] = photos.map(|photo| std::fs::read(photo).expect("a photo"));
+        assert!(before == after, "{photo} came back otherwise");
+    }
+    assert!(!first.join("new.jpg").exists());
     let whole = machine
         .offsite(&["verify", "--data", "--json"])
         .done()

@@ -1,5 +1,7 @@
 //! What came of extending locks.
 
+use super::locks::REFUSED_MAX;
+use super::reach::UNREADABLE_MAX;
 use crate::seams::Timestamp;
 
 /// What an extension did.
@@ -17,4 +19,18 @@ pub struct ExtendReport {
     pub unreadable: Vec<String>,
     /// When the first lock of what is needed is over.
     pub until: Option<Timestamp>,
+}
+
+impl ExtendReport {
+    /// Adds what was done for a snapshot that is to be forgotten; what it needs for that time alone
+    /// does not count as needed where it was locked so long already.
+    pub(super) fn add(&mut self, other: Self) {
+        self.needed += other.extended + other.refused_count;
+        self.extended += other.extended;
+        self.refused_count += other.refused_count;
+        self.refused.extend(other.refused);
+        self.refused.truncate(REFUSED_MAX);
+        self.unreadable.extend(other.unreadable);
+        self.unreadable.truncate(UNREADABLE_MAX);
+    }
 }

@@ -1,6 +1,6 @@
 //! Months go by, and what the snapshots need stays locked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,7 +8,10 @@ use bytes::Bytes;
 
 use super::*;
 use crate::crypto::KdfCost;
-use crate::ops::{BackupOptions, CheckpointRule, InitOptions, Opened, SourceChoice, backup, init};
+use crate::ops::{
+    BackupOptions, CheckpointRule, InitOptions, Opened, SourceChoice, VerifyOptions, backup, init,
+    verify,
+};
 use crate::progress::Silent;
 use crate::seams::{Clock, Seams, Timestamp};
 use crate::store::Store;
@@ -79,38 +82,55 @@ impl Scene {
             folder,
         };
         for photo in 0_u32..6 {
-            let mut bytes = vec![0; 700_000];
-            let mut noise = blake3::Hasher::new();
-            noise
-                .update(&photo.to_le_bytes())
-                .finalize_xof()
-                .fill(&mut bytes);
-            std::fs::write(scene.folder.path().join(format!("photos/{photo}")), bytes).unwrap();
+            scene.write(photo);
         }
+        scene.back_up();
+        scene
+    }
+
+    fn photo(&self, photo: u32) -> PathBuf {
+        self.folder.path().join(format!("photos/{photo}"))
+    }
+
+    fn write(&self, photo: u32) {
+        let mut bytes = vec![0; 700_000];
+        let mut noise = blake3::Hasher::new();
+        noise.update(&photo.to_le_bytes());
+        noise.finalize_xof().fill(&mut bytes);
+        std::fs::write(self.photo(photo), bytes).unwrap();
+    }
+
+    fn back_up(&self) {
         let options = BackupOptions {
             source: SourceChoice {
                 paths: vec![Path::new("photos").to_owned()],
                 ..SourceChoice::default()
             },
-            current: scene.folder.path().to_owned(),
+            current: self.folder.path().to_owned(),
             host: "home".to_owned(),
             tags: Vec::new(),
             accept_shrunk: false,
             checkpoint: CheckpointRule::default(),
         };
         let index = Index::in_memory().unwrap();
-        backup(&scene.repository, &index, &options, &Silent).unwrap();
-        scene
+        backup(&self.repository, &index, &options, &Silent).unwrap();
     }
 
     fn extend(&self) -> Result<ExtendReport> {
+        self.extend_newest(usize::MAX)
+    }
+
+    /// As if the others were to be forgotten.
+    fn extend_newest(&self, number: usize) -> Result<ExtendReport> {
         let index = Index::in_memory().unwrap();
         let opened = Opened::look(self.repository.clone(), index, &Silent)?;
         self.calls.take();
+        let mut let_go = opened.snapshots.clone();
+        let kept = let_go.split_off(let_go.len().saturating_sub(number));
         extend_locks(
             &opened.repository,
             &opened.index,
-            &opened.snapshots,
+            (&kept, &let_go),
             (&self.trust, "bucket"),
             lock(),
             &Silent,
@@ -246,4 +266,39 @@ fn what_was_hidden_is_extended_too_and_what_is_refused_is_named() {
         (1, key.as_str())
     );
     assert_eq!(report.extended, report.needed - 1);
+}
+
+/// A snapshot that is to be forgotten is listed until its lock is over, and packs of it were not
+/// extended any more: whoever deleted those had every prune stop, for a chunk that is nowhere.
+#[test]
+fn what_is_locked_restores_though_it_is_to_be_forgotten() {
+    let scene = Scene::new();
+    scene.clock.sleep(15 * DAY);
+    scene.write(6);
+    scene.back_up();
+    scene.clock.sleep(DAY);
+    (0..7).for_each(|photo| std::fs::remove_file(scene.photo(photo)).unwrap());
+    scene.write(7);
+    scene.back_up();
+    assert!(scene.extend_newest(1).unwrap().extended > 0);
+    assert_eq!(scene.extend_newest(1).unwrap().extended, 0);
+
+    // The first is locked until the 30th day, the second until the 45th. What is locked no more goes.
+    scene.clock.sleep(24 * DAY);
+    let mut names = Vec::new();
+    let listed = scene.bucket.list_all("", &mut |seen| {
+        names.push(seen.info.name);
+        Ok(())
+    });
+    listed.unwrap();
+    for name in names {
+        for version in scene.bucket.versions(&name).unwrap() {
+            let _ = scene.bucket.delete_version(&name, &version.id);
+        }
+    }
+    let index = Index::in_memory().unwrap();
+    let options = VerifyOptions { data: true };
+    let report = verify(&scene.repository, &index, &options, &Silent).unwrap();
+    assert!(report.is_sound(), "{:?}", report.damage);
+    assert_eq!(report.snapshots_checked, 2);
 }
