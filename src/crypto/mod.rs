@@ -29,6 +29,8 @@ pub enum CryptoError {
     Forged,
     #[error("the pack has handed out all of its positions")]
     PositionsUsedUp,
+    #[error("there is no memory left for a key")]
+    NoMemory,
     #[error("no randomness could be had from the operating system")]
     NoRandomness,
     #[error("these are not 24 valid recovery words: {reason}")]

@@ -1,8 +1,11 @@
 //! Sealing inside one object: a key of its own with a commitment, and positions that are used once
 //! (format.md §4). ChaCha20-Poly1305 is RFC 8439; it does not commit to its key, so the header
 //! carries a commitment that is compared before anything is decrypted (cf. RFC 9771 §4.3.3).
+//!
+//! Every stored byte passes through here, so the assembly of AWS-LC does it; tests hold it against
+//! the `chacha20poly1305` crate at every length of a block (docs/decisions/0009).
 
-use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
+use aws_lc_rs::aead::{Aad, CHACHA20_POLY1305, LessSafeKey, Nonce, UnboundKey};
 use zeroize::{Zeroize, Zeroizing};
 
 use super::{CryptoError, Secret};
@@ -89,12 +92,19 @@ impl Positions {
     }
 }
 
-/// The key of one object's body or tail.
-pub struct ObjectKey(ChaCha20Poly1305);
+/// The key of one object's body or tail. AWS-LC wipes it when it is dropped.
+pub struct ObjectKey(LessSafeKey);
 
 impl ObjectKey {
     /// The key and its commitment, from the secret and all header bytes before the commitments.
-    pub fn derive(purpose: Purpose, secret: &Secret, header: &[u8]) -> (Self, Commitment) {
+    ///
+    /// # Errors
+    /// `NoMemory`, for the some hundred bytes of a key.
+    pub fn derive(
+        purpose: Purpose,
+        secret: &Secret,
+        header: &[u8],
+    ) -> Result<(Self, Commitment), CryptoError> {
         let mut hasher = blake3::Hasher::new_derive_key(purpose.context());
         hasher.update(secret.expose()).update(header);
         let mut output = Zeroizing::new([0; 64]);
@@ -103,22 +113,21 @@ impl ObjectKey {
         let mut commitment = [0; COMMITMENT_BYTES];
         let (key, rest) = output.split_at(32);
         commitment.copy_from_slice(rest);
-        let mut bytes = Zeroizing::new([0; 32]);
-        bytes.copy_from_slice(key);
-        (Self(ChaCha20Poly1305::new((&*bytes).into())), commitment)
+        let key = UnboundKey::new(&CHACHA20_POLY1305, key).map_err(|_| CryptoError::NoMemory)?;
+        Ok((Self(LessSafeKey::new(key)), commitment))
     }
 
     /// The key, if `commitment` says that it is the right one.
     ///
     /// # Errors
-    /// `WrongKey`.
+    /// `WrongKey`, `NoMemory`.
     pub fn opening(
         purpose: Purpose,
         secret: &Secret,
         header: &[u8],
         commitment: &Commitment,
     ) -> Result<Self, CryptoError> {
-        let (key, expected) = Self::derive(purpose, secret, header);
+        let (key, expected) = Self::derive(purpose, secret, header)?;
         // `blake3::Hash` compares in constant time.
         if blake3::Hash::from(expected) != blake3::Hash::from(*commitment) {
             return Err(CryptoError::WrongKey);
@@ -140,9 +149,9 @@ impl ObjectKey {
         let plaintext = buffer.get_mut(start..).ok_or(CryptoError::Forged)?;
         let tag = self
             .0
-            .encrypt_inout_detached(&nonce(position.0).into(), additional, plaintext.into())
+            .seal_in_place_separate_tag(nonce(position.0), Aad::from(additional), plaintext)
             .map_err(|_| CryptoError::Forged)?;
-        buffer.extend_from_slice(&tag);
+        buffer.extend_from_slice(tag.as_ref());
         Ok(())
     }
 
@@ -157,30 +166,21 @@ impl ObjectKey {
         additional: &[u8],
         frame: &mut Vec<u8>,
     ) -> Result<(), CryptoError> {
-        let length = frame
-            .len()
-            .checked_sub(TAG_BYTES)
-            .ok_or(CryptoError::Forged)?;
-        let (ciphertext, tag) = frame.split_at_mut(length);
-        let tag: &[u8; TAG_BYTES] = (&*tag).try_into().map_err(|_| CryptoError::Forged)?;
-        self.0
-            .decrypt_inout_detached(
-                &nonce(position).into(),
-                additional,
-                ciphertext.into(),
-                tag.into(),
-            )
+        let plaintext = self
+            .0
+            .open_in_place(nonce(position), Aad::from(additional), frame)
             .map_err(|_| CryptoError::Forged)?;
+        let length = plaintext.len();
         frame.truncate(length);
         Ok(())
     }
 }
 
-fn nonce(position: u32) -> [u8; 12] {
+fn nonce(position: u32) -> Nonce {
     let mut nonce = [0; 12];
     let (low, _) = nonce.split_at_mut(4);
     low.copy_from_slice(&position.to_le_bytes());
-    nonce
+    Nonce::assume_unique_for_key(nonce)
 }
 
 #[cfg(test)]
@@ -190,7 +190,7 @@ mod tests {
     #[test]
     fn another_purpose_header_or_secret_is_noticed_before_decryption() {
         let secret = Secret::new(&[7; 32]);
-        let (_, commitment) = ObjectKey::derive(Purpose::Body, &secret, b"header");
+        let (_, commitment) = ObjectKey::derive(Purpose::Body, &secret, b"header").unwrap();
         let open = |purpose, secret: &Secret, header: &[u8]| {
             ObjectKey::opening(purpose, secret, header, &commitment).is_ok()
         };
@@ -202,7 +202,7 @@ mod tests {
 
     #[test]
     fn a_frame_opens_only_as_it_was_sealed() {
-        let (key, _) = ObjectKey::derive(Purpose::Body, &Secret::new(&[1; 32]), b"h");
+        let (key, _) = ObjectKey::derive(Purpose::Body, &Secret::new(&[1; 32]), b"h").unwrap();
         let mut positions = Positions::up_to(2);
         let _gap = positions.take().unwrap();
         let mut frame = b"clear|photo".to_vec();
@@ -222,6 +222,39 @@ mod tests {
             let mut altered = sealed.clone();
             altered[place] ^= 0x80;
             assert!(open(1, b"aad", &altered).is_err());
+        }
+    }
+
+    /// AWS-LC takes other paths for short messages, for those that end inside a block and for runs
+    /// of eight and sixteen blocks: each must give the bytes of RFC 8439, as another hand wrote it.
+    #[test]
+    fn sealing_agrees_with_another_implementation_at_every_length() {
+        use chacha20poly1305::{AeadInOut, ChaCha20Poly1305, KeyInit};
+        let secret = Secret::new(&[9; 32]);
+        let (key, _) = ObjectKey::derive(Purpose::Body, &secret, b"h").unwrap();
+        let mut output = [0; 32];
+        let mut hasher = blake3::Hasher::new_derive_key(Purpose::Body.context());
+        hasher.update(secret.expose()).update(b"h");
+        hasher.finalize_xof().fill(&mut output);
+        let other = ChaCha20Poly1305::new(&output.into());
+
+        let photo: Vec<u8> = (0..70_000_u32).map(|it| ((it * 7) >> 3) as u8).collect();
+        let lengths = (0..2_100).chain([4_095, 16_384, 65_537, 70_000]);
+        for (position, length) in (0..).zip(lengths) {
+            let additional = &photo[..length % 40];
+            let mut frame = photo[..length].to_vec();
+            key.seal(Position::fixed(position), additional, &mut frame, 0)
+                .unwrap();
+            let mut expected = photo[..length].to_vec();
+            let mut nonce = [0; 12];
+            nonce[..4].copy_from_slice(&position.to_le_bytes());
+            let tag = other
+                .encrypt_inout_detached(&nonce.into(), additional, expected.as_mut_slice().into())
+                .unwrap();
+            expected.extend_from_slice(&tag);
+            assert!(frame == expected, "{length} bytes");
+            key.open(position, additional, &mut frame).unwrap();
+            assert!(frame == photo[..length], "{length} bytes");
         }
     }
 

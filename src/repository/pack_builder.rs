@@ -48,8 +48,8 @@ impl PackKeys {
         } else {
             &subkey
         };
-        let (body, body_commitment) = ObjectKey::derive(Purpose::Body, body_secret, &header);
-        let (tail, tail_commitment) = ObjectKey::derive(Purpose::Tail, &subkey, &header);
+        let (body, body_commitment) = ObjectKey::derive(Purpose::Body, body_secret, &header)?;
+        let (tail, tail_commitment) = ObjectKey::derive(Purpose::Tail, &subkey, &header)?;
         header.extend_from_slice(&body_commitment);
         header.extend_from_slice(&tail_commitment);
         Ok(Self {

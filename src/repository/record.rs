@@ -107,7 +107,7 @@ fn begin(
     let salt = draw_salt(random)?;
     let mut header = Header::unfinished(kind, writer.repository(), salt, &[]);
     let secret = writer.subkey(kind.number());
-    let (key, commitment) = ObjectKey::derive(Purpose::Body, &secret, &header);
+    let (key, commitment) = ObjectKey::derive(Purpose::Body, &secret, &header)?;
     header.extend_from_slice(&commitment);
     Ok((header, key))
 }

@@ -50,9 +50,9 @@ fn seal_slot(
     let costs = encode_costs(cost.memory_kib, cost.passes, cost.lanes);
     let mut object = Header::unfinished(kind, key.writer().repository(), salt, &costs);
     let stretched = stretch(passphrase, &salt, cost)?;
-    let (body, body_commitment) = ObjectKey::derive(Purpose::Body, &stretched, &object);
+    let (body, body_commitment) = ObjectKey::derive(Purpose::Body, &stretched, &object)?;
     let subkey = key.writer().subkey(kind.number());
-    let (tail, tail_commitment) = ObjectKey::derive(Purpose::Tail, &subkey, &object);
+    let (tail, tail_commitment) = ObjectKey::derive(Purpose::Tail, &subkey, &object)?;
     object.extend_from_slice(&body_commitment);
     object.extend_from_slice(&tail_commitment);
 

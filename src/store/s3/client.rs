@@ -30,7 +30,7 @@ const REGION_OF_OTHERS: Region = Region::from_static("us-east-1");
 
 pub(super) async fn connect(options: &S3Options) -> Result<Client> {
     let http: SharedHttpClient = aws_smithy_http_client::Builder::new()
-        .tls_provider(Provider::Rustls(CryptoMode::Ring))
+        .tls_provider(Provider::Rustls(CryptoMode::AwsLc))
         .build_https();
     // Only a bound on connecting: how long an exchange may take depends on its size (`exchange`).
     // The SDK's read timeout would also count the time that an upload takes.
