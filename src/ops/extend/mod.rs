@@ -13,6 +13,7 @@ mod report;
 mod tests;
 
 use std::collections::HashSet;
+use std::time::Duration;
 
 use super::Result;
 use crate::format::{Kind, name};
@@ -20,8 +21,9 @@ use crate::id::{ChunkId, ObjectId};
 use crate::index::{Index, LockHorizon, Trust};
 use crate::progress::Progress;
 use crate::repository::{
-    ChunkReader, Fetch, Repository, RepositoryError, StoredSnapshot, list_objects,
+    ChunkReader, Fetch, Repository, RepositoryError, StoredSnapshot, list_objects, visit_plans,
 };
+use crate::seams::Timestamp;
 use crate::store::retention::ObjectLock;
 use crate::store::{ErrorKind, StoreError};
 use locks::Locks;
@@ -29,6 +31,9 @@ pub use report::ExtendReport;
 
 /// Objects that are asked and noted together.
 const BATCH: usize = 256;
+
+/// Two answers of a store about one object: one may know whole seconds only.
+const SAME_TIME: Duration = Duration::from_secs(1);
 
 /// Kinds of which all that there are is needed, but for snapshots, of which somebody decides.
 const KINDS: [Kind; 4] = [Kind::Repository, Kind::KeySlot, Kind::Segment, Kind::Forget];
@@ -64,6 +69,7 @@ pub fn extend_locks(
         repository,
         index,
         chunks: ChunkReader::new(repository, index, Fetch::Packs),
+        condemned: condemned(repository, trust, now)?,
         progress,
     };
     let mut locks = Locks::new(repository, retaining, (trust, place), lock, now);
@@ -98,6 +104,8 @@ struct Run<'r> {
     repository: &'r Repository,
     index: &'r Index,
     chunks: ChunkReader<'r>,
+    /// Packs that prune is about to delete: dead, or written anew.
+    condemned: HashSet<ObjectId>,
     progress: &'r dyn Progress,
 }
 
@@ -133,7 +141,8 @@ impl Run<'_> {
             };
             last = Some(*end);
             self.repository.seams.interrupt.check()?;
-            let names: Vec<_> = packs.iter().map(name_of_pack).collect();
+            let packs = packs.iter().filter(|(id, _)| !self.condemned.contains(id));
+            let names: Vec<_> = packs.map(name_of_pack).collect();
             locks.extend(&names, report)?;
         }
     }
@@ -169,6 +178,28 @@ impl Run<'_> {
         }
         Ok(())
     }
+}
+
+/// What plans of this host name. A pack that was written anew holds what snapshots need, and so was
+/// extended, and so could never be deleted. Plans of others, which anybody can put, count for nothing;
+/// nor does one that was put again, to make it last.
+fn condemned(repository: &Repository, trust: &Trust, now: Timestamp) -> Result<HashSet<ObjectId>> {
+    let mut condemned = HashSet::new();
+    let noted = |id: &ObjectId| trust.noted_plan(id).ok().flatten();
+    visit_plans::<RepositoryError>(
+        repository,
+        now,
+        &mut |id| noted(id).is_some(),
+        &mut |_, _| {},
+        &mut |stored| {
+            let modified = noted(&stored.id).map(|noted| noted.modified);
+            if modified.is_some_and(|then| stored.modified.since(then) <= SAME_TIME) {
+                condemned.extend(stored.plan.packs.0);
+            }
+            Ok(())
+        },
+    )?;
+    Ok(condemned)
 }
 
 /// All objects of the kinds that are few.

@@ -8,11 +8,14 @@ use bytes::Bytes;
 
 use super::*;
 use crate::crypto::KdfCost;
+use crate::format::housekeeping::Plan;
+use crate::index::NotedPlan;
 use crate::ops::{
     BackupOptions, CheckpointRule, InitOptions, Opened, SourceChoice, VerifyOptions, backup, init,
     verify,
 };
 use crate::progress::Silent;
+use crate::repository::store_plan;
 use crate::seams::{Clock, Seams, Timestamp};
 use crate::store::Store;
 use crate::store::faulty::{Fault, Faulty};
@@ -301,4 +304,40 @@ fn what_is_locked_restores_though_it_is_to_be_forgotten() {
     let report = verify(&scene.repository, &index, &options, &Silent).unwrap();
     assert!(report.is_sound(), "{:?}", report.damage);
     assert_eq!(report.snapshots_checked, 2);
+}
+
+/// A pack that prune wrote anew still holds what snapshots need, so that it was extended, each time,
+/// and could never be deleted.
+#[test]
+fn what_this_host_condemned_is_not_extended_and_what_others_did_is() {
+    let scene = Scene::new();
+    scene.clock.sleep(15 * DAY);
+    let names = scene.bucket.names();
+    let pack = names
+        .iter()
+        .find(|name| name.starts_with("packs/"))
+        .unwrap();
+    let id: ObjectId = pack.rsplit('/').next().unwrap().parse().unwrap();
+    let plan = Plan {
+        host: "home".to_owned(),
+        created: scene.clock.now(),
+        grace_seconds: 72 * 3600,
+        packs: vec![id].into(),
+        segments: Vec::new().into(),
+        snapshots: Vec::new().into(),
+        forgets: Vec::new().into(),
+    };
+    let plan = store_plan(&scene.repository, plan).unwrap();
+    // Anybody can put one.
+    scene.extend().unwrap();
+    let extended = scene.until(pack);
+    assert_eq!(extended, Some(scene.clock.now().plus(30 * DAY)));
+
+    let (modified, noted) = (plan.modified, scene.clock.now());
+    let note = NotedPlan { modified, noted };
+    scene.trust.note_plan(&plan.id, note).unwrap();
+    scene.clock.sleep(11 * DAY);
+    let report = scene.extend().unwrap();
+    assert_eq!(report.extended, names.len() as u64 - 1);
+    assert_eq!(scene.until(pack), extended);
 }
