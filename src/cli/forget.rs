@@ -232,6 +232,16 @@ fn lines(
             "{would} why {gone} that vanished will not be missed any more."
         ));
     }
+    if !report.given_up.is_empty() {
+        let number = report.given_up.len() as u64;
+        let what = show::counted(number, "snapshot that nobody", "snapshots that nobody");
+        let verb = if is_dry_run {
+            "Would remove"
+        } else {
+            "Removed"
+        };
+        lines.push(format!("{verb} {what} can read."));
+    }
     if report.kept.is_empty() && report.removed.is_empty() {
         lines.push("There is no snapshot that could be judged.".to_owned());
         return lines;

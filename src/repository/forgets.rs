@@ -1,16 +1,14 @@
 //! Forget records: they explain why snapshots are no longer there (format.md §6). They hide nothing
 //! and decide nothing; whoever misses a snapshot reads them before he calls it lost.
 
+use std::collections::BTreeSet;
+
 use super::objects::{fetch_record, list_objects};
 use super::{ObjectProblem, Repository, RepositoryError, Result, seal_record};
 use crate::format::housekeeping::Forget;
 use crate::format::{Kind, cbor, name};
 use crate::id::ObjectId;
 use crate::seams::Timestamp;
-
-/// So many snapshots are taken in from all records together: 2,700 years of one a day, 64 MiB with
-/// their sessions. Bounds what a flood of false records can cost.
-const NAMED_MAX: usize = 1_000_000;
 
 /// A forget record as the store holds it.
 #[derive(Debug, Clone)]
@@ -42,52 +40,73 @@ pub fn store_forget(repository: &Repository, forget: Forget) -> Result<StoredFor
     })
 }
 
-/// All forget records, the oldest by the store's clock first, so that a flood of later ones pushes
-/// none out. Those that are damaged, of an unknown version, or more than can be held are given to
-/// `damaged`: then not every absence can be explained.
+/// Visits the forget records, one in memory at a time, however many somebody put there: a flood of false
+/// ones costs a GET each and pushes none out. Those that are damaged or of an unknown version are given
+/// to `damaged`: then not every absence can be explained.
 ///
 /// # Errors
-/// `Store`.
-pub fn load_forgets(
+/// `Store`; whatever `visit` returns.
+pub fn visit_forgets<E: From<RepositoryError>>(
     repository: &Repository,
     damaged: &mut dyn FnMut(&str, &ObjectProblem),
-) -> Result<Vec<StoredForget>> {
+    visit: &mut dyn FnMut(StoredForget) -> std::result::Result<(), E>,
+) -> std::result::Result<(), E> {
     let mut listed = Vec::new();
     list_objects(repository.store.as_ref(), Kind::Forget, &mut |id, info| {
         listed.push((info.modified, id));
     })?;
-    listed.sort_unstable();
-    let mut named = 0_usize;
-    let mut forgets = Vec::new();
     for (modified, id) in listed {
-        let loaded = match named < NAMED_MAX {
-            true => load(repository, &id),
-            false => {
-                let name = name::of(Kind::Forget, &id);
-                Err(RepositoryError::object(&name, ObjectProblem::TooLarge))
-            }
-        };
-        match loaded {
-            Ok(forget) => {
-                // One that names nothing costs room as well.
-                named += forget.snapshots.0.len().max(1) + forget.sessions.0.len();
-                forgets.push(StoredForget {
-                    id,
-                    forget,
-                    modified,
-                });
-            }
+        match load(repository, &id) {
+            Ok(forget) => visit(StoredForget {
+                id,
+                forget,
+                modified,
+            })?,
             Err(error) => {
                 let (name, problem) = error.into_unusable()?;
                 damaged(&name, &problem);
             }
         }
     }
-    Ok(forgets)
+    Ok(())
+}
+
+/// Those of `ids` whose absence a forget record of the place explains. Asks nothing where there are
+/// none.
+///
+/// # Errors
+/// `Store`.
+pub fn explained(
+    repository: &Repository,
+    ids: &BTreeSet<ObjectId>,
+    damaged: &mut dyn FnMut(&str, &ObjectProblem),
+) -> Result<BTreeSet<ObjectId>> {
+    let mut explained = BTreeSet::new();
+    if ids.is_empty() {
+        return Ok(explained);
+    }
+    visit_forgets(repository, damaged, &mut |stored| -> Result<()> {
+        let named = stored.forget.snapshots.0.into_iter();
+        explained.extend(named.filter(|id| ids.contains(id)));
+        Ok(())
+    })?;
+    Ok(explained)
 }
 
 fn load(repository: &Repository, id: &ObjectId) -> Result<Forget> {
     let payload = fetch_record(repository, Kind::Forget, id)?;
     let name = name::of(Kind::Forget, id);
     cbor::decode(&payload).map_err(|error| RepositoryError::object(&name, error))
+}
+
+/// All forget records.
+#[cfg(test)]
+pub fn load_forgets(repository: &Repository) -> Vec<StoredForget> {
+    let mut forgets = Vec::new();
+    let mut take = |one| -> Result<()> {
+        forgets.push(one);
+        Ok(())
+    };
+    visit_forgets(repository, &mut |name, _| panic!("{name}"), &mut take).unwrap();
+    forgets
 }

@@ -46,7 +46,9 @@ pub use catalog::{
 pub use chunk_reader::{ChunkReader, Fetch};
 pub use content::{few_ids, read_content, read_ids, store_ids, visit_ids};
 pub use error::{ObjectProblem, RepositoryError, Result};
-pub use forgets::{StoredForget, load_forgets, store_forget};
+#[cfg(test)]
+pub use forgets::load_forgets;
+pub use forgets::{StoredForget, explained, store_forget, visit_forgets};
 pub use listing_diff::{Difference, ListingDiff};
 pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
@@ -64,8 +66,8 @@ pub use pack_reader::{
 pub use pack_room::{Held, PackBuffer};
 pub use pack_writer::{PackWriter, Plaintext};
 pub use plans::{
-    COMMIT_MAX, GRACE_MAX, GRACE_MIN, LAPSE_AFTER, MARK_MAX, StoredPlan, fetch_plan, load_plans,
-    store_plan, visit_plans,
+    COMMIT_MAX, GRACE_MAX, GRACE_MIN, LAPSE_AFTER, LoadedPlans, MARK_MAX, StoredPlan, fetch_plan,
+    load_plans, store_plan, visit_new_plans, visit_plans,
 };
 pub use proofs::{
     PROOFS_MAX, Signature, StoredProof, load_proofs, load_proofs_remembered, store_proof,

@@ -3,6 +3,7 @@
 //! A plan is a date, no authority: anybody who can put objects can put one. Its T0 is the store's
 //! time of the object, never what it says of itself.
 
+use std::collections::HashSet;
 use std::time::Duration;
 
 use super::objects::{fetch_record, list_objects};
@@ -27,7 +28,7 @@ pub const MARK_MAX: Duration = DAY;
 /// A commit follows the look that allows it within this time.
 pub const COMMIT_MAX: Duration = Duration::from_secs(15 * 60);
 
-/// So many are held in memory at once, the newest by the store's clock …
+/// So many of others are held in memory at once, the newest by the store's clock …
 const PLANS_MAX: usize = 64;
 /// … with so many ids in all: 64 MiB.
 const IDS_MAX: usize = 2 * 1024 * 1024;
@@ -67,7 +68,7 @@ impl StoredPlan {
     pub fn omits_a_snapshot(&self, snapshots: &[(ObjectId, Timestamp)]) -> bool {
         // An hour more, for clocks that do not run alike.
         let before = self.made().minus(HOUR);
-        let named: std::collections::HashSet<_> = self.plan.snapshots.0.iter().collect();
+        let named: HashSet<_> = self.plan.snapshots.0.iter().collect();
         let mut older = snapshots.iter().filter(|(_, modified)| *modified < before);
         older.any(|(id, _)| !named.contains(id))
     }
@@ -118,8 +119,7 @@ pub fn visit_plans<E: From<RepositoryError>>(
     visit: &mut dyn FnMut(StoredPlan) -> std::result::Result<(), E>,
 ) -> std::result::Result<(), E> {
     for (modified, id) in list(repository)? {
-        let long_ago = modified.plus(GRACE_MAX + LAPSE_AFTER) < now;
-        if long_ago || !is_wanted(&id) {
+        if is_of_long_ago(modified, now) || !is_wanted(&id) {
             continue;
         }
         if let Some(plan) = load(repository, id, modified, damaged)?
@@ -131,27 +131,95 @@ pub fn visit_plans<E: From<RepositoryError>>(
     Ok(())
 }
 
-/// All plans, the newest last; of more than 64 the newest. Those that are damaged or of an unknown
-/// version are given to `damaged`.
+/// As [`visit_plans`], of those that are not `known` yet, to which they are added; one that omits a
+/// snapshot is passed over, since no pruner made it and nobody deletes by it. Tells whether there were
+/// others.
+///
+/// # Errors
+/// As [`visit_plans`].
+pub fn visit_new_plans<E: From<RepositoryError>>(
+    repository: &Repository,
+    now: Timestamp,
+    known: &mut HashSet<ObjectId>,
+    damaged: &mut dyn FnMut(&str, &ObjectProblem),
+    visit: &mut dyn FnMut(StoredPlan) -> std::result::Result<(), E>,
+) -> std::result::Result<bool, E> {
+    let mut snapshots: Option<Vec<(ObjectId, Timestamp)>> = None;
+    let (mut new, mut is_any) = (Vec::new(), false);
+    visit_plans(
+        repository,
+        now,
+        &mut |id| !known.contains(id),
+        damaged,
+        &mut |plan| {
+            new.push(plan.id);
+            let listed = match &mut snapshots {
+                Some(listed) => listed,
+                None => snapshots.insert(listed_snapshots(repository)?),
+            };
+            if plan.omits_a_snapshot(listed) {
+                return Ok(());
+            }
+            is_any = true;
+            visit(plan)
+        },
+    )?;
+    known.extend(new);
+    Ok(is_any)
+}
+
+fn listed_snapshots(repository: &Repository) -> Result<Vec<(ObjectId, Timestamp)>> {
+    let mut listed = Vec::new();
+    let store = repository.store.as_ref();
+    list_objects(store, Kind::Snapshot, &mut |id, info| {
+        listed.push((id, info.modified));
+    })?;
+    Ok(listed)
+}
+
+/// The plans that `is_mine`, and of others the newest 64, the newest last: a flood pushes none of the
+/// former out of sight. Those that are damaged or of an unknown version are given to `damaged`.
 ///
 /// # Errors
 /// `Store`.
 pub fn load_plans(
     repository: &Repository,
+    now: Timestamp,
+    is_mine: &dyn Fn(&ObjectId) -> bool,
     damaged: &mut dyn FnMut(&str, &ObjectProblem),
-) -> Result<Vec<StoredPlan>> {
-    let (mut plans, mut ids) = (Vec::new(), 0);
+) -> Result<LoadedPlans> {
+    let (mut loaded, mut others, mut ids) = (LoadedPlans::default(), 0, 0);
     for (modified, id) in list(repository)?.into_iter().rev() {
-        if plans.len() == PLANS_MAX || ids > IDS_MAX {
-            break;
+        if is_of_long_ago(modified, now) {
+            loaded.of_long_ago.push(id);
+            continue;
+        }
+        let is_mine = is_mine(&id);
+        if !is_mine && (others == PLANS_MAX || ids > IDS_MAX) {
+            continue;
         }
         if let Some(plan) = load(repository, id, modified, damaged)? {
-            ids += plan.ids();
-            plans.push(plan);
+            if !is_mine {
+                others += 1;
+                ids += plan.ids();
+            }
+            loaded.plans.push(plan);
         }
     }
-    plans.reverse();
-    Ok(plans)
+    loaded.plans.reverse();
+    Ok(loaded)
+}
+
+/// What a pruner knows of plans.
+#[derive(Debug, Default)]
+pub struct LoadedPlans {
+    pub plans: Vec<StoredPlan>,
+    /// Those that have lapsed, whatever they say.
+    pub of_long_ago: Vec<ObjectId>,
+}
+
+fn is_of_long_ago(modified: Timestamp, now: Timestamp) -> bool {
+    modified.plus(GRACE_MAX + LAPSE_AFTER) < now
 }
 
 /// One plan.

@@ -9,7 +9,9 @@ pub fn meaning(error: &PruneError) -> (u8, &'static str) {
         PruneError::Unreadable { .. } => (
             DAMAGE,
             "offsite verify names what is damaged and what still restores; as long as it is there, \
-             nobody can know what is needed, so nothing is deleted",
+             nobody can know what is needed, so nothing is deleted. A snapshot that nobody can mend is \
+             given up with offsite forget ID; an object of index/ or plans/ that is damaged may be \
+             deleted with the tools of the store, since nothing is known there alone",
         ),
         PruneError::NoSnapshots => (
             DAMAGE,
@@ -19,7 +21,9 @@ pub fn meaning(error: &PruneError) -> (u8, &'static str) {
         PruneError::SnapshotGone { .. } => (
             DAMAGE,
             "the store may have been set back, or somebody may have deleted it by hand: look there \
-             first. Snapshots are let go with offsite forget, which leaves a record",
+             first. Snapshots are let go with offsite forget, which leaves a record. If only a prune \
+             plan that none of your hosts made speaks of it, delete that plan with the tools of the \
+             store, and give the hosts new credentials",
         ),
         PruneError::ChunkNowhere { .. } => (
             DAMAGE,

@@ -1,7 +1,9 @@
 //! Prune plans that this host made, as the store showed them right after: no other is ever carried
 //! out here, for only whoever made a plan knows that nobody put it there in his name, or again.
 
-use rusqlite::{OptionalExtension, params};
+use std::collections::HashMap;
+
+use rusqlite::params;
 
 use super::super::Result;
 use super::Trust;
@@ -31,20 +33,22 @@ impl Trust {
         })
     }
 
-    /// A plan that this host made; `None` for one of somebody else.
+    /// The plans that this host made.
     ///
     /// # Errors
     /// `Sqlite`.
-    pub fn noted_plan(&self, id: &ObjectId) -> Result<Option<NotedPlan>> {
+    pub fn noted_plans(&self) -> Result<HashMap<ObjectId, NotedPlan>> {
         self.with(|connection| {
-            let sql = "SELECT modified, noted FROM plans WHERE id = ?";
-            let found = connection.query_row(sql, [id.as_bytes()], |row| {
-                Ok(NotedPlan {
-                    modified: Timestamp::from_nanoseconds(row.get(0)?),
-                    noted: Timestamp::from_nanoseconds(row.get(1)?),
-                })
-            });
-            found.optional()
+            let mut statement =
+                connection.prepare_cached("SELECT id, modified, noted FROM plans")?;
+            let rows = statement.query_map([], |row| {
+                let plan = NotedPlan {
+                    modified: Timestamp::from_nanoseconds(row.get(1)?),
+                    noted: Timestamp::from_nanoseconds(row.get(2)?),
+                };
+                Ok((ObjectId::new(row.get(0)?), plan))
+            })?;
+            rows.collect()
         })
     }
 

@@ -1,29 +1,27 @@
-//! Which sessions a pruner may take for closed, and of which session a pack is.
-
-use std::collections::BTreeSet;
+//! Whether a pruner may take a session for closed, and of which session a pack is.
 
 use crate::crypto::session_id;
 use crate::format::Kind;
 use crate::format::header::Header;
 use crate::id::SessionId;
 use crate::index::Index;
-use crate::ops::Result;
-use crate::repository::{Repository, load_forgets, load_snapshots};
+use crate::ops::{OpsError, Result};
+use crate::repository::{Repository, load_snapshots, visit_forgets};
 
-/// Sessions that a listed snapshot or a forget record names: a pruner may take them for closed.
+/// Whether a listed snapshot or a forget record names the session: a pruner may take it for closed.
 ///
 /// # Errors
 /// `Store`, `Index`.
-pub fn closed_sessions(repository: &Repository, index: &Index) -> Result<BTreeSet<SessionId>> {
-    let mut closed = BTreeSet::new();
-    for one in load_snapshots(repository, index, &mut |_, _| {})? {
-        closed.insert(one.record.session);
-        closed.extend(one.record.continues.0);
-    }
-    for one in load_forgets(repository, &mut |_, _| {})? {
-        closed.extend(one.forget.sessions.0);
-    }
-    Ok(closed)
+pub fn is_closed(repository: &Repository, index: &Index, session: SessionId) -> Result<bool> {
+    let snapshots = load_snapshots(repository, index, &mut |_, _| {})?;
+    let mut is_named = snapshots
+        .iter()
+        .any(|one| one.record.session == session || one.record.continues.0.contains(&session));
+    visit_forgets::<OpsError>(repository, &mut |_, _| {}, &mut |one| {
+        is_named = is_named || one.forget.sessions.0.contains(&session);
+        Ok(())
+    })?;
+    Ok(is_named)
 }
 
 /// The session of a pack, by its header.

@@ -6,22 +6,21 @@
 //! thirds of its grace, because the sweep will see the snapshot. They are counted from this
 //! writer's look before, never from a time that somebody can move by putting the plan again.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use super::closed_sessions::{closed_sessions, session_of};
+use super::closed_sessions::{is_closed, session_of};
 use super::false_plans::Doubts;
 use super::hold::hold;
 use super::notices::Notices;
-use crate::format::Kind;
 use crate::id::{ObjectId, SessionId};
 use crate::index::{CachedContent, Index};
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{
-    COMMIT_MAX, GRACE_MIN, Repository, SealedObject, StoredPlan, StoredSnapshot, list_objects,
-    load_packs, visit_plans,
+    COMMIT_MAX, GRACE_MIN, Repository, SealedObject, StoredPlan, StoredSnapshot, load_packs,
+    visit_new_plans,
 };
 use crate::seams::Timestamp;
 use crate::source::Found;
@@ -119,43 +118,22 @@ impl<'r> PlansWatch<'r> {
         let store_now = looked
             .store_time
             .plus(now - looked.store_time_asked.min(now));
-        let mut snapshots: Option<Vec<(ObjectId, Timestamp)>> = None;
-        let known = &looked.plans;
-        let mut new = Vec::new();
-        visit_plans::<OpsError>(
+        visit_new_plans::<OpsError>(
             self.repository,
             store_now,
-            &mut |id| !known.contains(id),
+            &mut looked.plans,
             &mut |name, problem| {
                 let notice = format!("{name} cannot be used: {problem}; it is passed over");
                 self.notices.notice(&notice);
             },
             &mut |plan| {
-                new.push(plan.id);
-                let listed = match &mut snapshots {
-                    Some(listed) => listed,
-                    None => snapshots.insert(self.listed_snapshots()?),
-                };
-                if plan.omits_a_snapshot(listed) {
-                    return Ok(());
-                }
                 let late_since = before.map(|before| before + two_thirds(&plan));
                 let packs = &plan.plan.packs.0;
                 Ok(self.index.condemn(&plan.id, packs, late_since)?)
             },
         )?;
-        looked.plans.extend(new);
         looked.at = now;
         Ok(())
-    }
-
-    fn listed_snapshots(&self) -> Result<Vec<(ObjectId, Timestamp)>> {
-        let mut listed = Vec::new();
-        let store = self.repository.store.as_ref();
-        list_objects(store, Kind::Snapshot, &mut |id, info| {
-            listed.push((id, info.modified));
-        })?;
-        Ok(listed)
     }
 
     /// Whether a file that is unchanged may be taken as it is known: all of it is stored, or only a
@@ -239,7 +217,7 @@ impl<'r> PlansWatch<'r> {
     fn lost_ground(&self, now: Duration, session: SessionId) -> Result<Option<ObjectId>> {
         let age = self.lock().store_time.since(self.began);
         let is_young = age < ORPHAN_AFTER;
-        let mut closed: Option<BTreeSet<SessionId>> = None;
+        let mut closed: Option<bool> = None;
         let mut failure = None;
         let lost = self.index.lost_ground(now, &mut |header| {
             if !is_young || session_of(header) != Some(session) {
@@ -247,14 +225,12 @@ impl<'r> PlansWatch<'r> {
             }
             if closed.is_none() {
                 // Only now: it is asked for on a bad day alone.
-                match closed_sessions(self.repository, self.index) {
+                match is_closed(self.repository, self.index, session) {
                     Ok(found) => closed = Some(found),
                     Err(error) => failure = Some(error),
                 }
             }
-            closed
-                .as_ref()
-                .is_some_and(|closed| !closed.contains(&session))
+            closed == Some(false)
         })?;
         match failure {
             Some(error) => Err(error),

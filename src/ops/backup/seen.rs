@@ -1,7 +1,7 @@
 //! A first look at every replica that was named: the plans there, then what it holds.
 
-use std::collections::BTreeSet;
-use std::sync::{Arc, OnceLock};
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::baseline;
 use super::notices::Notices;
@@ -12,7 +12,7 @@ use crate::ops::Result;
 use crate::ops::destination::Destination;
 use crate::ops::look::look_closely;
 use crate::progress::Progress;
-use crate::repository::{Repository, RepositoryError, StoredSnapshot, load_forgets};
+use crate::repository::{RepositoryError, StoredSnapshot, explained};
 use crate::seams::Timestamp;
 
 /// A replica that answered.
@@ -27,31 +27,32 @@ pub struct Seen<'r> {
     pub snapshots: Vec<StoredSnapshot>,
     /// Also those that cannot be used.
     listed: BTreeSet<ObjectId>,
-    /// What forget records of this replica name, once somebody asked.
-    forgotten: OnceLock<BTreeSet<ObjectId>>,
+    /// Whether forget records of this replica name it, of those that somebody asked for.
+    forgotten: Mutex<BTreeMap<ObjectId, bool>>,
 }
 
 impl Seen<'_> {
     /// How many snapshots of the other it lacks, those aside that a forget record at either
     /// explains.
     pub fn lacking(&self, other: &Seen<'_>) -> usize {
-        let lacking = other.listed.difference(&self.listed);
-        let unexplained =
-            |id: &&ObjectId| !self.forgotten().contains(*id) && !other.forgotten().contains(*id);
-        lacking.filter(unexplained).count()
+        let lacking: BTreeSet<_> = other.listed.difference(&self.listed).copied().collect();
+        let left = other.unexplained(self.unexplained(lacking));
+        left.len()
     }
 
-    fn forgotten(&self) -> &BTreeSet<ObjectId> {
-        self.forgotten
-            .get_or_init(|| forgotten_at(self.to.repository).unwrap_or_default())
+    /// Those that no forget record here names. One that cannot be used explains nothing.
+    fn unexplained(&self, ids: BTreeSet<ObjectId>) -> BTreeSet<ObjectId> {
+        let mut known = self
+            .forgotten
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let new = ids.iter().filter(|id| !known.contains_key(id));
+        let new: BTreeSet<_> = new.copied().collect();
+        let named = explained(self.to.repository, &new, &mut |_, _| {}).unwrap_or_default();
+        known.extend(new.into_iter().map(|id| (id, named.contains(&id))));
+        let is_open = |id: &ObjectId| known.get(id) != Some(&true);
+        ids.into_iter().filter(is_open).collect()
     }
-}
-
-/// What forget records name. One that cannot be used explains nothing.
-fn forgotten_at(repository: &Repository) -> Result<BTreeSet<ObjectId>, RepositoryError> {
-    let records = load_forgets(repository, &mut |_, _| {})?;
-    let named = records.into_iter().flat_map(|one| one.forget.snapshots.0);
-    Ok(named.collect())
 }
 
 /// Side by side where there are threads: one that does not answer costs its own time only.
@@ -81,7 +82,7 @@ pub fn look_at_all<'r>(
             plans: Arc::new(plans),
             listed: listed.collect(),
             snapshots: looked.snapshots,
-            forgotten: OnceLock::new(),
+            forgotten: Mutex::default(),
         })
     };
     if let [only] = named {

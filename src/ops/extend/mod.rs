@@ -185,14 +185,14 @@ impl Run<'_> {
 /// nor does one that was put again, to make it last.
 fn condemned(repository: &Repository, trust: &Trust, now: Timestamp) -> Result<HashSet<ObjectId>> {
     let mut condemned = HashSet::new();
-    let noted = |id: &ObjectId| trust.noted_plan(id).ok().flatten();
+    let noted = trust.noted_plans().map_err(RepositoryError::from)?;
     visit_plans::<RepositoryError>(
         repository,
         now,
-        &mut |id| noted(id).is_some(),
+        &mut |id| noted.contains_key(id),
         &mut |_, _| {},
         &mut |stored| {
-            let modified = noted(&stored.id).map(|noted| noted.modified);
+            let modified = noted.get(&stored.id).map(|noted| noted.modified);
             if modified.is_some_and(|then| stored.modified.since(then) <= SAME_TIME) {
                 condemned.extend(stored.plan.packs.0);
             }

@@ -10,6 +10,9 @@ use crate::id::ObjectId;
 use crate::repository::{Signature, StoredProof, StoredSnapshot};
 use crate::seams::Timestamp;
 
+/// Clocks that are right differ by less.
+const DAY: Duration = Duration::from_secs(24 * 3600);
+
 /// What a snapshot has to say for itself when it is judged.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Candidate {
@@ -25,6 +28,8 @@ pub struct Candidate {
     /// When it was begun, by its host's clock: it decides only between those that a store which
     /// counts seconds cannot tell apart.
     pub started: Timestamp,
+    /// The time it is judged by is yet to come, by the clock of the machine that judges.
+    pub is_to_come: bool,
     pub is_suspect: bool,
     /// Its audit compared rows with files, and found none missing or altered.
     pub is_clean: bool,
@@ -43,17 +48,24 @@ pub enum Drilled {
 }
 
 impl Candidate {
-    /// From what is stored; `arrived` is what LIST says of the record.
-    pub fn new(snapshot: &StoredSnapshot, arrived: Timestamp, drills: &Drills) -> Self {
+    /// From what is stored; `arrived` is what LIST says of the record, `now` the time of this machine.
+    pub fn new(
+        snapshot: &StoredSnapshot,
+        arrived: Timestamp,
+        drills: &Drills,
+        now: Timestamp,
+    ) -> Self {
         let StoredSnapshot { id, record } = snapshot;
+        let claimed = record.store_time.unwrap_or(record.started);
         Self {
             id: *id,
             host: record.host.clone(),
             source: source_of(record),
             tags: record.tags.clone(),
-            claimed: record.store_time.unwrap_or(record.started),
+            claimed,
             arrived,
             started: record.started,
+            is_to_come: claimed.min(arrived) > now.plus(DAY),
             is_suspect: record.suspect.is_some(),
             is_clean: is_clean(record),
             drilled: drills.of(id),

@@ -4,7 +4,8 @@
 //!
 //! The rules are applied several times over, each time to those snapshots only that arrived at most
 //! so long after the time they claim ([`LATENESS_MAX`]); what any round keeps is kept. So what came
-//! late pushes out only what came as late. Suspect snapshots are judged apart and count for no other.
+//! late pushes out only what came as late. Two rounds more are for clocks that were wrong. Suspect
+//! snapshots are judged apart and count for no other.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
@@ -42,6 +43,8 @@ pub enum Reason {
     Rule(Rule),
     /// As a rule says when what came later than it claims is left aside.
     LateApart(Rule),
+    /// As a rule says if the store's clock or that of a host was wrong.
+    ClocksApart(Rule),
     Tag(String),
     /// The newest of its group that is not suspect; of a group of suspect ones the newest.
     Newest,
@@ -83,6 +86,7 @@ impl Reason {
         match self {
             Self::Rule(it) => rule(it).to_owned(),
             Self::LateApart(it) => format!("{} (without those that came late)", rule(it)),
+            Self::ClocksApart(it) => format!("{} (if a clock was wrong)", rule(it)),
             Self::Tag(tag) => format!("tag {tag}"),
             Self::Newest => "newest".to_owned(),
             Self::NewestCleanAudit => "newest clean audit".to_owned(),
@@ -105,14 +109,11 @@ pub fn judge(
     for group in groups(candidates, group_by) {
         for is_suspect in [false, true] {
             let row = row(candidates, &group, is_suspect);
-            rounds(candidates, &row, |round, is_first| {
+            rounds(candidates, &row, |round, reason| {
                 for (number, rule) in policy.choose(round, zone) {
                     let because = reasons.get_mut(number);
                     because.map(|because| {
-                        match is_first || because.contains(&Reason::Rule(rule)) {
-                            true => because.insert(Reason::Rule(rule)),
-                            false => because.insert(Reason::LateApart(rule)),
-                        }
+                        because.contains(&Reason::Rule(rule)) || because.insert(reason(rule))
                     });
                 }
             });
@@ -196,19 +197,46 @@ fn row(candidates: &[Candidate], group: &[usize], is_suspect: bool) -> Vec<Momen
             id: one.id,
         })
         .collect();
-    row.sort_by_key(|one| std::cmp::Reverse((one.time, one.arrived, one.started, one.id)));
+    newest_first(&mut row);
     row
 }
 
-/// Visits the rounds of a row; told with each whether it is the first, which has all of them.
-fn rounds(candidates: &[Candidate], row: &[Moment], mut visit: impl FnMut(&[Moment], bool)) {
+fn newest_first(row: &mut [Moment]) {
+    row.sort_by_key(|one| std::cmp::Reverse((one.time, one.arrived, one.started, one.id)));
+}
+
+/// Visits the rounds of a row, which the first has all of; with each what it makes of a rule.
+fn rounds(
+    candidates: &[Candidate],
+    row: &[Moment],
+    mut visit: impl FnMut(&[Moment], fn(Rule) -> Reason),
+) {
+    let of = |one: &Moment| candidates.get(one.number);
     for lateness_max in LATENESS_MAX {
-        let is_in = |one: &&Moment| {
-            candidates
-                .get(one.number)
-                .is_some_and(|one| one.lateness() <= lateness_max)
-        };
+        let is_in = |one: &&Moment| of(one).is_some_and(|one| one.lateness() <= lateness_max);
         let round: Vec<Moment> = row.iter().filter(is_in).copied().collect();
-        visit(&round, lateness_max == Duration::MAX);
+        let reason = match lateness_max == Duration::MAX {
+            true => Reason::Rule,
+            false => Reason::LateApart,
+        };
+        visit(&round, reason);
+    }
+    // A store that lost its times, or was set up anew under a wrong clock, shows all of them as of one
+    // day: then what they claim counts as well.
+    let is_early = |one: &Moment| of(one).is_some_and(|it| it.claimed > it.arrived.plus(DAY));
+    if row.iter().any(is_early) {
+        let claimed = |one: &Moment| Moment {
+            time: of(one).map_or(one.time, |it| it.claimed),
+            ..*one
+        };
+        let mut round: Vec<Moment> = row.iter().map(claimed).collect();
+        newest_first(&mut round);
+        visit(&round, Reason::ClocksApart);
+    }
+    // One that is still to come was made by a clock that stood ahead, and is the newest for as long.
+    let is_past = |one: &&Moment| of(one).is_some_and(|it| !it.is_to_come);
+    let round: Vec<Moment> = row.iter().filter(is_past).copied().collect();
+    if round.len() < row.len() {
+        visit(&round, Reason::ClocksApart);
     }
 }

@@ -36,6 +36,7 @@ pub fn made(name: &str, claimed: Timestamp) -> Candidate {
         claimed,
         arrived: claimed.plus(std::time::Duration::from_secs(600)),
         started: Timestamp::default(),
+        is_to_come: false,
         is_suspect: false,
         is_clean: false,
         drilled: Drilled::No,
@@ -246,9 +247,6 @@ fn a_snapshot_counts_as_made_when_the_store_says_that_it_was_put() {
         ..Policy::default()
     };
     assert_eq!(row[4].time(), row[4].arrived);
-    assert_eq!(
-        kept(&row, &policy),
-        [7, 8, 9],
-        "neither is the newest of all"
-    );
+    // Neither takes the place of another; perhaps the store's clock was wrong, so that one stays too.
+    assert_eq!(kept(&row, &policy), [4, 7, 8, 9]);
 }

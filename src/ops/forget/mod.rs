@@ -3,10 +3,12 @@
 //!
 //! `policy` has the rules and the calendar, `candidate` what of a snapshot matters to them, `judge`
 //! applies them so that no forger pushes good snapshots out, `note` remembers what was begun, `run` is
-//! the whole in order, `report` what comes out.
+//! the whole in order, `unusable` is about what nobody can read, `report` what comes out.
 
 mod absence;
 mod candidate;
+#[cfg(test)]
+mod clocks_tests;
 mod error;
 #[cfg(test)]
 mod flood_tests;
@@ -20,6 +22,7 @@ mod report;
 mod run;
 #[cfg(test)]
 mod run_tests;
+mod unusable;
 
 pub use absence::explain_absence;
 pub use candidate::{Candidate, Drilled, Drills};

@@ -20,7 +20,8 @@ pub struct Policy {
     pub weekly: Option<NonZeroU32>,
     pub monthly: Option<NonZeroU32>,
     pub yearly: Option<NonZeroU32>,
-    /// All that are at most so much older than the newest.
+    /// All that are at most so much older than the newest. If those are all of one day, its clock may
+    /// have been wrong, and the same is kept of the day before it that has any.
     pub within: Option<Span>,
     /// All that have one of these tags.
     pub tags: Vec<String>,
@@ -66,12 +67,20 @@ impl Policy {
                 chosen.extend(newest);
             }
         }
-        if let (Some(span), Some(newest)) = (self.within, row.first()) {
-            let since = at(newest.time, zone).saturating_sub(span).timestamp();
-            let since = since.as_nanosecond();
-            let is_within = |one: &&Moment| i128::from(one.time.nanoseconds()) >= since;
-            let within = row.iter().take_while(is_within);
-            chosen.extend(within.map(|one| (one.number, Rule::Within)));
+        if let Some(span) = self.within {
+            let is_within = |one: &Moment, newest: &Moment| {
+                let since = at(newest.time, zone).saturating_sub(span).timestamp();
+                i128::from(one.time.nanoseconds()) >= since.as_nanosecond()
+            };
+            let mut days = buckets(row, Period::Day, zone).filter_map(<[Moment]>::first);
+            let last = days.next();
+            let before = days.next();
+            let apart = before.filter(|one| last.is_some_and(|last| !is_within(one, last)));
+            for newest in [last, apart].into_iter().flatten() {
+                let rest = row.iter().skip_while(|one| one.time > newest.time);
+                let within = rest.take_while(|one| is_within(one, newest));
+                chosen.extend(within.map(|one| (one.number, Rule::Within)));
+            }
         }
         chosen
     }

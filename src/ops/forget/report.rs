@@ -23,6 +23,8 @@ pub struct ForgetReport {
     pub left_aside: u64,
     /// Snapshots that were gone already, and whose absence is explained now.
     pub explained: Vec<Vanished>,
+    /// Objects that nobody can read, and that were named.
+    pub given_up: Vec<ObjectId>,
 }
 
 impl ForgetReport {

@@ -14,6 +14,7 @@ use super::judge::{Reason, judge, protections};
 use super::note::{Begun, Note};
 use super::options::{ForgetOptions, ForgetPlace};
 use super::report::{ForgetReport, JudgedSnapshot};
+use super::unusable::{self, Unusable};
 use crate::format::{Kind, name};
 use crate::id::{ObjectId, SessionId};
 use crate::index::Index;
@@ -40,11 +41,13 @@ pub fn forget(
 ) -> Result<ForgetReport> {
     let note = Note::new(place.trust, place.key);
     progress.stage("Looking at the snapshots", None);
-    let (found, listed) = look(place.repository, place.index, progress)?;
+    let (found, listed, unusable) = look(place.repository, place.index, progress)?;
     progress.finish();
     let (explained, names) = settle(place, options, &listed)?;
+    let readable: BTreeSet<ObjectId> = found.iter().map(|(it, _)| it.id).collect();
+    let (given_up, names) = unusable::named(&unusable, &readable, names, options)?;
     let mut begun = note.read()?;
-    begun.retain(|id, _| found.iter().any(|(snapshot, _)| snapshot.id == *id));
+    begun.retain(|id, _| readable.contains(id));
     let has_begun = begun.values().any(|it| it.is_named);
     if options.policy.is_empty() && options.named.is_empty() && !has_begun {
         return Err(ForgetError::NothingAsked.into());
@@ -52,24 +55,30 @@ pub fn forget(
     let named = named(&found, &names, &options.filter)?;
     let mut report = decide(place, options, found, &named, &begun, progress)?;
     report.explained = explained;
+    report.given_up = given_up.iter().copied().collect();
     if !options.dry_run {
+        let kept = give_up(place, options, &given_up, progress)?;
+        report.given_up.retain(|id| !kept.contains_key(id));
         for id in named {
             begun.entry(id).or_default().is_named = true;
         }
         let locked = carry_out(place, options, &note, begun, &report, progress)?;
         report.stay(&locked);
+        report.locked += kept.len() as u64;
     }
     Ok(report)
 }
 
 type Found = Vec<(StoredSnapshot, Timestamp)>;
 
-/// The snapshots, oldest first, and when each was put. What cannot be read is told, and stays.
+/// The snapshots, oldest first, and when each was put; all that are listed; what cannot be read, which
+/// is told, and stays if nobody names it.
 fn look(
     repository: &Repository,
     index: &Index,
     progress: &dyn Progress,
-) -> Result<(Found, BTreeSet<ObjectId>)> {
+) -> Result<(Found, BTreeSet<ObjectId>, Unusable)> {
+    let mut unusable = Unusable::new();
     let mut arrivals = BTreeMap::new();
     let store = repository.store.as_ref();
     list_objects(store, Kind::Snapshot, &mut |id, info| {
@@ -77,15 +86,16 @@ fn look(
     })?;
     let snapshots = load_snapshots(repository, index, &mut |name, problem| {
         progress.notice(&format!(
-            "{name} cannot be used: {problem}; it stays, whatever it is"
+            "{name} cannot be used: {problem}; it stays, whatever it is, unless you name it"
         ));
+        unusable::note(&mut unusable, name, problem);
     })?;
     // One that came in between the two looks is left for the next time.
     let with_time = snapshots
         .into_iter()
         .filter_map(|snapshot| Some((arrivals.get(&snapshot.id).copied()?, snapshot)));
     let found = with_time.map(|(arrived, it)| (it, arrived)).collect();
-    Ok((found, arrivals.into_keys().collect()))
+    Ok((found, arrivals.into_keys().collect(), unusable))
 }
 
 fn named(found: &Found, names: &[String], filter: &SnapshotFilter) -> Result<BTreeSet<ObjectId>> {
@@ -168,9 +178,10 @@ fn candidates(
     let mut drills = Drills::from_proofs(&proofs);
     let listed: BTreeSet<ObjectId> = found.iter().map(|(it, _)| it.id).collect();
     Note::new(place.trust, place.key).remember_drills(&mut drills, &|id| listed.contains(id))?;
+    let now = repository.seams.clock.now();
     let candidates = found
         .iter()
-        .map(|(it, arrived)| Candidate::new(it, *arrived, &drills));
+        .map(|(it, arrived)| Candidate::new(it, *arrived, &drills, now));
     Ok(candidates.collect())
 }
 
@@ -250,6 +261,22 @@ fn carry_out(
 
 /// Snapshots that the store does not let go yet, and what it says of until when.
 pub(super) type Locked = BTreeMap<ObjectId, String>;
+
+/// Record and deletion of what nobody can read.
+fn give_up(
+    place: &ForgetPlace<'_>,
+    options: &ForgetOptions,
+    given_up: &BTreeSet<ObjectId>,
+    progress: &dyn Progress,
+) -> Result<Locked> {
+    if given_up.is_empty() {
+        return Ok(Locked::new());
+    }
+    let ids = given_up.iter().copied().collect();
+    let reason = "unreadable, and named";
+    explain_absence(place.repository, &options.host, ids, Vec::new(), reason)?;
+    delete_all(place, given_up, progress)
+}
 
 fn delete_all(
     place: &ForgetPlace<'_>,

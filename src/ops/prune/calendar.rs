@@ -64,6 +64,10 @@ pub fn standing(
     if now >= last_delete(stored) {
         return Standing::Lapsed;
     }
+    if now.plus(CLOCKS_DIFFER_MAX) < stored.modified {
+        // It was made when the store's clock stood ahead, and would wait for as long.
+        return Standing::Doubtful;
+    }
     if now < due(stored, shorter) {
         return Standing::Waiting;
     }
@@ -123,6 +127,18 @@ mod tests {
         assert_eq!(after(1_000_000, 30 * 24, 30 * 24), Standing::Due);
         assert_eq!(after(72, 72 + 29 * 24 - 1, 72 + 29 * 24 - 1), Standing::Due);
         assert_eq!(after(72, 72 + 29 * 24, 72 + 29 * 24), Standing::Lapsed);
+    }
+
+    /// A folder's clock stood a year ahead when it was pruned: for a year nothing more went.
+    #[test]
+    fn a_plan_that_is_still_to_come_is_made_again() {
+        let stored = plan(72);
+        let own = Duration::from_secs(HOUR);
+        let at = |hours: u64| {
+            let now = stored.modified.minus(Duration::from_secs(hours * HOUR));
+            standing(&stored, now, own, None)
+        };
+        assert_eq!([at(1), at(2)], [Standing::Waiting, Standing::Doubtful]);
     }
 
     #[test]

@@ -61,6 +61,7 @@ impl Judge<'_> {
             Err(fate) => return Ok(fate),
         };
         if !self.sessions.are_over_for(&contents.header, pack.modified) {
+            self.note_its_word(pack, &contents)?;
             return Ok(Fate::Running);
         }
         if self.is_paid_for(pack, free_at) {
@@ -76,12 +77,19 @@ impl Judge<'_> {
             return Ok(Fate::Dead);
         }
         let fate = self.elsewhere(pack, &needed, proof)?;
-        if fate == Fate::Needed && !self.index.is_verified(&pack.id)? {
-            // From now on its own word is known, whatever segments say.
+        if fate == Fate::Needed {
+            self.note_its_word(pack, &contents)?;
+        }
+        Ok(fate)
+    }
+
+    /// From now on its own word is known, whatever segments say.
+    fn note_its_word(&self, pack: &ShownPack, contents: &PackContents) -> Result<()> {
+        if !self.index.is_verified(&pack.id)? {
             let row = contents.indexed(pack.id, pack.bytes, None);
             self.index.add_pack(&row)?;
         }
-        Ok(fate)
+        Ok(())
     }
 
     fn elsewhere(&self, pack: &ShownPack, needed: &[ChunkId], proof: Proof) -> Result<Fate> {

@@ -115,8 +115,10 @@ impl Run<'_> {
             let repository = self.repository.id();
             let header = Header::decode(&one.header, kind_of(pack), Some(repository));
             // Its own word costs a request, and most of the packs of a backup that is running need
-            // not be asked.
-            if header.is_ok_and(|header| !judge.sessions.are_over_for(&header, pack.modified)) {
+            // not be asked twice. What segments say of its session may be false.
+            if header.is_ok_and(|header| !judge.sessions.are_over_for(&header, pack.modified))
+                && judge.index.is_verified(&pack.id)?
+            {
                 return Ok((one, Fate::Running));
             }
             let proof = if self.options.dry_run || rewritten.contains(&pack.id) {
@@ -131,7 +133,7 @@ impl Run<'_> {
     /// Stores a plan, and notes that it is one of this host.
     fn condemn(&mut self, packs: &[ObjectId], segments: &[ObjectId]) -> Result<()> {
         let snapshots: Vec<_> = self.view.snapshots.iter().map(|one| one.id).collect();
-        let forgets: Vec<_> = self.view.forgets.iter().map(|one| one.id).collect();
+        let forgets = self.view.forgets.clone();
         let plan = Plan {
             host: self.options.host.clone(),
             created: self.view.now,

@@ -4,13 +4,14 @@
 //! Memory: a chunk of each level of one listing and a batch of ids; what was seen is in the tables.
 
 use super::stop::stop;
+use super::view::Needing;
 use crate::id::ChunkId;
 use crate::index::Index;
 use crate::index::prune::PruneTables;
 use crate::ops::Result;
 use crate::progress::Progress;
 use crate::repository::{
-    ChunkReader, Fetch, ListingReader, Repository, RepositoryError, StoredSnapshot, visit_ids,
+    ChunkReader, Fetch, ListingReader, Repository, RepositoryError, visit_ids,
 };
 
 /// So many ids are handed to the tables at once.
@@ -24,7 +25,7 @@ pub fn reach(
     repository: &Repository,
     index: &Index,
     tables: &PruneTables<'_>,
-    snapshots: &[StoredSnapshot],
+    snapshots: &[Needing],
     progress: &dyn Progress,
 ) -> Result<()> {
     progress.stage("Following the snapshots", None);
@@ -43,15 +44,15 @@ pub fn reach(
 fn follow(
     chunks: &ChunkReader<'_>,
     tables: &PruneTables<'_>,
-    snapshot: &StoredSnapshot,
+    snapshot: &Needing,
     batch: &mut Vec<ChunkId>,
 ) -> Result<(), RepositoryError> {
-    for id in snapshot.problem_lists() {
-        if tables.reach_metadata(&id)? {
-            chunks.metadata(&id)?;
+    for id in &snapshot.problem_lists {
+        if tables.reach_metadata(id)? {
+            chunks.metadata(id)?;
         }
     }
-    let top = snapshot.record.listing;
+    let top = snapshot.listing;
     if !tables.reach_metadata(&top.1)? {
         return Ok(());
     }

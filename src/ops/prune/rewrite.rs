@@ -48,20 +48,18 @@ impl Run<'_> {
         let mut segments = SegmentWriter::new(packs.session());
         segments.adopt_unpublished(self.index)?;
         let mut outgoing = Outgoing { packs, segments };
-        let bytes = candidates.iter().map(|one| one.pack.bytes).sum();
+        let bytes = candidates.iter().map(|one| one.bytes).sum();
         self.progress.stage("Rewriting packs", Some(bytes));
         for one in &candidates {
-            self.progress.item(name_of(&one.pack).as_bytes());
+            self.progress.item(name_of(one).as_bytes());
             match self.rewrite_pack(&mut outgoing, one)? {
                 Ok(()) => {
-                    self.report.rewritten.add(one.pack.bytes);
-                    rewritten.insert(one.pack.id);
+                    self.report.rewritten.add(one.bytes);
+                    rewritten.insert(one.id);
                 }
-                Err(problem) => self
-                    .report
-                    .cannot_read(name_of(&one.pack), problem.to_string()),
+                Err(problem) => self.report.cannot_read(name_of(one), problem.to_string()),
             }
-            self.progress.advance(one.pack.bytes);
+            self.progress.advance(one.bytes);
         }
         for class in [Class::Files, Class::Dump, Class::Metadata] {
             for pack in outgoing.packs.finish(class).map_err(OpsError::Seal)? {
@@ -75,7 +73,7 @@ impl Run<'_> {
         Ok(rewritten)
     }
 
-    fn candidates(&mut self) -> Result<Vec<PackUse>> {
+    fn candidates(&mut self) -> Result<Vec<ShownPack>> {
         let mut candidates = Vec::new();
         let needed_percent = 100.0 - self.options.repack_above;
         let mut after = None;
@@ -95,7 +93,7 @@ impl Run<'_> {
                     self.report.rewritable.packs += 1;
                     self.report.rewritable.bytes += freed_bytes(&one);
                 } else {
-                    candidates.push(one);
+                    candidates.push(one.pack);
                 }
             }
         }
@@ -114,22 +112,22 @@ impl Run<'_> {
     fn rewrite_pack(
         &mut self,
         outgoing: &mut Outgoing,
-        one: &PackUse,
+        pack: &ShownPack,
     ) -> Result<Result<(), ObjectProblem>> {
-        let kind = kind_of(&one.pack);
+        let kind = kind_of(pack);
         let window = Window::Whole {
             bytes_max: PACK_BYTES_MAX,
         };
-        let bytes = match self.repository.store.get(&name_of(&one.pack), window) {
+        let bytes = match self.repository.store.get(&name_of(pack), window) {
             Ok(bytes) => bytes,
             Err(error) => return Ok(Err(ObjectProblem::of_failed_fetch(error)?)),
         };
         let writer = &self.repository.writer;
-        let contents = match check_whole_pack(writer, kind, &one.pack.id, &bytes) {
+        let contents = match check_whole_pack(writer, kind, &pack.id, &bytes) {
             Ok(contents) => contents,
             Err(problem) => return Ok(Err(problem)),
         };
-        self.copy_chunks(outgoing, &one.pack, &contents, &bytes)
+        self.copy_chunks(outgoing, pack, &contents, &bytes)
     }
 
     fn copy_chunks(

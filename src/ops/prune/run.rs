@@ -95,8 +95,9 @@ impl<'r> Run<'r> {
         progress.stage("Looking at the repository", None);
         let tables = PruneTables::new(index)?;
         let mut report = PruneReport::default();
-        let mut view = View::load(repository, trust, options, progress)?;
+        let mut view = View::load(repository, trust, options.dry_run, progress)?;
         view.load_packs(repository, index, &tables, &mut report, progress)?;
+        view.heed_forgets(repository, &options.known_snapshots, progress)?;
         progress.finish();
         reach(repository, index, &tables, &view.snapshots, progress)?;
         report.snapshots = view.snapshots.len() as u64;

@@ -45,6 +45,13 @@ impl Sessions {
         known.closed = known.closed.max(Some(at));
     }
 
+    /// As [`Sessions::close`], of a session of which there is anything: records can name any number.
+    pub fn close_known(&mut self, session: SessionId, at: Timestamp) {
+        if self.known.contains_key(&session) {
+            self.close(session, at);
+        }
+    }
+
     /// A segment of the session was put then, or one that continues it.
     pub fn act(&mut self, session: SessionId, at: Timestamp, continues: bool) {
         let known = self.known.entry(session).or_default();

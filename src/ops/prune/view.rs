@@ -1,32 +1,38 @@
-//! What the store holds, read anew and in this order: plans, snapshots, forget records, segments,
-//! packs. Whatever of it cannot be read ends the prune, for it might say that something is needed.
+//! What the store holds, read anew and in this order: plans, snapshots, segments, packs, forget
+//! records. Whatever of it cannot be read ends the prune, for it might say that something is needed.
 
 use std::collections::{BTreeSet, HashMap};
+use std::rc::Rc;
 
 use super::calendar;
 use super::error::PruneError;
-use super::options::{PruneOptions, PruneReport};
+use super::options::PruneReport;
 use super::sessions::Sessions;
 use super::stop::stop;
 use crate::crypto::session_id;
 use crate::format::header::Header;
 use crate::format::pack::Class;
 use crate::format::segment::{PackRow, Segment};
+use crate::format::snapshot::Snapshot;
 use crate::format::{Kind, cbor, name};
-use crate::id::ObjectId;
+use crate::id::{ChunkId, ObjectId, SessionId};
 use crate::index::prune::{PruneTables, ShownPack};
 use crate::index::{Index, Trust};
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{
-    ObjectProblem, Repository, RepositoryError, StoredForget, StoredPlan, StoredSnapshot,
-    fetch_record, list_objects, load_catalog, load_forgets, load_plans, read_segment, take_footer,
+    ObjectProblem, Repository, RepositoryError, StoredPlan, StoredSnapshot, fetch_record,
+    list_objects, load_catalog, load_plans, read_segment, take_footer, visit_forgets,
 };
 use crate::seams::Timestamp;
 use crate::store::ErrorKind;
 
 /// So many packs of a LIST are noted at once.
 const BATCH: usize = 1000;
+/// So many snapshots are missed because a plan of somebody else names them.
+const MISSED_BY_OTHERS_MAX: usize = 10_000;
+/// So many forget records are named in a plan: 3 MB.
+const FORGETS_TOLD_MAX: usize = 100_000;
 
 /// A segment without what it says of packs.
 #[derive(Debug, Clone)]
@@ -38,6 +44,17 @@ pub struct SegmentHead {
     pub replaces: BTreeSet<ObjectId>,
 }
 
+/// A snapshot, and what it needs: of a hundred thousand the records would not fit.
+pub struct Needing {
+    pub id: ObjectId,
+    /// Level and id of the topmost chunk of its listing.
+    pub listing: (u8, ChunkId),
+    pub problem_lists: Vec<ChunkId>,
+    session: SessionId,
+    /// When it was put.
+    modified: Timestamp,
+}
+
 /// The store as it was seen; what lies in packs is in the tables.
 pub struct View {
     /// The store's time when the look began.
@@ -45,13 +62,16 @@ pub struct View {
     /// Plans that this host made, and when by its own clock.
     pub mine: Vec<StoredPlan>,
     pub noted: HashMap<ObjectId, Timestamp>,
-    /// Plans that this host made and that somebody put again: nobody knows any more since when they
-    /// stand.
+    /// Plans that this host made and that somebody put again, so that nobody knows any more since when
+    /// they stand; and those that lapsed long ago.
     pub void: Vec<ObjectId>,
     /// Plans of others: kept in mind, and never carried out here.
     pub others: Vec<StoredPlan>,
-    pub snapshots: Vec<StoredSnapshot>,
-    pub forgets: Vec<StoredForget>,
+    pub snapshots: Vec<Needing>,
+    /// Names of forget records, of which a plan tells the first.
+    pub forgets: Vec<ObjectId>,
+    /// Those that went away between LIST and GET.
+    gone: Vec<ObjectId>,
     pub segments: Vec<SegmentHead>,
     pub sessions: Sessions,
 }
@@ -62,10 +82,10 @@ impl View {
     pub fn load(
         repository: &Repository,
         trust: &Trust,
-        options: &PruneOptions,
+        dry_run: bool,
         progress: &dyn Progress,
     ) -> Result<Self> {
-        let now = match options.dry_run {
+        let now = match dry_run {
             // To ask a directory means to write there.
             true => repository.seams.clock.now(),
             false => repository.store.now()?,
@@ -76,17 +96,9 @@ impl View {
             unreadable.get_or_insert((object.to_owned(), error));
         };
         // Before the snapshots: a plan that comes later may know later ones.
-        let plans = load_plans(repository, &mut stopping)?;
+        let mut own = trust.noted_plans()?;
+        let plans = load_plans(repository, now, &|id| own.contains_key(id), &mut stopping)?;
         let read = read_snapshots(repository, &BTreeSet::new())?;
-        // After the snapshots: whoever takes one away explains it first.
-        let forgets = load_forgets(repository, &mut |object, problem| {
-            if problem.is_unsupported() {
-                stopping(object, problem);
-            } else {
-                // What only it explains is unexplained, and what only it closes is not closed.
-                progress.notice(&format!("{object} cannot be used: {problem}"));
-            }
-        })?;
         if let Some((object, error)) = unreadable {
             return Err(stop(&object, error));
         }
@@ -94,69 +106,113 @@ impl View {
             now,
             mine: Vec::new(),
             noted: HashMap::new(),
-            void: Vec::new(),
+            void: plans.of_long_ago,
             others: Vec::new(),
             snapshots: Vec::new(),
-            forgets,
+            gone: read.gone,
+            forgets: Vec::new(),
             segments: Vec::new(),
             sessions: Sessions::new(now),
         };
-        for stored in plans {
-            match trust.noted_plan(&stored.id)? {
+        for stored in plans.plans {
+            match own.remove(&stored.id) {
                 Some(noted) if calendar::is_same(noted.modified, stored.modified) => {
                     view.noted.insert(stored.id, noted.noted);
                     view.mine.push(stored);
                 }
-                Some(_) => view.void.push(stored.id),
+                Some(_) => {
+                    let name = name::of(Kind::Plan, &stored.id);
+                    progress.notice(&format!(
+                        "somebody put {name}, which this host made, there again, so that its wait \
+                         begins anew"
+                    ));
+                    view.void.push(stored.id);
+                }
                 None => view.others.push(stored),
             }
         }
         view.take(read.found);
-        view.check_snapshots(&options.known_snapshots, &read.gone)?;
-        for stored in &view.forgets {
-            for session in &stored.forget.sessions.0 {
-                view.sessions.close(*session, stored.modified);
-            }
-        }
         Ok(view)
     }
 
-    fn take(&mut self, snapshots: Vec<(StoredSnapshot, Timestamp)>) {
-        for (snapshot, modified) in snapshots {
-            self.sessions.close(snapshot.record.session, modified);
-            self.snapshots.push(snapshot);
+    fn take(&mut self, snapshots: Vec<Needing>) {
+        for one in &snapshots {
+            self.sessions.close(one.session, one.modified);
         }
+        self.snapshots.extend(snapshots);
     }
 
-    /// Whoever once saw a snapshot that is not there any more wants to know why.
-    fn check_snapshots(&self, known: &[ObjectId], gone: &[ObjectId]) -> Result<()> {
-        let listed: BTreeSet<_> = self.snapshots.iter().map(|one| one.id).collect();
-        let forgets = self.forgets.iter();
-        let explained: BTreeSet<_> = forgets
-            .flat_map(|one| one.forget.snapshots.0.iter().copied())
-            .collect();
-        let check = |who: &dyn Fn() -> String, ids: &[ObjectId]| {
-            let is_missing = |id: &&ObjectId| !listed.contains(id) && !explained.contains(id);
-            let mut missing = ids.iter().filter(is_missing);
-            match missing.next() {
-                None => Ok(()),
-                Some(id) => Err(PruneError::SnapshotGone {
-                    id: *id,
-                    who: who(),
-                    others: missing.count(),
-                }),
-            }
-        };
-        check(&|| "the store's own list".to_owned(), gone)?;
-        check(&|| "this host".to_owned(), known)?;
-        for stored in self.mine.iter().chain(&self.others) {
-            let who = || format!("the prune plan {}", name::of(Kind::Plan, &stored.id));
-            check(&who, &stored.plan.snapshots.0)?;
+    /// Goes through the forget records, after all else: whoever takes a snapshot away explains it
+    /// first. Whoever once saw one that is not there any more wants to know why.
+    ///
+    /// # Errors
+    /// `Prune` for snapshots that are missing; `Store`.
+    pub fn heed_forgets(
+        &mut self,
+        repository: &Repository,
+        known: &[ObjectId],
+        progress: &dyn Progress,
+    ) -> Result<()> {
+        let missing = self.missing(known);
+        let mut open: BTreeSet<_> = missing.iter().map(|(id, _)| *id).collect();
+        let mut unsupported = None;
+        visit_forgets::<OpsError>(
+            repository,
+            &mut |object, problem| {
+                if problem.is_unsupported() {
+                    let error = RepositoryError::object(object, problem.clone());
+                    unsupported.get_or_insert((object.to_owned(), error));
+                } else {
+                    // What only it explains is unexplained, and what only it closes is not closed.
+                    progress.notice(&format!("{object} cannot be used: {problem}"));
+                }
+            },
+            &mut |stored| {
+                for id in &stored.forget.snapshots.0 {
+                    open.remove(id);
+                }
+                for session in &stored.forget.sessions.0 {
+                    self.sessions.close_known(*session, stored.modified);
+                }
+                if self.forgets.len() < FORGETS_TOLD_MAX {
+                    self.forgets.push(stored.id);
+                }
+                Ok(())
+            },
+        )?;
+        if let Some((object, error)) = unsupported {
+            return Err(stop(&object, error));
+        }
+        if let Some((id, who)) = missing.into_iter().find(|(id, _)| open.contains(id)) {
+            let (who, others) = (who.to_string(), open.len() - 1);
+            return Err(PruneError::SnapshotGone { id, who, others }.into());
         }
         if self.snapshots.is_empty() {
             return Err(PruneError::NoSnapshots.into());
         }
         Ok(())
+    }
+
+    /// Snapshots that somebody knew and that are not listed, and who it was.
+    fn missing(&self, known: &[ObjectId]) -> Vec<(ObjectId, Rc<str>)> {
+        let listed: BTreeSet<_> = self.snapshots.iter().map(|one| one.id).collect();
+        let mut missing = Vec::new();
+        let mut check = |who: &str, ids: &[ObjectId], max: usize| {
+            let who: Rc<str> = who.into();
+            let gone = ids.iter().filter(|id| !listed.contains(id)).take(max);
+            missing.extend(gone.map(|id| (*id, Rc::clone(&who))));
+        };
+        check("the store's own list", &self.gone, usize::MAX);
+        check("this host", known, usize::MAX);
+        // Of others it may be false; when it has lapsed, it is over with that too.
+        let others = self.others.iter();
+        let others = others.filter(|stored| !calendar::has_lapsed(stored, self.now));
+        let mine = self.mine.iter().map(|stored| (stored, usize::MAX));
+        for (stored, max) in mine.chain(others.map(|stored| (stored, MISSED_BY_OTHERS_MAX))) {
+            let who = format!("the prune plan {}", name::of(Kind::Plan, &stored.id));
+            check(&who, &stored.plan.snapshots.0, max);
+        }
+        missing
     }
 
     /// Reads all segments, brings the index level, and notes what is there in the tables.
@@ -261,7 +317,14 @@ impl View {
     pub fn take_new_snapshots(&mut self, repository: &Repository) -> Result<usize> {
         let before = self.snapshots.len();
         let known = self.snapshots.iter().map(|one| one.id).collect();
-        self.take(read_snapshots(repository, &known)?.found);
+        let read = read_snapshots(repository, &known)?;
+        if let Some(id) = read.gone.first() {
+            // Listed and not given out: what it needs, nobody knows.
+            let (id, others) = (*id, read.gone.len() - 1);
+            let who = "the store's own list".to_owned();
+            return Err(PruneError::SnapshotGone { id, who, others }.into());
+        }
+        self.take(read.found);
         Ok(before)
     }
 }
@@ -294,8 +357,7 @@ pub fn kind_of(pack: &ShownPack) -> Kind {
 }
 
 struct ReadSnapshots {
-    /// With the time at which each was put.
-    found: Vec<(StoredSnapshot, Timestamp)>,
+    found: Vec<Needing>,
     /// Those that went away between LIST and GET.
     gone: Vec<ObjectId>,
 }
@@ -315,11 +377,21 @@ fn read_snapshots(repository: &Repository, known: &BTreeSet<ObjectId>) -> Result
     let (mut found, mut gone) = (Vec::new(), Vec::new());
     for (id, modified) in listed {
         let read = fetch_record(repository, Kind::Snapshot, &id).and_then(|payload| {
-            let decoded = cbor::decode(&payload);
+            let decoded: Result<Snapshot, _> = cbor::decode(&payload);
             decoded.map_err(|error| RepositoryError::object(&name::of(Kind::Snapshot, &id), error))
         });
         match read {
-            Ok(record) => found.push((StoredSnapshot { id, record }, modified)),
+            Ok(record) => {
+                let (listing, session) = (record.listing, record.session);
+                let problem_lists = StoredSnapshot { id, record }.problem_lists();
+                found.push(Needing {
+                    id,
+                    listing,
+                    problem_lists,
+                    session,
+                    modified,
+                });
+            }
             Err(RepositoryError::Object {
                 problem: ObjectProblem::Missing,
                 ..

@@ -7,7 +7,6 @@ use std::time::Duration;
 use bytes::Bytes;
 
 use super::carry::{Carried, Carry};
-use super::housekeeping::forgotten;
 use super::reach::{Reach, Reached};
 use super::report::{Lacking, LevelReport, Waiting};
 use super::target::Target;
@@ -18,8 +17,8 @@ use crate::ops::pipeline::CheckpointRule;
 use crate::ops::{Replica, Result};
 use crate::progress::Progress;
 use crate::repository::{
-    ObjectProblem, RepositoryError, StoredSnapshot, list_objects, load_catalog, load_snapshots,
-    open_record,
+    ObjectProblem, RepositoryError, StoredSnapshot, explained, list_objects, load_catalog,
+    load_snapshots, open_record,
 };
 use crate::store::Window;
 
@@ -125,14 +124,17 @@ fn wanted_snapshots(
             there.insert(id);
         },
     )?;
-    let gone = forgotten(&to.repository, &mut |name, problem| {
-        let text = format!("{name} at {} cannot be used: {problem}", to.name);
-        progress.notice(&text);
-    })?;
     let is_asked = |id: &ObjectId| options.these.is_none_or(|these| these.contains(id));
     let mut unusable = Vec::new();
     let all = load_snapshots(&from.repository, &from.index, &mut |name, problem| {
         unusable.push((name.to_owned(), problem.clone()));
+    })?;
+    let ids = all.iter().map(|one| one.id);
+    let bad = unusable.iter().filter_map(|(name, _)| name::parse(name)?.1);
+    let lacking = ids.chain(bad).filter(|id| !there.contains(id)).collect();
+    let gone = explained(&to.repository, &lacking, &mut |name, problem| {
+        let text = format!("{name} at {} cannot be used: {problem}", to.name);
+        progress.notice(&text);
     })?;
     for (name, problem) in unusable {
         if let Some((_, Some(id))) = name::parse(&name)

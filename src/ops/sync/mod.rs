@@ -5,13 +5,12 @@
 //! `run` goes through the pairs of copies, `level` through the snapshots that one lacks. For each,
 //! `reach` finds the packs that must come, `carry` brings them, and segments of the target's own
 //! making and the snapshot follow. `target` knows what the copy that receives has, and what its
-//! prune plans threaten; `housekeeping` reads those plans. `report` is what comes out.
+//! prune plans threaten. `report` is what comes out.
 //!
 //! Memory: 64 MiB of listings while a snapshot is walked; then, in their place, packs under way of
 //! 64 MiB together (or one of any size); some 50 bytes for each metadata chunk of the listings.
 
 mod carry;
-mod housekeeping;
 mod level;
 mod reach;
 mod report;

@@ -1,25 +1,20 @@
 //! The copy that receives: which chunks it has for good, and which packs its prune plans threaten
 //! (design, "Prune", rule 3: condemned is absent for new references).
 
-use std::collections::BTreeSet;
+use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
-use super::housekeeping::new_plans;
 use crate::format::pack::Class;
 use crate::format::{Kind, name};
 use crate::id::{ChunkId, ObjectId};
 use crate::index::TransferTable;
-use crate::ops::{Replica, Result};
+use crate::ops::{OpsError, Replica, Result};
 use crate::progress::Progress;
+use crate::repository::visit_new_plans;
+use crate::seams::Timestamp;
 use crate::store::ErrorKind;
-
-const DAY: Duration = Duration::from_secs(24 * 60 * 60);
-/// Bounds of a grace, whatever a plan says, and how long after it the plan means nothing any more.
-const GRACE_MIN: Duration = DAY;
-const GRACE_MAX: Duration = DAY.saturating_mul(30);
-const LAPSE_AFTER: Duration = DAY.saturating_mul(30);
 
 /// How a pack stands at the target.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,8 +31,15 @@ pub struct Target<'t> {
     pub replica: &'t Replica,
     table: &'t TransferTable,
     progress: &'t dyn Progress,
-    plans: Mutex<BTreeSet<ObjectId>>,
+    plans: Mutex<Plans>,
     has_plans: AtomicBool,
+}
+
+#[derive(Default)]
+struct Plans {
+    known: HashSet<ObjectId>,
+    /// The store's time at the first look, and the time since boot then.
+    asked: Option<(Timestamp, Duration)>,
 }
 
 impl<'t> Target<'t> {
@@ -51,33 +53,39 @@ impl<'t> Target<'t> {
         }
     }
 
-    /// Takes note of plans that were not there before; tells whether there were any.
+    /// Takes note of plans that were not there before and that a pruner can have made; tells whether
+    /// there were any.
     ///
     /// # Errors
     /// `Store`, `Index`.
     pub fn look_for_plans(&self) -> Result<bool> {
         let repository = &self.replica.repository;
-        let mut known = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
-        let plans = new_plans(repository, &mut known, &mut |name, problem| {
-            let text = format!("{name} at {} cannot be used: {problem}", self.replica.name);
-            self.progress.notice(&text);
-        })?;
-        for stored in &plans {
-            let grace = Duration::from_secs(stored.plan.grace_seconds).clamp(GRACE_MIN, GRACE_MAX);
-            // Nobody can move when it was made by putting it again.
-            let made = stored.plan.created.min(stored.modified);
-            if repository.store.now()? >= made.plus(grace + LAPSE_AFTER) {
-                continue;
-            }
-            let until = made.plus(grace / 3 * 2);
-            for pack in &stored.plan.packs.0 {
-                self.table.condemn(pack, stored.modified, until)?;
-            }
-        }
-        if !plans.is_empty() {
-            self.has_plans.store(true, Ordering::Relaxed);
-        }
-        Ok(!plans.is_empty())
+        let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
+        let Plans { known, asked } = &mut *plans;
+        let boot = repository.seams.clock.since_boot();
+        let (then, since) = match asked {
+            Some(asked) => *asked,
+            None => *asked.insert((repository.store.now()?, boot)),
+        };
+        let is_any = visit_new_plans::<OpsError>(
+            repository,
+            then.plus(boot.saturating_sub(since)),
+            known,
+            &mut |name, problem| {
+                let text = format!("{name} at {} cannot be used: {problem}", self.replica.name);
+                self.progress.notice(&text);
+            },
+            &mut |stored| {
+                // Nobody can move when it was made by putting it again.
+                let until = stored.made().plus(stored.grace() / 3 * 2);
+                for pack in &stored.plan.packs.0 {
+                    self.table.condemn(pack, stored.modified, until)?;
+                }
+                Ok(())
+            },
+        )?;
+        self.has_plans.fetch_or(is_any, Ordering::Relaxed);
+        Ok(is_any)
     }
 
     /// Whether the chunk lies in a pack that the target has and that nothing threatens.

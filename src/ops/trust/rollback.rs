@@ -13,7 +13,7 @@ use crate::id::ObjectId;
 use crate::index::{Index, Presence, SeenSnapshot, Trust};
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
-use crate::repository::{ObjectProblem, Repository, StoredSnapshot, list_objects, load_forgets};
+use crate::repository::{ObjectProblem, Repository, StoredSnapshot, explained, list_objects};
 use crate::seams::Timestamp;
 
 /// What was known of a place before its snapshots were listed. In this order, because a backup that
@@ -46,10 +46,14 @@ impl<'t> KnownBefore<'t> {
         let is_gone = |one: &SeenSnapshot| !listed.contains(&one.id);
         // What a record explained once needs no further LIST.
         let unclear = |one: &SeenSnapshot| is_gone(one) && one.presence != Presence::Forgotten;
-        let forgotten = match self.seen.iter().any(unclear) {
-            true => forgotten(repository)?,
-            false => BTreeSet::new(),
-        };
+        let unclear: BTreeSet<_> = self
+            .seen
+            .iter()
+            .filter(|one| unclear(one))
+            .map(|one| one.id)
+            .collect();
+        // One that cannot be read explains nothing.
+        let forgotten = explained(repository, &unclear, &mut |_, _| {})?;
         let mut changes = Vec::new();
         let mut vanished = Vec::new();
         for one in self.seen {
@@ -85,15 +89,6 @@ impl<'t> KnownBefore<'t> {
         }
         Ok(())
     }
-}
-
-/// Ids that forget records of the place name. One that cannot be read explains nothing.
-fn forgotten(repository: &Repository) -> Result<BTreeSet<ObjectId>> {
-    let mut ids = BTreeSet::new();
-    for stored in load_forgets(repository, &mut |_, _| {})? {
-        ids.extend(stored.forget.snapshots.0);
-    }
-    Ok(ids)
 }
 
 fn seen(id: &ObjectId, record: &Snapshot, now: Timestamp, own: bool) -> SeenSnapshot {

@@ -1,6 +1,7 @@
 //! Prunes of a repository in memory, with a clock that is set by hand.
 
 mod bad_day;
+mod hostile;
 mod nights;
 mod protocol;
 mod refusals;

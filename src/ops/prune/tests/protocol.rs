@@ -213,7 +213,7 @@ fn when_the_clocks_disagree_the_wait_begins_anew() {
     let plan = world.names("plans/").remove(0);
     let id = plan.rsplit('/').next().unwrap().parse().unwrap();
     let modified = world.store.head(&plan).unwrap().modified;
-    let noted = world.trust.noted_plan(&id).unwrap().unwrap().noted;
+    let noted = world.trust.noted_plans().unwrap()[&id].noted;
     let moved = crate::index::NotedPlan { modified, noted };
     world.trust.note_plan(&id, moved).unwrap();
     let report = world.prune_as_writer();

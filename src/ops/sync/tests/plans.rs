@@ -7,10 +7,12 @@ use crate::repository::seal_record;
 
 /// Condemns every pack there is.
 fn condemn_all(store: &Arc<Memory>, at: &Replica, grace: Duration) -> String {
-    let mut packs = Vec::new();
+    let (mut packs, mut snapshots) = (Vec::new(), Vec::new());
     for name in store.names() {
-        if let Some((Kind::DataPack | Kind::ListingPack, Some(id))) = name::parse(&name) {
-            packs.push(id);
+        match name::parse(&name) {
+            Some((Kind::DataPack | Kind::ListingPack, Some(id))) => packs.push(id),
+            Some((Kind::Snapshot, Some(id))) => snapshots.push(id),
+            _ => {}
         }
     }
     let plan = Plan {
@@ -19,7 +21,7 @@ fn condemn_all(store: &Arc<Memory>, at: &Replica, grace: Duration) -> String {
         grace_seconds: grace.as_secs(),
         packs: packs.into(),
         segments: Vec::new().into(),
-        snapshots: Vec::new().into(),
+        snapshots: snapshots.into(),
         forgets: Vec::new().into(),
     };
     let Repository { writer, seams, .. } = &at.repository;
