@@ -9,9 +9,9 @@ use super::exit::Failure;
 use super::global::Global;
 use super::interrupt::INTERRUPTED;
 use super::{
-    audit, backup, cat, completions, config, copy, database, demo, diff, doctor, drill, find,
-    forget, index, init, key, lock, ls, man, output, prune, restore, snapshots, stats, status,
-    sync, verify,
+    audit, backup, cat, completions, config, copy, database, demo, diff, doctor, drill, estimate,
+    find, forget, index, init, key, lock, ls, man, output, prune, restore, snapshots, stats,
+    status, sync, verify,
 };
 
 /// One a line: they are looked up, not read.
@@ -64,6 +64,7 @@ enum Command {
     Audit(audit::Args),
     Drill(drill::Args),
     Prune(prune::Args),
+    Estimate(estimate::Args),
     Forget(forget::Args),
     Sync(sync::Args),
     Copy(copy::Args),
@@ -106,6 +107,7 @@ pub fn main() -> ExitCode {
         Command::Audit(args) => audit::run(&context, &args),
         Command::Drill(args) => drill::run(&context, &args),
         Command::Prune(args) => prune::run(&context, &args),
+        Command::Estimate(args) => estimate::run(&context, &args),
         Command::Forget(args) => forget::run(&context, &args),
         Command::Sync(args) => sync::run(&context, &args),
         Command::Copy(args) => copy::run(&context, &args),

@@ -138,6 +138,39 @@ impl Args {
         }
         Ok(patterns)
     }
+
+    /// What is asked for, flags before the configuration.
+    pub fn options(&self, context: &Context) -> std::result::Result<BackupOptions, Failure> {
+        let args = &self.completed(context)?;
+        refuse_nonsense(context, args)?;
+        let source = SourceChoice {
+            immich: args.immich.clone(),
+            paths: args.paths.clone(),
+            config: args.config(),
+            database: args.database()?,
+            database_rules: args.dump.rules(),
+            exclude: args.patterns()?,
+            limits: Limits {
+                one_file_system: args.one_file_system,
+                exclude_caches: args.exclude_caches,
+            },
+            mounts: args.mounts.read()?,
+            accept_changes: args.accept_changes,
+        };
+        let current = std::env::current_dir()
+            .map_err(|error| Failure::failed(error, "change to a folder that exists"))?;
+        Ok(BackupOptions {
+            source,
+            current,
+            host: args.host.clone().unwrap_or_else(host_name),
+            tags: args.tag.clone(),
+            accept_shrunk: args.accept_shrunk,
+            checkpoint: CheckpointRule {
+                every: args.checkpoint_interval,
+                ..CheckpointRule::default()
+            },
+        })
+    }
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
@@ -148,35 +181,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
 }
 
 fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
-    let args = &args.completed(context)?;
-    refuse_nonsense(context, args)?;
-    let source = SourceChoice {
-        immich: args.immich.clone(),
-        paths: args.paths.clone(),
-        config: args.config(),
-        database: args.database()?,
-        database_rules: args.dump.rules(),
-        exclude: args.patterns()?,
-        limits: Limits {
-            one_file_system: args.one_file_system,
-            exclude_caches: args.exclude_caches,
-        },
-        mounts: args.mounts.read()?,
-        accept_changes: args.accept_changes,
-    };
-    let current = std::env::current_dir()
-        .map_err(|error| Failure::failed(error, "change to a folder that exists"))?;
-    let options = BackupOptions {
-        source,
-        current,
-        host: args.host.clone().unwrap_or_else(host_name),
-        tags: args.tag.clone(),
-        accept_shrunk: args.accept_shrunk,
-        checkpoint: CheckpointRule {
-            every: args.checkpoint_interval,
-            ..CheckpointRule::default()
-        },
-    };
+    let options = args.options(context)?;
     let copies = open_all(context, Access::Writer)?;
     let _lock = copies.state.lock_source(&ops::source_name(&options))?;
     if args.dry_run {

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::exit::Failure;
+use super::prices::Prices;
 use crate::format::{Kind, name};
 use crate::progress::Progress;
 use crate::seams::Seams;
@@ -90,6 +91,8 @@ pub struct Place {
     pub storage_class: Option<String>,
     /// Packs may be stored as what the provider hands out after hours only.
     pub slow_to_fetch: bool,
+    /// What its provider asks for; `None`: what the configuration says of clouds.
+    pub prices: Option<Prices>,
 }
 
 impl Place {
@@ -113,6 +116,7 @@ impl Place {
             object_lock: None,
             storage_class: None,
             slow_to_fetch: false,
+            prices: None,
         }
     }
 

@@ -89,24 +89,36 @@ fn at_place(context: &Context, args: &Args) -> std::result::Result<PruneReport, 
     let index = context.index(&state)?;
     let trust = state.open_trust()?;
     let _only = only_one(&state)?;
-    let rules = &context.configuration()?.prune;
-    let days = args.minimum_storage_days;
-    let days = days.unwrap_or(rules.minimum_storage_days);
-    let options = PruneOptions {
-        host: host_name(),
-        grace: args.grace.unwrap_or(rules.grace),
-        dry_run: args.dry_run,
-        exclusive: args.exclusive,
-        repack_above: args
-            .repack_above
-            .unwrap_or_else(|| f64::from(rules.repack_above_percent)),
-        minimum_storage: Duration::from_secs(u64::from(days) * 86_400),
-        known_snapshots: known_snapshots(&trust, &context.place()?.key())?,
-    };
+    let options = args.options(context, &trust)?;
     let progress = context.progress.as_ref();
     let report = ops::prune(&repository, &index, &trust, &options, progress);
     progress.finish();
     Ok(report?)
+}
+
+impl Args {
+    /// What is asked for at the first place, flags before the configuration.
+    pub fn options(
+        &self,
+        context: &Context,
+        trust: &Trust,
+    ) -> std::result::Result<PruneOptions, Failure> {
+        let rules = &context.configuration()?.prune;
+        let days = self.minimum_storage_days;
+        let days = days.unwrap_or(rules.minimum_storage_days);
+        Ok(PruneOptions {
+            host: host_name(),
+            grace: self.grace.unwrap_or(rules.grace),
+            dry_run: self.dry_run,
+            exclusive: self.exclusive,
+            repack_above: self
+                .repack_above
+                .unwrap_or_else(|| f64::from(rules.repack_above_percent)),
+            minimum_storage: Duration::from_secs(u64::from(days) * 86_400),
+            known_snapshots: known_snapshots(trust, &context.place()?.key())?,
+            ..PruneOptions::default()
+        })
+    }
 }
 
 /// The snapshots that this host has seen at that place, and that nothing was said of since: none of

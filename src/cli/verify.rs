@@ -56,12 +56,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     } else {
         Access::Writer
     };
-    let mut part = VerifyPart {
-        sample_percent: args.sample,
-        budget_bytes: args.budget,
-        stored_checksums: args.stored_checksums,
-        ..VerifyPart::default()
-    };
+    let mut part = args.part();
     let (mut repository, index, head_was_mended) = opened(context, args, access, &mut part)?;
     let trust = context.state(repository.id())?.open_trust()?;
     let place = context.place()?.key();
@@ -146,8 +141,23 @@ fn told(
 }
 
 impl Args {
-    fn reads_data(&self) -> bool {
+    pub fn reads_data(&self) -> bool {
         self.data || self.sample.is_some() || self.budget.is_some()
+    }
+
+    /// Names of the snapshots that are checked; none: all.
+    pub fn snapshots(&self) -> &[String] {
+        &self.snapshots
+    }
+
+    /// What is checked, the snapshots aside.
+    pub fn part(&self) -> VerifyPart {
+        VerifyPart {
+            sample_percent: self.sample,
+            budget_bytes: self.budget,
+            stored_checksums: self.stored_checksums,
+            ..VerifyPart::default()
+        }
     }
 }
 

@@ -5,7 +5,8 @@
 //! which never leaves the folder it was given; both hand work to threads through `queue`. `read` is
 //! `ls`, `cat` and `database`, `keys` the passphrases, `state` what this host keeps, `look` what
 //! most verbs begin with, `trust` what is noticed when the store forgets; `replica` is one copy of a
-//! repository among several, `destination` one that a backup goes to.
+//! repository among several, `destination` one that a backup goes to; `estimate` says what verbs would
+//! cost before they run.
 
 mod audit;
 mod backup;
@@ -16,6 +17,7 @@ mod diff;
 mod doctor;
 mod drill;
 mod error;
+mod estimate;
 mod extend;
 mod find;
 mod forget;
@@ -56,6 +58,10 @@ pub use drill::{
     drill,
 };
 pub use error::{OpsError, Result};
+pub use estimate::{
+    BackupEstimate, Forecast, PruneEstimate, RestoreEstimate, Shares, VerifyEstimate,
+    estimate_backup, estimate_prune, estimate_restore, estimate_verify, forecast,
+};
 pub use extend::{ExtendReport, extend_locks};
 pub use find::{FindOptions, FindReport, FoundPath, Version, find};
 pub use forget::{

@@ -1,5 +1,5 @@
 //! Floor 1: where objects live. [`Store`] is the contract; `local`, `s3` and `memory` keep
-//! objects; `retry`, `throttle`, `recording` and `faulty` wrap another store; `open` makes one
+//! objects; `retry`, `throttle`, `recording`, `tally` and `faulty` wrap another store; `open` makes one
 //! from a URL; `contract` is the suite that all of them pass. `retention` is a second trait, of what
 //! some stores can do beyond: versions and locks; `versioned` wraps a store that has them.
 //!
@@ -17,6 +17,7 @@ pub mod recording;
 pub mod retention;
 pub mod retry;
 pub mod s3;
+pub mod tally;
 pub mod throttle;
 pub mod versioned;
 

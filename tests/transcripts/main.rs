@@ -71,6 +71,7 @@ transcripts! {
     bucket
     damage
     dumps
+    estimate
     help
     hostile
     immich

@@ -10,8 +10,9 @@ use super::mistake::{ConfigError, Mistakes};
 use super::repository;
 use super::source::SourceSection;
 use super::table::{Found, Table};
-use super::upkeep::{Prices, Prune, Retention, StatusLimits};
+use super::upkeep::{Prune, Retention, StatusLimits, read_prices};
 use crate::cli::places::Place;
+use crate::cli::prices::Prices;
 
 /// What the file says, and the defaults where it says nothing. Flags and the environment go before
 /// it, key by key; that is the commands' affair.
@@ -26,6 +27,7 @@ pub struct Configuration {
     pub retention: Retention,
     pub prune: Prune,
     pub status: StatusLimits,
+    /// Of copies in a cloud that have none of their own.
     pub prices: Prices,
     pub hooks: Hooks,
 }
@@ -80,7 +82,7 @@ impl Configuration {
             retention: section(top, "retention", Retention::read),
             prune: section(top, "prune", Prune::read),
             status: section(top, "status", StatusLimits::read),
-            prices: section(top, "prices", Prices::read),
+            prices: section(top, "prices", read_prices),
             hooks: section(top, "hooks", Hooks::read),
         };
         top.end();

@@ -27,4 +27,4 @@ pub use file::load;
 pub use hooks::{Hook, Hooks};
 pub use mistake::ConfigError;
 pub use source::SourceSection;
-pub use upkeep::{GroupBy, Prices, Prune, Retention, StatusLimits};
+pub use upkeep::{GroupBy, Prune, Retention, StatusLimits};

@@ -5,9 +5,11 @@ use std::path::Path;
 use url::Url;
 
 use super::table::Table;
+use super::upkeep::read_prices;
 use super::values;
 use crate::cli::global::rate;
 use crate::cli::places::{CredentialVariables, LockMode, Medium, ObjectLock, Place};
+use crate::cli::prices::Prices;
 use crate::store::StoreError;
 use crate::store::open::StoreUrl;
 use crate::store::throttle::Limits;
@@ -78,6 +80,7 @@ struct Rest {
     object_lock: Option<ObjectLock>,
     storage_class: Option<String>,
     slow_to_fetch: bool,
+    prices: Option<Prices>,
 }
 
 impl Rest {
@@ -96,6 +99,11 @@ impl Rest {
             object_lock: table.table("object_lock").and_then(object_lock),
             storage_class: table.text("storage_class", storage_class),
             slow_to_fetch: table.truth("slow_to_fetch").unwrap_or(false),
+            prices: table.table("prices").map(|table| {
+                let prices = read_prices(&table);
+                table.end();
+                prices
+            }),
         }
     }
 
@@ -113,6 +121,7 @@ impl Rest {
             object_lock: self.object_lock,
             storage_class: self.storage_class,
             slow_to_fetch: self.slow_to_fetch,
+            prices: self.prices,
             ..place
         }
     }

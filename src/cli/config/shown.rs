@@ -10,8 +10,9 @@ use super::configuration::Configuration;
 use super::database::{DatabaseSection, DumpFrom, PasswordFrom};
 use super::hooks::Hooks;
 use super::source::SourceSection;
-use super::upkeep::{GroupBy, Prices, Prune, Retention, StatusLimits};
+use super::upkeep::{GroupBy, Prune, Retention, StatusLimits};
 use crate::cli::places::Place;
+use crate::cli::prices::Prices;
 use crate::cli::show::harmless;
 
 /// In the place of what is secret, or may be.
@@ -207,6 +208,7 @@ fn of_place(place: &Place) -> Keys {
             "slow_to_fetch",
             (!place.is_folder()).then(|| json!(place.slow_to_fetch)),
         ),
+        ("prices", place.prices.as_ref().map(table_of_prices)),
     ]
 }
 
@@ -257,7 +259,16 @@ fn of_prices(prices: &Prices) -> Keys {
     let mut keys: Keys = vec![("currency", prices.currency.as_ref().map(|it| json!(it)))];
     let amounts = prices.amounts();
     keys.extend(amounts.map(|(key, price)| (key, price.map(|it| json!(it)))));
+    let days = prices.minimum_storage_days;
+    keys.push(("minimum_storage_days", days.map(|it| json!(it))));
     keys
+}
+
+fn table_of_prices(prices: &Prices) -> Value {
+    let keys = of_prices(prices).into_iter();
+    keys.filter_map(|(key, value)| Some((key.to_owned(), value?)))
+        .collect::<Map<_, _>>()
+        .into()
 }
 
 fn of_hooks(hooks: &Hooks) -> Keys {

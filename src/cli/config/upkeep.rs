@@ -5,11 +5,14 @@ use std::time::Duration;
 
 use super::table::Table;
 use super::values;
+use crate::cli::prices::Prices;
 
 const HOUR: Duration = Duration::from_secs(60 * 60);
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// What is marked today may still be taken up by a backup that runs.
 const GRACE_MIN: Duration = DAY;
+/// Nobody makes people pay for ten years.
+const STORAGE_DAYS_MAX: u32 = 3650;
 /// More snapshots than that nobody has.
 const KEPT_MAX: u32 = 100_000;
 
@@ -127,7 +130,7 @@ impl Prune {
             ),
             grace => Ok(grace),
         };
-        let days = table.whole("minimum_storage_days", 0..=3650);
+        let days = table.whole("minimum_storage_days", 0..=STORAGE_DAYS_MAX);
         let percent = table.whole("repack_above_percent", 1..=100);
         Self {
             grace: table.text("grace", grace).unwrap_or(default.grace),
@@ -171,38 +174,15 @@ impl StatusLimits {
     }
 }
 
-/// What a provider asks for; `None`: nobody said. Decimal gigabytes.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Prices {
-    /// As it is shown, such as EUR.
-    pub currency: Option<String>,
-    pub stored_per_gb_month: Option<f64>,
-    pub egress_per_gb: Option<f64>,
-    pub put_per_1000: Option<f64>,
-    pub get_per_1000: Option<f64>,
-    pub list_per_1000: Option<f64>,
-}
-
-impl Prices {
-    /// The prices, each with its key.
-    pub fn amounts(&self) -> [(&'static str, Option<f64>); 5] {
-        [
-            ("stored_per_gb_month", self.stored_per_gb_month),
-            ("egress_per_gb", self.egress_per_gb),
-            ("put_per_1000", self.put_per_1000),
-            ("get_per_1000", self.get_per_1000),
-            ("list_per_1000", self.list_per_1000),
-        ]
-    }
-
-    pub fn read(table: &Table<'_>) -> Self {
-        Self {
-            currency: table.text("currency", values::plain),
-            stored_per_gb_month: table.amount("stored_per_gb_month"),
-            egress_per_gb: table.amount("egress_per_gb"),
-            put_per_1000: table.amount("put_per_1000"),
-            get_per_1000: table.amount("get_per_1000"),
-            list_per_1000: table.amount("list_per_1000"),
-        }
+/// Prices as `[prices]` says them, or `prices` of a repository.
+pub fn read_prices(table: &Table<'_>) -> Prices {
+    Prices {
+        currency: table.text("currency", values::plain),
+        stored_per_gb_month: table.amount("stored_per_gb_month"),
+        egress_per_gb: table.amount("egress_per_gb"),
+        put_per_1000: table.amount("put_per_1000"),
+        get_per_1000: table.amount("get_per_1000"),
+        list_per_1000: table.amount("list_per_1000"),
+        minimum_storage_days: table.whole("minimum_storage_days", 0..=STORAGE_DAYS_MAX),
     }
 }

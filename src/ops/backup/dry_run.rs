@@ -59,6 +59,21 @@ pub fn dry_run(
     clock: &dyn Clock,
     progress: &dyn Progress,
 ) -> Result<DryRunReport> {
+    dry_run_telling(index, options, clock, progress, &mut |_, _| {})
+}
+
+/// As [`dry_run`]; `tell` gets everything that would be listed, in that order, and how many bytes of
+/// it would be read (of a file that would be read: all, once; else `None`).
+///
+/// # Errors
+/// As [`dry_run`].
+pub fn dry_run_telling(
+    index: &Index,
+    options: &BackupOptions,
+    clock: &dyn Clock,
+    progress: &dyn Progress,
+    tell: &mut dyn FnMut(&Found, Option<u64>),
+) -> Result<DryRunReport> {
     let began = clock.since_boot();
     let roots = roots::resolve(&options.source, &options.current, progress)?;
     let filter = Filter::new(&options.source.exclude)?;
@@ -68,16 +83,21 @@ pub fn dry_run(
     let mut linked = HashSet::new();
     for event in walk {
         match event {
-            Event::Found(found) => match found.kind {
-                Kind::Folder => report.folders += 1,
-                Kind::Link { .. } => report.links += 1,
-                Kind::File => {
-                    let bytes = bytes_once(&found, &mut linked);
-                    if take(index, &found, bytes, &mut report)? {
-                        progress.item(&found.path);
+            Event::Found(found) => {
+                let mut read = None;
+                match found.kind {
+                    Kind::Folder => report.folders += 1,
+                    Kind::Link { .. } => report.links += 1,
+                    Kind::File => {
+                        let bytes = bytes_once(&found, &mut linked);
+                        if take(index, &found, bytes, &mut report)? {
+                            progress.item(&found.path);
+                            read = Some(bytes);
+                        }
                     }
                 }
-            },
+                tell(&found, read);
+            }
             Event::Problem(problem) => {
                 report.problems_total += 1;
                 if report.problems.len() < PROBLEMS_KEPT_MAX {

@@ -33,7 +33,7 @@ mod seen;
 mod sequence;
 mod watches;
 
-pub use dry_run::{DryRunReport, dry_run};
+pub use dry_run::{DryRunReport, dry_run, dry_run_telling};
 pub use options::{
     BackupOptions, BackupReport, DatabaseReport, Levelling, ReplicaReport, SourceChoice,
     source_name,

@@ -28,6 +28,7 @@ impl Run<'_> {
     pub fn consolidate(&mut self) -> Result<()> {
         let old = self.worth_replacing()?;
         if old.is_empty() || self.options.dry_run {
+            self.report.segments_to_replace = old.len() as u64;
             return Ok(());
         }
         self.progress.stage("Putting index segments together", None);

@@ -4,10 +4,12 @@
 //!
 //! Memory: one pack; one thread at a time.
 
+use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
+use super::options::Sum;
 use super::view::kind_of;
 use crate::format::header::Header;
 use crate::format::pack::Class;
@@ -26,6 +28,8 @@ pub struct Elsewhere<'p> {
     tables: &'p PruneTables<'p>,
     /// The pack that was fetched last.
     fetched: Mutex<Option<(Kind, ObjectId, Bytes)>>,
+    /// What a closer look would have fetched, and which pack last.
+    unread: Mutex<(Sum, Option<ObjectId>)>,
 }
 
 impl<'p> Elsewhere<'p> {
@@ -35,7 +39,32 @@ impl<'p> Elsewhere<'p> {
             index,
             tables,
             fetched: Mutex::default(),
+            unread: Mutex::default(),
         }
+    }
+
+    /// What [`Elsewhere::are_read`] would have fetched where [`Elsewhere::pass_over`] was called.
+    pub fn unread(&self) -> Sum {
+        self.unread.lock().unwrap_or_else(PoisonError::into_inner).0
+    }
+
+    /// Adds up what reading the chunks elsewhere would fetch.
+    ///
+    /// # Errors
+    /// `Index`.
+    pub fn pass_over(&self, pack: &ShownPack, chunks: &[ChunkId]) -> Result<()> {
+        let mut wanted = BTreeMap::new();
+        for id in chunks {
+            let places = self.places(pack, id)?;
+            wanted.extend(places.first().map(|it| (it.pack, it.pack_bytes)));
+        }
+        let mut unread = self.unread.lock().unwrap_or_else(PoisonError::into_inner);
+        for (id, bytes) in wanted {
+            if unread.1.replace(id) != Some(id) {
+                unread.0.add(bytes);
+            }
+        }
+        Ok(())
     }
 
     /// Whether this host can look: contents need the read key.

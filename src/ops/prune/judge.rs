@@ -101,7 +101,11 @@ impl Judge<'_> {
         }
         Ok(match proof {
             Proof::Read if !self.elsewhere.are_read(pack, needed)? => Fate::Needed,
-            _ => Fate::Superseded,
+            Proof::Read => Fate::Superseded,
+            Proof::Claimed => {
+                self.elsewhere.pass_over(pack, needed)?;
+                Fate::Superseded
+            }
         })
     }
 

@@ -96,20 +96,22 @@ impl Run<'_> {
                 }
                 if !before.contains(&pack.id) {
                     self.report.marked.add(pack.bytes);
+                    let free_at = self.view.now.plus(self.options.grace);
+                    self.note_early(&pack, free_at);
                 }
             }
         }
     }
 
     fn judge_page<'u>(
-        &self,
+        &mut self,
         page: &'u [PackUse],
         rewritten: &HashSet<ObjectId>,
     ) -> Result<Vec<(&'u PackUse, Fate)>> {
         let free_at = self.view.now.plus(self.options.grace);
         let judge = self.judge();
         let references: Vec<&PackUse> = page.iter().collect();
-        each(self.repository.seams.threads, &references, |one| {
+        let judged = each(self.repository.seams.threads, &references, |one| {
             let one: &'u PackUse = one;
             let pack = &one.pack;
             let repository = self.repository.id();
@@ -127,7 +129,12 @@ impl Run<'_> {
                 Proof::Read
             };
             Ok((one, judge.fate(pack, free_at, proof)?))
-        })
+        })?;
+        let unread = judge.elsewhere.unread();
+        if self.options.dry_run {
+            self.report.to_prove.add_all(unread);
+        }
+        Ok(judged)
     }
 
     /// Stores a plan, and notes that it is one of this host.

@@ -27,6 +27,8 @@ pub struct PruneOptions {
     /// Younger packs stay: where the least storage duration is paid for, deleting them saves
     /// nothing.
     pub minimum_storage: Duration,
+    /// What is deleted younger than this costs a fee, which is only added up.
+    pub billed_storage: Duration,
     /// Snapshots that this host has seen in the repository.
     pub known_snapshots: Vec<ObjectId>,
 }
@@ -40,6 +42,7 @@ impl Default for PruneOptions {
             exclusive: false,
             repack_above: REPACK_ABOVE_PERCENT,
             minimum_storage: Duration::ZERO,
+            billed_storage: Duration::ZERO,
             known_snapshots: Vec::new(),
         }
     }
@@ -54,8 +57,12 @@ pub struct Sum {
 
 impl Sum {
     pub fn add(&mut self, bytes: u64) {
-        self.packs += 1;
-        self.bytes = self.bytes.saturating_add(bytes);
+        self.add_all(Self { packs: 1, bytes });
+    }
+
+    pub fn add_all(&mut self, more: Self) {
+        self.packs += more.packs;
+        self.bytes = self.bytes.saturating_add(more.bytes);
     }
 }
 
@@ -91,6 +98,16 @@ pub struct PruneReport {
     pub rewritten_into_bytes: u64,
     /// What rewriting would free, where the read key or the wish is missing.
     pub rewritable: Sum,
+    /// In a dry run: what would be rewritten with the keys at hand, and the bytes of it that are
+    /// needed.
+    pub to_rewrite: Sum,
+    pub to_rewrite_into_bytes: u64,
+    /// In a dry run: packs that would be read to see that what is to be deleted lies there too.
+    pub to_prove: Sum,
+    /// In a dry run: segments that would be read to be put together.
+    pub segments_to_replace: u64,
+    /// What the deletions of this run, and of what it marked, come to that is paid for longer.
+    pub early_byte_seconds: u128,
     pub segments_written: u64,
     pub segments_deleted: u64,
     pub plans_deleted: u64,

@@ -92,6 +92,12 @@ impl Run<'_> {
                 if self.options.dry_run || !may_be_read {
                     self.report.rewritable.packs += 1;
                     self.report.rewritable.bytes += freed_bytes(&one);
+                    if may_be_read {
+                        self.report.to_rewrite.add(one.pack.bytes);
+                        self.report.to_rewrite_into_bytes += one.needed;
+                        let free_at = self.view.now.plus(self.options.grace);
+                        self.note_early(&one.pack, free_at);
+                    }
                 } else {
                     candidates.push(one.pack);
                 }

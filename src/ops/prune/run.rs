@@ -15,7 +15,7 @@ use super::sessions::ORPHAN_AGE;
 use super::view::View;
 use crate::format::{Kind, name};
 use crate::id::ObjectId;
-use crate::index::prune::PruneTables;
+use crate::index::prune::{PruneTables, ShownPack};
 use crate::index::{Index, Trust};
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
@@ -129,6 +129,12 @@ impl<'r> Run<'r> {
     /// Whether something was put so long ago that no running session can need it.
     pub fn is_old(&self, modified: Timestamp) -> bool {
         self.view.now.since(modified) > ORPHAN_AGE
+    }
+
+    /// Adds up what a pack that is deleted then is paid for all the same.
+    pub fn note_early(&mut self, pack: &ShownPack, at: Timestamp) {
+        let left = pack.modified.plus(self.options.billed_storage).since(at);
+        self.report.early_byte_seconds += u128::from(pack.bytes) * u128::from(left.as_secs());
     }
 
     pub fn judge(&self) -> Judge<'_> {

@@ -118,6 +118,8 @@ impl Run<'_> {
             progress.advance(pack.bytes);
             Ok((*pack, outcome))
         })?;
+        let unread = judge.elsewhere.unread();
+        self.report.to_prove.add_all(unread);
         let mut late = false;
         for (pack, outcome) in outcomes {
             let gone = matches!(outcome, Outcome::Deleted | Outcome::Kept(Fate::Gone));
@@ -125,6 +127,9 @@ impl Run<'_> {
                 (true, false) => self.tables.deleted(&pack)?,
                 (true, true) => self.tables.hide(&pack)?,
                 (false, _) => {}
+            }
+            if gone {
+                self.note_early(&pack, now);
             }
             late |= matches!(outcome, Outcome::Late);
             note(&mut self.report, &pack, outcome);

@@ -100,9 +100,10 @@ impl Work<'_> {
         let packs = order_by_packs(&mut left);
         if self.options.dry_run {
             let bytes: u64 = packs.iter().map(|(_, bytes)| bytes).sum();
-            self.counts
-                .bytes_to_fetch
-                .fetch_add(bytes, Ordering::Relaxed);
+            let counts = &self.counts;
+            counts.bytes_to_fetch.fetch_add(bytes, Ordering::Relaxed);
+            let number = packs.len() as u64;
+            counts.packs_to_fetch.fetch_add(number, Ordering::Relaxed);
         }
         let is_ahead = self.repository.seams.threads.workers.is_some() && !self.options.dry_run;
         let ahead = Ahead::new(packs);

@@ -48,6 +48,8 @@ pub struct RestoreReport {
     pub bytes_restored: u64,
     /// In a dry run: stored bytes of the packs that would be fetched.
     pub bytes_to_fetch: u64,
+    /// In a dry run: how often a pack would be fetched, once for each batch of files that needs it.
+    pub packs_to_fetch: u64,
     /// Files, folders and links that were removed because the snapshot does not hold them.
     pub deleted: u64,
     /// The first of them, at most [`LISTED_MAX`].

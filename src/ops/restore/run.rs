@@ -29,7 +29,10 @@ pub fn restore(
     options: &RestoreOptions,
     progress: &dyn Progress,
 ) -> Result<RestoreReport> {
-    repository.read_key("to restore")?;
+    if !options.dry_run {
+        // What would be restored is said without it.
+        repository.read_key("to restore")?;
+    }
     let chunks = ChunkReader::new(repository, index, Fetch::Packs);
     let listing = ListingReader::new(&chunks, snapshot.listing);
     let selection = Selection::new(options)?;

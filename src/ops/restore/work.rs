@@ -32,6 +32,7 @@ pub struct Counts {
     pub skipped: AtomicU64,
     pub bytes: AtomicU64,
     pub bytes_to_fetch: AtomicU64,
+    pub packs_to_fetch: AtomicU64,
 }
 
 #[derive(Default)]
@@ -155,6 +156,7 @@ impl<'r> Work<'r> {
             files_skipped: get(&self.counts.skipped),
             bytes_restored: get(&self.counts.bytes),
             bytes_to_fetch: get(&self.counts.bytes_to_fetch),
+            packs_to_fetch: get(&self.counts.packs_to_fetch),
             deleted: list.deleted,
             deleted_paths: list.deleted_paths,
             delete_refused: list.delete_refused,

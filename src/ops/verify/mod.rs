@@ -5,10 +5,10 @@
 //! fetches all there is (or the share of
 //! it that `part` chooses) and notes which chunks truly do; `walk` holds the listings against that,
 //! and, when something is wrong, `blame` finds what hurts which file. `findings` collects, `report`
-//! is what comes out, `vanished` misses what was there before, `meter` counts bytes, `run` is the
-//! whole in order. `turns` remembers what was read when, `checksums` asks the store for its own instead
-//! of reading, `proof` writes down the result. `heal` puts back what another copy has sound, `head` the
-//! `repository` object, without which nothing opens.
+//! is what comes out, `vanished` misses what was there before, `run` is the whole in order. `turns`
+//! remembers what was read when, `checksums` asks the store for its own instead of reading, `proof`
+//! writes down the result. `heal` puts back what another copy has sound, `head` the `repository`
+//! object, without which nothing opens.
 
 mod blame;
 mod catalog;
@@ -17,7 +17,6 @@ mod fetch;
 mod findings;
 mod head;
 mod heal;
-mod meter;
 mod objects;
 mod packs;
 mod part;
@@ -32,7 +31,7 @@ mod walk;
 
 pub use head::heal_head;
 pub use heal::{HealReport, Healed, heal};
-pub use part::VerifyPart;
+pub use part::{Selection, VerifyPart};
 pub use proof::{permille, prove_verify};
 pub use report::{Compared, Damage, VerifyOptions, VerifyReport};
 pub use run::{verify, verify_part};

@@ -5,7 +5,6 @@ use std::sync::Arc;
 use super::super::Result;
 use super::fetch::fetch;
 use super::findings::Findings;
-use super::meter::Meter;
 use super::part::{Contents, Selection, VerifyPart};
 use super::report::{Compared, VerifyOptions, VerifyReport};
 use super::walk::Walk;
@@ -14,6 +13,7 @@ use crate::format::{Kind, cbor, name};
 use crate::index::Index;
 use crate::progress::Progress;
 use crate::repository::{Others, Repository, StoredSnapshot, open_record};
+use crate::store::tally::Tally;
 
 /// Checks the repository. `index` is asked what a missing pack once held and what this host remembers
 /// of the place, and told which packs are damaged, so that nothing more is deduplicated against them.
@@ -41,9 +41,9 @@ pub fn verify_part(
     part: &VerifyPart,
     progress: &dyn Progress,
 ) -> Result<VerifyReport> {
-    let meter = Arc::new(Meter::new(Arc::clone(&repository.store)));
+    let tally = Arc::new(Tally::new(Arc::clone(&repository.store)));
     let repository = &Repository {
-        store: Arc::clone(&meter) as _,
+        store: Arc::clone(&tally) as _,
         // What another copy has is no help against what is wrong with this one.
         others: Others::default(),
         ..repository.clone()
@@ -91,7 +91,7 @@ pub fn verify_part(
         },
         pack_bytes_total: selection.pack_bytes_total,
         files_checked,
-        bytes_read: meter.bytes(),
+        bytes_read: tally.bytes_down(),
         decrypted: options.data && repository.reader.is_some(),
         checksums,
         coverage: selection.coverage(repository)?,
