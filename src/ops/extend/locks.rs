@@ -5,15 +5,12 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::super::Result;
-use super::report::ExtendReport;
+use super::report::{ExtendReport, REFUSED_MAX};
 use crate::index::Trust;
 use crate::repository::{Repository, RepositoryError};
 use crate::seams::Timestamp;
 use crate::store::retention::{ObjectLock, Retaining, Retention};
 use crate::store::{ErrorKind, StoreError};
-
-/// So many refusals are named.
-pub const REFUSED_MAX: usize = 100;
 
 pub struct Locks<'l> {
     retaining: &'l dyn Retaining,

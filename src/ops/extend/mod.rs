@@ -32,6 +32,9 @@ pub use report::ExtendReport;
 /// Objects that are asked and noted together.
 const BATCH: usize = 256;
 
+/// When the lock of a snapshot is over, the next run of forget deletes it: a night or two later.
+const AFTERWARDS: Duration = Duration::from_secs(2 * 24 * 60 * 60);
+
 /// Two answers of a store about one object: one may know whole seconds only.
 const SAME_TIME: Duration = Duration::from_secs(1);
 
@@ -173,7 +176,7 @@ impl Run<'_> {
             self.progress.item(one.id.to_string().as_bytes());
             let mut alone = ExtendReport::default();
             self.reach(std::slice::from_ref(one), &mut seen, &mut alone)?;
-            self.extend_packs(&mut locks.until(until), &mut alone)?;
+            self.extend_packs(&mut locks.until(until.plus(AFTERWARDS)), &mut alone)?;
             report.add(alone);
         }
         Ok(())

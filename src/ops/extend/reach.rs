@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::super::Result;
+use super::report::UNREADABLE_MAX;
 use crate::format::cbor::Joined;
 use crate::format::entry::Entry;
 use crate::format::listing::decode_id_list;
@@ -14,9 +15,6 @@ use crate::seams::Interrupt;
 
 /// So many ids are handed to the index at once.
 const BATCH: usize = 4096;
-
-/// So many parts that cannot be read are named.
-pub const UNREADABLE_MAX: usize = 100;
 
 /// Notes what all snapshots refer to, but for parts of listings that were `seen` before. What cannot be read is named in `unreadable`, and holds up
 /// nothing else: locks that run out are worse than one snapshot that is damaged already.

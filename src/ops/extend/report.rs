@@ -1,8 +1,12 @@
 //! What came of extending locks.
 
-use super::locks::REFUSED_MAX;
-use super::reach::UNREADABLE_MAX;
 use crate::seams::Timestamp;
+
+/// So many refusals are named.
+pub const REFUSED_MAX: usize = 100;
+
+/// So many parts that cannot be read are named.
+pub const UNREADABLE_MAX: usize = 100;
 
 /// What an extension did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]

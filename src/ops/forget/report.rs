@@ -1,16 +1,18 @@
 //! What was decided about each snapshot.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
 use super::judge::Reason;
-use super::run::Locked;
 use crate::format::entry::DATABASE_ROOT;
 use crate::format::snapshot::Snapshot;
 use crate::id::{ObjectId, SessionId};
 use crate::ops::trust::Vanished;
 use crate::repository::StoredSnapshot;
 use crate::seams::Timestamp;
+
+/// Snapshots that the store does not let go yet, and what it says of until when.
+pub(super) type Locked = BTreeMap<ObjectId, String>;
 
 /// What stays and what goes; both oldest first.
 #[derive(Debug, Default)]

@@ -13,7 +13,7 @@ use super::error::ForgetError;
 use super::judge::{Reason, judge, protections};
 use super::note::{Begun, Note};
 use super::options::{ForgetOptions, ForgetPlace};
-use super::report::{ForgetReport, JudgedSnapshot};
+use super::report::{ForgetReport, JudgedSnapshot, Locked};
 use super::unusable::{self, Unusable};
 use crate::format::{Kind, name};
 use crate::id::{ObjectId, SessionId};
@@ -258,9 +258,6 @@ fn carry_out(
     note.write(&begun)?;
     Ok(locked)
 }
-
-/// Snapshots that the store does not let go yet, and what it says of until when.
-pub(super) type Locked = BTreeMap<ObjectId, String>;
 
 /// Record and deletion of what nobody can read.
 fn give_up(
