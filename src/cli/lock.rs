@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use clap::Subcommand;
-use jiff::tz::TimeZone;
 use serde_json::json;
 
 use super::context::{Access, Context, host_name};
@@ -74,21 +73,19 @@ fn kept(
     opened: &Opened,
     (trust, key): (&Trust, &str),
 ) -> std::result::Result<(Vec<StoredSnapshot>, Vec<StoredSnapshot>), Failure> {
-    let rules = &context.configuration()?.retention;
-    let policy = forget::configured(rules)?;
     let all = opened.snapshots.clone();
-    if policy.is_empty() || all.is_empty() {
+    let Some(rules) = forget::retention(context)?.filter(|_| !all.is_empty()) else {
         return Ok((all, Vec::new()));
-    }
+    };
     let options = ForgetOptions {
-        policy,
-        group_by: forget::grouped(rules),
+        policy: rules.policy,
+        group_by: rules.group_by,
         filter: SnapshotFilter::default(),
         named: Vec::new(),
         even_protected: false,
         dry_run: true,
         host: host_name(),
-        zone: TimeZone::system(),
+        zone: rules.zone,
     };
     let at = ForgetPlace {
         repository: &opened.repository,
