@@ -13,7 +13,7 @@ use super::context::{Access, Context, host_name};
 use super::dump_source::DumpSource;
 use super::exit::{Failure, Result, Status};
 use super::mounts::Mounts;
-use super::standing::vanished_json;
+use super::standing::{is_whole, vanished_json};
 use super::when::time_span;
 use super::{backed_up, backup_dry_run, hooks, levelling, output, show};
 use crate::ops::{self, BackupOptions, BackupReport, CheckpointRule, ReplicaReport, SourceChoice};
@@ -195,19 +195,34 @@ fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
         };
     }
     let destinations = copies.destinations();
-    let report = hooks::around(context, told, || {
+    let work = || {
         let report = ops::backup_to_all(&destinations, &options, context.progress.as_ref());
         crate::progress::Progress::finish(context.progress.as_ref());
         let report = report?;
         told.snapshot.replace(Some(report.snapshot));
         Ok(report)
+    };
+    let report = hooks::around(context, told, work, |report| {
+        so_far(
+            &copies,
+            verdict(report, &levelling::before(&copies, report)),
+        )
     })?;
     // What was stopped for the backup is at work again: this may take days.
     let replicas = levelling::conclude(context, &copies, &report);
     tell(context, &report, &replicas, &copies)?;
-    let status = verdict(&report, &replicas);
+    tell_if_suspect(&report);
     let indexes = copies.open().map(|(_, replica)| &replica.index);
-    Ok(context.held_against_memory(indexes, status))
+    Ok(context.held_against_memory(indexes, verdict(&report, &replicas)))
+}
+
+/// How it ends if nothing more happens.
+fn so_far(copies: &Copies, status: Status) -> Status {
+    let mut indexes = copies.open().map(|(_, replica)| &replica.index);
+    match indexes.all(is_whole) {
+        true => status,
+        false => Status::Damage,
+    }
 }
 
 /// What was asked for must make sense before anything is opened.
@@ -251,17 +266,22 @@ fn tell(
     Ok(())
 }
 
-/// How it ended; a suspect snapshot is told on standard error, also when quiet.
-fn verdict(report: &BackupReport, replicas: &[ReplicaReport]) -> Status {
+/// On standard error, also when quiet.
+fn tell_if_suspect(report: &BackupReport) {
     if let Some(reason) = &report.suspect {
         let reason = show::harmless_sentence(reason);
         eprintln!(
             "the snapshot is suspect: {reason}; if that is right, such as after moving the library, \
              run it once with --accept-changes"
         );
-        return Status::Suspect;
     }
-    if report.problems_total > 0 {
+}
+
+/// How it ended.
+fn verdict(report: &BackupReport, replicas: &[ReplicaReport]) -> Status {
+    if report.suspect.is_some() {
+        Status::Suspect
+    } else if report.problems_total > 0 {
         Status::SomeUnreadable
     } else if replicas.iter().any(|one| one.behind.is_some()) {
         Status::Behind

@@ -3,17 +3,14 @@
 
 use std::collections::HashSet;
 use std::sync::Arc;
-use std::time::Duration;
 
 use super::context::{Access, Context};
 use super::exit::{Failure, KEY};
 use super::places::{Medium, Place};
+use super::reach::{AT_WORK, reach};
 use crate::ops::{Destination, OpsError, Replica, StateFolder};
-use crate::repository::{Repository, RepositoryError, identify};
+use crate::repository::Repository;
 use crate::store::Store;
-
-/// A store that has not answered at all is given up after so long where there are others.
-const PATIENCE: Duration = Duration::from_secs(15);
 
 /// One place, opened or not.
 pub struct Copy {
@@ -64,7 +61,7 @@ pub fn open_all(context: &Context, access: Access) -> Result<Copies, Failure> {
         let all = vec![Copy { place, opened }];
         return Ok(Copies { all, state });
     }
-    let mut stores = reach(context, &places);
+    let mut stores = reach(context, &places, AT_WORK);
     if stores.iter().all(Result::is_err)
         && let Err(failure) = stores.swap_remove(0)
     {
@@ -105,29 +102,4 @@ fn first_of(
         }
     }
     Err(first_failure.unwrap_or_else(|| OpsError::Stopped.into()))
-}
-
-/// The stores of all places, each once it has shown a repository.
-fn reach(context: &Context, places: &[Place]) -> Vec<Result<Arc<dyn Store>, Failure>> {
-    let look = |place: &Place| {
-        let progress = context.progress.clone();
-        let store = place.open_among_others(PATIENCE, &context.seams, progress);
-        let store = store.map_err(|failure| failure.with_address(&place.name))?;
-        match identify(store.as_ref()) {
-            // One of an unknown version or a damaged one is told apart when it is opened.
-            Ok(_) | Err(RepositoryError::Object { .. }) => Ok(store),
-            Err(error) => Err(error.into()),
-        }
-    };
-    std::thread::scope(|scope| {
-        let looks: Vec<_> = places
-            .iter()
-            .map(|place| scope.spawn(move || look(place)))
-            .collect();
-        let joined = looks.into_iter().map(|look| match look.join() {
-            Ok(store) => store,
-            Err(panic) => std::panic::resume_unwind(panic),
-        });
-        joined.collect()
-    })
 }

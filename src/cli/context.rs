@@ -7,9 +7,9 @@ use std::sync::{Arc, OnceLock};
 use super::config::{self, ConfigError, Configuration};
 use super::exit::Failure;
 use super::global::Global;
-use super::interrupt;
+use super::interrupt::{self, Farewell};
 use super::named_places;
-use super::places::Place;
+use super::places::{PATIENCE, Place};
 use super::profile;
 use super::progress::{Shown, TerminalProgress};
 use super::secret::{self, Purpose, SecretError, Surroundings, Ways};
@@ -39,7 +39,13 @@ pub struct Context {
     pub global: Global,
     pub seams: Seams,
     pub progress: Arc<TerminalProgress>,
+    /// What must be done before the process ends.
+    pub farewell: Farewell,
     configuration: OnceLock<Configuration>,
+    /// What passphrase or words opened: one copy after the other is not asked for again.
+    reader: Arc<OnceLock<ReadKey>>,
+    /// It is for one place of several that were named.
+    is_one_of_several: bool,
     /// The copies beside the one that is read.
     pub others: OnceLock<Others>,
 }
@@ -50,12 +56,17 @@ impl Context {
         let progress = Arc::new(TerminalProgress::new(shown, global.verbose));
         let seams = Seams::real();
         // Without it signals end the process as they always do.
-        let _ = interrupt::listen(seams.interrupt.clone(), Arc::clone(&progress));
+        let farewell = Farewell::default();
+        let (interrupt, told) = (seams.interrupt.clone(), Arc::clone(&progress));
+        let _ = interrupt::listen(interrupt, told, farewell.clone());
         Self {
+            farewell,
             seams,
             progress,
             global,
             configuration: OnceLock::new(),
+            reader: Arc::default(),
+            is_one_of_several: false,
             others: OnceLock::new(),
         }
     }
@@ -68,7 +79,10 @@ impl Context {
             global,
             seams: self.seams.clone(),
             progress: self.progress.clone(),
+            farewell: self.farewell.clone(),
             configuration: self.configuration.clone(),
+            reader: self.reader.clone(),
+            is_one_of_several: self.places().is_ok_and(|places| places.len() > 1),
             others: OnceLock::new(),
         }
     }
@@ -112,7 +126,16 @@ impl Context {
 
     /// The store at a place.
     pub fn store_at(&self, place: &Place, create: bool) -> Result<Arc<dyn Store>, Failure> {
-        place.open(create, &self.seams, self.progress.clone())
+        let progress = self.progress.clone();
+        match !create && self.has_others()? {
+            true => place.open_among_others(PATIENCE, &self.seams, progress),
+            false => place.open(create, &self.seams, progress),
+        }
+    }
+
+    /// Whether there are other copies than the one that is worked on.
+    pub fn has_others(&self) -> Result<bool, Failure> {
+        Ok(self.is_one_of_several || self.places()?.len() > 1)
     }
 
     /// The index of the first place.
@@ -155,10 +178,7 @@ impl Context {
         place: &Place,
         access: Access,
     ) -> Result<(Repository, StateFolder), Failure> {
-        let store = self
-            .store_at(place, false)
-            .map_err(|failure| failure.with_address(&place.name))?;
-        self.repository_in(place, store, access)
+        self.repository_in(place, self.existing(place)?, access)
     }
 
     /// Opens the repository in the store of a place with the key that `access` asks for.
@@ -247,6 +267,17 @@ impl Context {
 
     /// The read key, from the words or the passphrase.
     fn read_key(&self, store: &dyn Store, id: RepositoryId) -> Result<ReadKey, Failure> {
+        if let Some(known) = self.reader.get()
+            && known.writer().repository() == id
+        {
+            return Ok(known.clone());
+        }
+        let key = self.unlocked(store, id)?;
+        let _ = self.reader.set(key.clone());
+        Ok(key)
+    }
+
+    fn unlocked(&self, store: &dyn Store, id: RepositoryId) -> Result<ReadKey, Failure> {
         let progress = self.progress.as_ref();
         if let Some(file) = &self.global.words_file {
             let words = secret::words(Some(file), &Surroundings, progress)?;

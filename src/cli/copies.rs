@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use super::context::{Access, Context};
 use super::exit::Failure;
-use super::places::Place;
+use super::places::{PATIENCE, Place};
 use super::profile;
+use super::reach::{AT_WORK, reach};
 use super::show;
 use crate::ops::{Opened, Replica};
 use crate::progress::Progress;
@@ -31,6 +32,20 @@ impl Context {
         let mut places = self.places()?;
         places.retain(|place| seen.insert(place.key()));
         Ok(places)
+    }
+
+    /// The same for one of the places, with all other copies that are known behind it to help it:
+    /// named ones and those of the configuration.
+    pub fn helped(&self, place: &Place) -> Result<Self, Failure> {
+        let mut context = self.at(place);
+        let mut keys = BTreeSet::from([place.key()]);
+        let configured = self.configuration()?.repositories.iter().cloned();
+        for other in self.places()?.into_iter().chain(configured) {
+            if keys.insert(other.key()) {
+                context.global.repo.push(other.name);
+            }
+        }
+        Ok(context)
     }
 
     /// See [`Context::look`].
@@ -60,7 +75,7 @@ impl Context {
             first.get_or_insert(failure);
         }
         // There is at least one place, and each that failed is noted.
-        Err(first.unwrap_or_else(|| Failure::usage("no repository was named", "give --repo URL")))
+        Err(first.unwrap_or_else(no_place))
     }
 
     fn look_at(&self, place: &Place, others: Others, access: Access) -> Result<Opened, Failure> {
@@ -75,10 +90,46 @@ impl Context {
     }
 
     /// The store at a place where a repository should be.
-    fn existing(&self, place: &Place) -> Result<Arc<dyn Store>, Failure> {
-        let url = place.url.to_string();
+    pub fn existing(&self, place: &Place) -> Result<Arc<dyn Store>, Failure> {
+        if self.has_others()? {
+            let mut reached = reach(self, std::slice::from_ref(place), AT_WORK);
+            return reached.swap_remove(0);
+        }
         let opened = self.store_at(place, false);
-        opened.map_err(|failure| failure.with_address(&url))
+        opened.map_err(|failure| failure.with_address(&place.url.to_string()))
+    }
+
+    /// The same with the first place in front that can be used, for verbs that work on one and tell
+    /// the others. That others cannot be used is said.
+    pub fn from_the_first_that_answers(&self) -> Result<Self, Failure> {
+        let places = self.distinct_places()?;
+        let mut context = self.at(places.first().ok_or_else(no_place)?);
+        if places.len() == 1 {
+            return Ok(context);
+        }
+        let stores = reach(self, &places, AT_WORK);
+        let mut all = places.iter().zip(stores);
+        let mut absent = Vec::new();
+        let home = all.find_map(|(place, store)| match store {
+            Ok(_) => Some(place),
+            Err(failure) => {
+                absent.push((place, failure));
+                None
+            }
+        });
+        let Some(home) = home else {
+            return Err(absent.swap_remove(0).1);
+        };
+        for (place, failure) in &absent {
+            let name = show::harmless_sentence(&place.name);
+            let error = show::harmless_sentence(&failure.error.to_string());
+            let text = format!("{name} cannot be used: {error}");
+            self.progress.notice(&text);
+        }
+        let others = places.iter().filter(|place| place.key() != home.key());
+        let order = std::iter::once(home).chain(others);
+        context.global.repo = order.map(|place| place.name.clone()).collect();
+        Ok(context)
     }
 
     /// Copies beside the first place.
@@ -122,6 +173,14 @@ impl Context {
         home: &Repository,
     ) -> Result<Repository, Failure> {
         let found = self.identify(store.as_ref(), place)?;
+        if found.id != home.id() {
+            let name = show::harmless_sentence(&place.name);
+            return Err(Failure::key(
+                format!("{name} holds another repository than the copies named before it"),
+                "copies are made with offsite init --replica-of, in an empty place; two repositories \
+                 are worked on one by one, with --repo",
+            ));
+        }
         profile::heed(place, &self.state(home.id())?, store.as_ref());
         let (writer, reader) = (home.writer.clone(), home.reader.clone());
         let repository = open_with(store, self.seams.clone(), writer, reader, &found.head)?;
@@ -196,6 +255,10 @@ impl Context {
     }
 }
 
+fn no_place() -> Failure {
+    Failure::usage("no repository was named", "give --repo URL")
+}
+
 /// The copies beside one of the places, opened when they are needed.
 fn others(context: &Context, places: &[Place], home: usize) -> Others {
     let others = places
@@ -206,7 +269,7 @@ fn others(context: &Context, places: &[Place], home: usize) -> Others {
         let (copy, seams) = (place.clone(), context.seams.clone());
         let progress = Arc::clone(&context.progress);
         let opens: Opens = Box::new(move || {
-            let opened = copy.open(false, &seams, progress.clone());
+            let opened = copy.open_among_others(PATIENCE, &seams, progress.clone());
             opened.map_err(|failure| {
                 let kind = failure.store_kind().unwrap_or(ErrorKind::Other);
                 StoreError::new(kind, "open", "").because(failure.error.to_string())

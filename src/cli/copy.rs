@@ -35,7 +35,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
         None if replicas.len() == 2 => Ok(usual),
         None => Err(Failure::usage(
             "there are more than two copies",
-            "say which with --from NAME and --to NAME",
+            "say which one with --to NAME, and from which with --from NAME",
         )),
     };
     let (from, to) = match (&args.from, &args.to) {
@@ -43,6 +43,11 @@ pub fn run(context: &Context, args: &Args) -> Result {
         (None, Some(_)) if replicas.len() == 2 => {
             let to = place(&args.to, 1)?;
             (1 - to, to)
+        }
+        // What is asked for is looked up in the first that is not the target.
+        (None, Some(_)) => {
+            let to = place(&args.to, 1)?;
+            (usize::from(to == 0), to)
         }
         _ => {
             let from = place(&args.from, 0)?;

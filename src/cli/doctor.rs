@@ -68,29 +68,68 @@ impl Role {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
-    let place = context.place()?;
     if let Some(role) = args.credentials {
-        return credentials(context, &place, role);
+        return credentials(context, &bucket_of(context)?, role);
     }
-    let (report, remembered) = examine(context, &place, args)?;
+    let each = context.at_each(|place| examine(context, place, args))?;
     if context.global.json {
-        output::json(&document(&place, &report, remembered))?;
+        if each.has_document() {
+            let documents = each.done.iter();
+            let mut documents: Vec<_> = documents.map(document).collect();
+            match each.is_one() {
+                true => output::json(&documents.swap_remove(0))?,
+                false => output::json(&json!({
+                    "ok": each.done.iter().all(|(_, (report, _))| report.is_sound()),
+                    "repositories": documents,
+                    "missed": each.missed_json(),
+                }))?,
+            }
+        }
     } else {
-        output::lines(&lines(&place, &report, remembered))?;
+        let mut said = Vec::new();
+        for done in &each.done {
+            said.extend(said.last().map(|_| String::new()));
+            said.extend(lines(done));
+        }
+        output::lines(&said)?;
     }
-    Ok(if report.is_sound() {
-        Status::Done
-    } else {
-        Status::Unsound
+    let is_sound = each.done.iter().all(|(_, (report, _))| report.is_sound());
+    each.end(match is_sound {
+        true => Status::Done,
+        false => Status::Unsound,
     })
 }
 
+/// The only bucket among the places.
+fn bucket_of(context: &Context) -> std::result::Result<Place, Failure> {
+    let mut places = context.distinct_places()?;
+    if places.len() > 1 {
+        places.retain(|place| !place.is_folder());
+    }
+    let several = places.len() > 1;
+    match places.pop() {
+        Some(place) if !several => Ok(place),
+        Some(_) => Err(Failure::usage(
+            "there are several buckets",
+            "say which with --repo NAME",
+        )),
+        None => Err(no_bucket()),
+    }
+}
+
+fn no_bucket() -> Failure {
+    Failure::usage(
+        "credentials are for buckets, and this is a folder",
+        "for a folder, let another user own it than the one who runs backups",
+    )
+}
+
+/// What was found at a place, and whether this host remembers it.
+type Examined = (DoctorReport, bool);
+
 fn credentials(context: &Context, place: &Place, role: Option<Role>) -> Result {
     let StoreUrl::S3 { bucket, prefix } = &place.url else {
-        return Err(Failure::usage(
-            "credentials are for buckets, and this is a folder",
-            "for a folder, let another user own it than the one who runs backups",
-        ));
+        return Err(no_bucket());
     };
     let policy = |role: Role| policies::policy(role.expectation(), bucket, prefix);
     match role {
@@ -124,7 +163,7 @@ fn examine(
     context: &Context,
     place: &Place,
     args: &Args,
-) -> std::result::Result<(DoctorReport, bool), Failure> {
+) -> std::result::Result<Examined, Failure> {
     // Whether the place is there at all, and whose repository it holds.
     let repository = identify(context.store_at(place, false)?.as_ref());
     // A credential that may not even read is worth trying out.
@@ -181,7 +220,7 @@ fn scratch_place(url: &StoreUrl, below: &str) -> (StoreUrl, Option<PathBuf>) {
     }
 }
 
-fn document(place: &Place, report: &DoctorReport, remembered: bool) -> serde_json::Value {
+fn document((place, (report, remembered)): &(Place, Examined)) -> serde_json::Value {
     let probes = report.findings.iter().map(|finding| {
         json!({
             "name": finding.probe,
@@ -200,7 +239,7 @@ fn document(place: &Place, report: &DoctorReport, remembered: bool) -> serde_jso
     })
 }
 
-fn lines(place: &Place, report: &DoctorReport, remembered: bool) -> Vec<String> {
+fn lines((place, (report, remembered)): &(Place, Examined)) -> Vec<String> {
     let mut table = Table::new([
         ("", Align::Left),
         ("Seen", Align::Left),
@@ -232,7 +271,7 @@ fn lines(place: &Place, report: &DoctorReport, remembered: bool) -> Vec<String> 
             "Could not be removed from the scratch place: {left}"
         ));
     }
-    if remembered {
+    if *remembered {
         lines.push("This host remembers it and acts on it.".to_owned());
     }
     lines.push(if report.is_sound() {

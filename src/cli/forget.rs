@@ -14,7 +14,6 @@ use super::places::Place;
 use super::show::{self, Align, Table};
 use super::{output, span};
 use crate::ops::{self, ForgetOptions, ForgetPlace, ForgetReport, GroupBy, JudgedSnapshot, Policy};
-use crate::progress::Progress;
 use crate::repository::SnapshotFilter;
 
 /// Let go of old snapshots, by rules or by name
@@ -108,6 +107,17 @@ fn configured(rules: &Retention) -> std::result::Result<Policy, Failure> {
     })
 }
 
+/// The rules of the configuration, if it has any.
+pub fn retention(context: &Context) -> std::result::Result<Option<ops::Retention>, Failure> {
+    let rules = &context.configuration()?.retention;
+    let policy = configured(rules)?;
+    Ok((!policy.is_empty()).then(|| ops::Retention {
+        policy,
+        group_by: grouped(rules),
+        zone: TimeZone::system(),
+    }))
+}
+
 fn grouped(rules: &Retention) -> GroupBy {
     let by = |what| rules.group_by.contains(&what);
     match (by(config::GroupBy::Host), by(config::GroupBy::Source)) {
@@ -148,36 +158,31 @@ pub fn run(context: &Context, args: &Args) -> Result {
         host: host_name(),
         zone: TimeZone::system(),
     };
-    let places = context.places()?;
-    let is_one = places.len() == 1;
-    let (mut kept, mut removed) = (Vec::new(), Vec::new());
-    let mut failure = None;
-    // One copy that cannot be reached or changed does not hold up the others.
-    for place in &places {
-        match at_place(context, place, &options) {
-            Ok(report) if context.global.json => {
-                kept.extend(report.kept.iter().map(|one| as_json(place, one)));
-                removed.extend(report.removed.iter().map(|one| as_json(place, one)));
-            }
-            Ok(report) => {
-                let name = (!is_one).then_some(place.name.as_str());
-                output::lines(&lines(context, &report, args.dry_run, name))?;
-            }
-            Err(error) if failure.is_none() => failure = Some(error),
-            Err(error) => context.progress.notice(&error.error.to_string()),
+    let each = context.at_each(|place| at_place(context, place, &options))?;
+    if context.global.json {
+        if each.has_document() {
+            let all = |of: fn(&ForgetReport) -> &Vec<JudgedSnapshot>| -> Value {
+                let each = each.done.iter();
+                let all = each.flat_map(|(place, one)| {
+                    let all = of(one).iter();
+                    all.map(|one| as_json(place, one))
+                });
+                all.collect()
+            };
+            output::json(&json!({
+                "dry_run": args.dry_run,
+                "kept": all(|one| &one.kept),
+                "removed": all(|one| &one.removed),
+                "missed": each.missed_json(),
+            }))?;
+        }
+    } else if !context.global.quiet {
+        for (place, report) in &each.done {
+            let heading = each.heading(place);
+            output::lines(&lines(context, report, args.dry_run, heading))?;
         }
     }
-    if let Some(failure) = failure {
-        return Err(failure);
-    }
-    if context.global.json {
-        output::json(&json!({
-            "dry_run": args.dry_run,
-            "kept": kept,
-            "removed": removed,
-        }))?;
-    }
-    Ok(Status::Done)
+    each.end(Status::Done)
 }
 
 fn at_place(
@@ -195,9 +200,7 @@ fn at_place(
         trust: &trust,
         key: &key,
     };
-    let report = ops::forget(&at, options, context.progress.as_ref());
-    context.progress.finish();
-    Ok(report?)
+    Ok(ops::forget(&at, options, context.progress.as_ref())?)
 }
 
 fn as_json(place: &Place, one: &JudgedSnapshot) -> Value {
@@ -218,9 +221,9 @@ fn lines(
     context: &Context,
     report: &ForgetReport,
     is_dry_run: bool,
-    place: Option<&str>,
+    heading: Option<String>,
 ) -> Vec<String> {
-    let mut lines: Vec<String> = place.map(|name| format!("{name}:")).into_iter().collect();
+    let mut lines: Vec<String> = heading.into_iter().collect();
     if !report.explained.is_empty() {
         let gone = show::counted(report.explained.len() as u64, "snapshot", "snapshots");
         let would = if is_dry_run {
@@ -247,9 +250,7 @@ fn lines(
         return lines;
     }
     let shows_removed = is_dry_run || context.global.verbose;
-    if !context.global.quiet {
-        lines.extend(table(report, shows_removed).lines());
-    }
+    lines.extend(table(report, shows_removed).lines());
     let removed = show::counted(report.removed.len() as u64, "snapshot", "snapshots");
     let kept = show::count(report.kept.len() as u64);
     lines.push(match (is_dry_run, report.removed.len()) {

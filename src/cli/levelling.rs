@@ -3,6 +3,7 @@
 use super::backup_copies::Copies;
 use super::context::Context;
 use super::exit::Failure;
+use super::forget::retention;
 use crate::ops::{self, BackupReport, LevelOptions, Levelling, Replica, ReplicaReport};
 
 /// What became of every copy that was named, in that order, after those were brought level that can
@@ -30,6 +31,16 @@ pub fn conclude(context: &Context, copies: &Copies, report: &BackupReport) -> Ve
             }
         }
     }
+    of_all(copies, open)
+}
+
+/// What became of every copy that was named, in that order, before any is brought level.
+pub fn before(copies: &Copies, report: &BackupReport) -> Vec<ReplicaReport> {
+    of_all(copies, report.replicas.clone())
+}
+
+/// Those that were open, and those that were not.
+fn of_all(copies: &Copies, open: Vec<ReplicaReport>) -> Vec<ReplicaReport> {
     let mut open = open.into_iter();
     let all = copies.all.iter().filter_map(|copy| match &copy.opened {
         Ok(_) => open.next(),
@@ -47,11 +58,11 @@ pub fn conclude(context: &Context, copies: &Copies, report: &BackupReport) -> Ve
 
 /// Copies to `to` what it lacks of `from`. Whether it is level then.
 fn bring_level(context: &Context, from: &Replica, to: &Replica) -> Result<bool, Failure> {
-    let report = ops::level(
-        from,
-        to,
-        &LevelOptions::default(),
-        context.progress.as_ref(),
-    )?;
+    let retention = retention(context)?;
+    let options = LevelOptions {
+        retention: retention.as_ref(),
+        ..LevelOptions::default()
+    };
+    let report = ops::level(from, to, &options, context.progress.as_ref())?;
     Ok(report.waiting.is_empty() && report.lacking.is_empty())
 }

@@ -15,6 +15,9 @@ use crate::store::retry::RetryOptions;
 use crate::store::s3::StaticCredentials;
 use crate::store::throttle::Limits;
 
+/// A store that has not answered at all is given up after so long where there are others.
+pub const PATIENCE: Duration = Duration::from_secs(15);
+
 /// What a copy lies on: three copies should not lie on one kind of thing.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Medium {

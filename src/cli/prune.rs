@@ -7,6 +7,7 @@ use serde_json::{Value, json};
 
 use super::context::{Access, Context, host_name};
 use super::exit::{Failure, Result, Status};
+use super::places::Place;
 use super::{output, prune_text, show};
 use crate::id::ObjectId;
 use crate::index::{Presence, Trust};
@@ -41,45 +42,24 @@ pub struct Args {
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
-    let places = context.places()?;
-    let several = places.len() > 1;
-    let mut reports: Vec<(String, PruneReport)> = Vec::new();
-    let mut failure: Option<Failure> = None;
-    for place in places {
-        match at_place(&context.at(&place), args) {
-            Ok(report) => reports.push((place.name, report)),
-            Err(failed) => {
-                let name = show::harmless(place.name.as_bytes());
-                if several {
-                    context
-                        .progress
-                        .notice(&format!("{name}: {}", failed.error));
-                }
-                failure.get_or_insert(failed);
-            }
-        }
-    }
-    context.progress.finish();
-    if let Some(failure) = failure {
-        return Err(failure);
-    }
+    let each = context.at_each(|place| at_place(&context.at(place), args))?;
     if context.global.json {
-        output::json(&as_json(&reports))?;
+        if each.has_document() {
+            let mut document = as_json(&each.done);
+            document["missed"] = each.missed_json();
+            output::json(&document)?;
+        }
     } else if !context.global.quiet {
-        for (name, report) in &reports {
-            if several {
-                output::lines(&[format!("{}:", show::harmless(name.as_bytes()))])?;
-            }
+        for (place, report) in &each.done {
+            output::lines(each.heading(place).as_slice())?;
             output::lines(&prune_text::summary(report, args.dry_run))?;
         }
     }
-    let is_damaged = reports
-        .iter()
-        .any(|(_, report)| report.unreadable_total > 0);
-    Ok(if is_damaged {
-        Status::Damage
-    } else {
-        Status::Done
+    let mut reports = each.done.iter();
+    let is_damaged = reports.any(|(_, report)| report.unreadable_total > 0);
+    each.end(match is_damaged {
+        true => Status::Damage,
+        false => Status::Done,
     })
 }
 
@@ -159,7 +139,7 @@ fn percent(text: &str) -> std::result::Result<f64, String> {
 }
 
 /// Sums of all places, and what was done at each.
-fn as_json(reports: &[(String, PruneReport)]) -> Value {
+fn as_json(reports: &[(Place, PruneReport)]) -> Value {
     let sum = |of: fn(&PruneReport) -> u64| reports.iter().map(|(_, one)| of(one)).sum::<u64>();
     let free_after = reports.iter().filter_map(|(_, one)| one.free_after).max();
     json!({
@@ -169,7 +149,7 @@ fn as_json(reports: &[(String, PruneReport)]) -> Value {
         "kept_bytes": sum(|one| one.kept.bytes),
         "rewritable_bytes": sum(|one| one.rewritable.bytes),
         "free_after": free_after.map(show::rfc3339),
-        "repositories": reports.iter().map(|(name, one)| one_json(name, one)).collect::<Vec<_>>(),
+        "repositories": reports.iter().map(|(place, one)| one_json(&place.name, one)).collect::<Vec<_>>(),
     })
 }
 

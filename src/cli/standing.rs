@@ -21,6 +21,11 @@ pub fn vanished_json<'i>(indexes: impl Iterator<Item = &'i Index>) -> Value {
     vanished.map(|one| one_json(&one)).collect()
 }
 
+/// Whether the look of this run found that nothing vanished there.
+pub fn is_whole(index: &Index) -> bool {
+    trust::unexplained(index).is_ok_and(|vanished| vanished.is_empty())
+}
+
 fn one_json(one: &Vanished) -> Value {
     json!({ "id": one.id.to_string(), "time": show::rfc3339(one.time), "host": one.host })
 }

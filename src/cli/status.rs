@@ -1,25 +1,35 @@
 //! `offsite status`: the 3-2-1 board. `status_text` has its words, `status_json` its document.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use clap::Args as ClapArgs;
 
 use super::config::StatusLimits;
-use super::context::{Access, Context};
+use super::context::{Access, Context, host_name};
 use super::exit::{Failure, Result, Status};
 use super::places::{Medium, Place};
+use super::reach::{Wait, reach};
 use super::when::time_span;
 use super::{output, show, status_json, status_text};
 use crate::ops::status::{self, Ages, Board, CopyStatus, Facts, Unreachable};
 use crate::progress::Progress;
-use crate::repository::RepositoryError;
-use crate::store::ErrorKind;
+use crate::store::Store;
 use crate::store::open::StoreUrl;
+
+/// A glance takes seconds, whoever does not answer.
+const WAIT: Wait = Wait {
+    patience: Duration::from_secs(5),
+    limit: Duration::from_secs(10),
+};
+
+type Reached = std::result::Result<Arc<dyn Store>, Failure>;
 
 /// Show whether the 3-2-1 rule holds today: three copies, on two media, one of them offsite
 ///
 /// The live library counts as one copy. Each other copy is named with --repo, or in the
-/// configuration. What is wrong is said in a line, with what to do; then the exit code is 6.
+/// configuration. Where the configuration says what this machine backs up, its own snapshots count,
+/// and those of other machines are named. What is wrong is said in a line, with what to do; then the exit code is 6.
 #[derive(ClapArgs, Debug)]
 pub struct Args {
     /// How old the last snapshot of a copy may be, such as 26h or 8d
@@ -45,7 +55,9 @@ impl Args {
 
 pub fn run(context: &Context, args: &Args) -> Result {
     let places = context.places()?;
-    let copies = places.iter().map(|place| of_place(context, place));
+    let stores = reach(context, &places, WAIT);
+    let copies = places.iter().zip(stores);
+    let copies = copies.map(|(place, store)| of_place(context, place, store));
     let copies = copies.collect();
     context.progress.finish();
     let ages = args.ages(&context.configuration()?.status);
@@ -62,8 +74,8 @@ pub fn run(context: &Context, args: &Args) -> Result {
 }
 
 /// A copy; one that is out of reach is a line of the board, and no failure of the command.
-fn of_place(context: &Context, place: &Place) -> CopyStatus {
-    let found = look(context, place).map_err(|failure| {
+fn of_place(context: &Context, place: &Place, store: Reached) -> CopyStatus {
+    let found = look(context, place, store).map_err(|failure| {
         let states = context.states().ok();
         let remembered = states.and_then(|states| status::remembered(&states, &place.key()));
         Unreachable {
@@ -88,21 +100,20 @@ fn of_place(context: &Context, place: &Place) -> CopyStatus {
     }
 }
 
-fn look(context: &Context, place: &Place) -> std::result::Result<Facts, Failure> {
-    let store = context
-        .store_at(place, false)
-        .map_err(|failure| match failure.store_kind() {
-            // A disk that is not mounted, a bucket that is not there.
-            Some(ErrorKind::NoContainer) => {
-                let url = place.url.to_string();
-                RepositoryError::NoPlace { url }.into()
-            }
-            _ => failure,
-        })?;
-    let (repository, state) = context.repository_in(place, store, Access::Writer)?;
+fn look(context: &Context, place: &Place, store: Reached) -> std::result::Result<Facts, Failure> {
+    let (repository, state) = context.repository_in(place, store?, Access::Writer)?;
     let index = state.open_index(&place.key())?;
+    let host = own_host(context)?;
     let progress = context.progress.as_ref();
-    Ok(status::gather(&repository, &index, progress)?)
+    let facts = status::gather(&repository, &index, host.as_deref(), progress);
+    Ok(facts?)
+}
+
+/// What this machine is called in snapshots, where the configuration says that it makes some.
+fn own_host(context: &Context) -> std::result::Result<Option<String>, Failure> {
+    let source = &context.configuration()?.source;
+    let has_source = source.immich.is_some() || !source.folders.is_empty();
+    Ok(has_source.then(|| source.host.clone().unwrap_or_else(host_name)))
 }
 
 /// The error with its causes, in one line.

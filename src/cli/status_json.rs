@@ -80,6 +80,9 @@ fn of_facts(board: &Board, copy: &CopyStatus, facts: &Facts) -> Value {
         "bytes_added_30_days": facts.bytes_added,
         "verify": facts.verify.as_ref().map(proven),
         "drill": facts.drill.as_ref().map(proven),
+        "hosts": facts.hosts.iter().map(|(host, newest)| {
+            json!({ "host": host, "latest_time": show::rfc3339(*newest) })
+        }).collect::<Vec<_>>(),
         "locked_until": facts.locked_until.map(show::rfc3339),
         "prune": facts.prune.map(|prune| json!({
             "from": show::rfc3339(prune.from), "packs": prune.packs,

@@ -14,6 +14,8 @@ use crate::seams::Timestamp;
 const COLUMNS: usize = 80;
 /// Width of the names of lines.
 const NAME: usize = 11;
+/// So many machines are named.
+const HOSTS_MAX: usize = 6;
 
 /// The board.
 pub fn lines(board: &Board, ink: Ink) -> Vec<String> {
@@ -102,6 +104,9 @@ impl About<'_> {
         let Board { now, ages, .. } = *self.board;
         let checks = [Checked::Snapshot, Checked::Trusted, Checked::Level];
         self.say("snapshot", &checks, &snapshot(self.board, copy, facts));
+        if facts.hosts.len() > 1 {
+            self.say("of", &[], &of_hosts(facts, now));
+        }
         let vanished = match &facts.vanished {
             Ok(vanished) => match vanished.len() as u64 {
                 0 => None,
@@ -126,7 +131,11 @@ impl About<'_> {
         if let Some(prune) = facts.prune {
             let packs = show::counted(prune.packs, "pack", "packs");
             let from = show::time(prune.from);
-            self.say("prune", &[], &format!("{packs} may go from {from} on"));
+            let text = match prune.from <= now {
+                true => format!("{packs} may go since {from}: offsite prune"),
+                false => format!("{packs} may go from {from} on"),
+            };
+            self.say("prune", &[], &text);
         }
         if let Some(free) = copy.bytes_free {
             self.say("free", &[Checked::Room], &show::bytes(free));
@@ -179,7 +188,10 @@ fn last_known(board: &Board, copy: &CopyStatus) -> String {
 
 fn snapshot(board: &Board, copy: &CopyStatus, facts: &Facts) -> String {
     let Some(newest) = &facts.newest else {
-        return "none".to_owned();
+        return match facts.snapshots.len() as u64 {
+            0 => "none".to_owned(),
+            others => format!("none of this machine; {} in all", show::count(others)),
+        };
     };
     let mut text = format!(
         "{}, {}; {} in all",
@@ -194,6 +206,23 @@ fn snapshot(board: &Board, copy: &CopyStatus, facts: &Facts) -> String {
         0 if board.repositories.len() > 1 => text.push_str(", level"),
         0 => {}
         behind => text.push_str(&format!(", {} behind", show::count(behind))),
+    }
+    text
+}
+
+/// The newest of each machine, the one first that was heard of last.
+fn of_hosts(facts: &Facts, now: Timestamp) -> String {
+    let mut hosts: Vec<_> = facts.hosts.iter().collect();
+    hosts.sort_by_key(|(_, newest)| std::cmp::Reverse(**newest));
+    let more = hosts.len().saturating_sub(HOSTS_MAX) as u64;
+    let shown = hosts.into_iter().take(HOSTS_MAX);
+    let shown = shown.map(|(host, newest)| {
+        let host = show::harmless(host.as_bytes());
+        format!("{host} {}", age(now, *newest))
+    });
+    let mut text = shown.collect::<Vec<_>>().join(", ");
+    if more > 0 {
+        text.push_str(&format!(", and {} more", show::count(more)));
     }
     text
 }

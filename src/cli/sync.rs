@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use super::context::Context;
 use super::copies::Absent;
 use super::exit::{Failure, Result, Status};
+use super::forget::retention;
 use super::{output, show};
 use crate::ops::{self, Direction, LevelOptions, PlaceReport, SyncReport};
 use crate::progress::Progress;
@@ -15,7 +16,8 @@ const SHOWN_MAX: usize = 10;
 
 /// Bring the copies of the repository level
 ///
-/// Each copy gets the snapshots that any other has and that it has not forgotten. Packs are copied
+/// Each copy gets the snapshots that any other has, that it has not forgotten, and that the rules of
+/// the configuration would keep. Packs are copied
 /// as they are and held against their names: no photo is read or encrypted again, and no passphrase
 /// is needed. It can be stopped at any time; the next run goes on from there.
 #[derive(ClapArgs, Debug)]
@@ -52,7 +54,11 @@ pub fn run(context: &Context, args: &Args) -> Result {
             false => absent.swap_remove(0).1,
         });
     }
-    let options = LevelOptions::default();
+    let retention = retention(context)?;
+    let options = LevelOptions {
+        retention: retention.as_ref(),
+        ..LevelOptions::default()
+    };
     let report = ops::sync(replicas, direction, &options, context.progress.as_ref());
     context.progress.finish();
     tell(context, &report?, &absent)
@@ -127,6 +133,12 @@ fn describe(place: &PlaceReport, lines: &mut Vec<String>) {
             lines.push(format!("    and {more} more (--json names them)"));
         }
     }
+    if came.let_go > 0 {
+        let number = show::counted(came.let_go, "snapshot", "snapshots");
+        lines.push(format!(
+            "  {number} not copied, which the next offsite forget would remove there"
+        ));
+    }
     if let Some((other, error)) = &place.failure {
         let other = show::harmless_sentence(other);
         let error = show::harmless_sentence(&error.to_string());
@@ -185,6 +197,7 @@ fn place_document(place: &PlaceReport) -> Value {
         "waiting": waiting,
         "lacking": lacking,
         "forgotten": came.forgotten,
+        "let_go": came.let_go,
         "error": place.failure.as_ref().map(|(_, error)| error.to_string()),
     })
 }

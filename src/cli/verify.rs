@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use clap::Args as ClapArgs;
-use serde_json::{Value, json};
 
 use super::context::{Access, Context, host_name};
 use super::copies::with_its_head;
 use super::exit::{Failure, Result, Status};
-use super::{output, show, verify_text};
+use super::verify_json::Verified;
+use super::{output, show, verify_json, verify_text};
 use crate::format::name::REPOSITORY;
 use crate::index::Index;
 use crate::ops::{self, Damage, PackReads, VerifyOptions, VerifyPart, VerifyReport};
@@ -19,7 +19,7 @@ use crate::seams::Timestamp;
 /// So many files are named for each damaged object on the terminal.
 const FILES_SHOWN_MAX: usize = 10;
 
-/// Check that every snapshot is whole
+/// Check that every snapshot is whole, in each copy of the repository
 ///
 /// Without --data: every snapshot, listing and chunk is there, in a pack of the right size. With
 /// --data every object is fetched and held against its name; if the passphrase or the words are
@@ -32,7 +32,7 @@ pub struct Args {
     /// Fetch and check only so many of a hundred packs, others each time (implies --data)
     #[arg(long, value_name = "PERCENT", value_parser = percent)]
     sample: Option<f64>,
-    /// Fetch and check so much, such as 5GiB, beginning with what was read longest ago, so that a
+    /// Fetch and check so much of each copy, such as 5GiB, beginning with what was read longest ago, so that a
     /// little every night comes round to everything (implies --data)
     #[arg(long, value_name = "SIZE", value_parser = size, conflicts_with = "sample")]
     budget: Option<u64>,
@@ -43,12 +43,36 @@ pub struct Args {
     /// Check only what this snapshot needs: its id or its beginning, latest, or latest~N
     #[arg(long = "snapshot", value_name = "S")]
     snapshots: Vec<String>,
-    /// Put back what is missing or damaged, from the other copies that --repo names
+    /// Put back what is missing or damaged, from the other copies that --repo or the configuration
+    /// name
     #[arg(long)]
     heal: bool,
 }
 
 pub fn run(context: &Context, args: &Args) -> Result {
+    let each = context.at_each(|place| at_copy(&context.helped(place)?, args))?;
+    if context.global.json {
+        if each.has_document() {
+            output::json(&verify_json::document(&each, args.heal))?;
+        }
+    } else {
+        for (place, one) in &each.done {
+            let Verified { report, healed, .. } = one;
+            if !(context.global.quiet && report.is_sound() && healed.is_empty()) {
+                output::lines(each.heading(place).as_slice())?;
+                output::lines(&told(context, args, one))?;
+            }
+        }
+    }
+    let is_sound = each.done.iter().all(|(_, one)| one.report.is_sound());
+    each.end(match is_sound {
+        true => Status::Done,
+        false => Status::Damage,
+    })
+}
+
+/// Verifies the first of the places; the others help it.
+fn at_copy(context: &Context, args: &Args) -> std::result::Result<Verified, Failure> {
     let data = args.reads_data();
     let began = context.seams.clock.now();
     let access = if data {
@@ -81,22 +105,11 @@ pub fn run(context: &Context, args: &Args) -> Result {
     if head_was_mended {
         healed.insert(0, REPOSITORY.to_owned());
     }
-    let proof = prove(context, &repository, &report, began, &part);
-    if context.global.json {
-        let mut document = as_json(&report);
-        document["proof"] = json!(proof);
-        if args.heal {
-            document["healed"] = healed.into();
-        }
-        output::json(&document)?;
-    } else if !(context.global.quiet && report.is_sound() && healed.is_empty()) {
-        let has_others = !repository.others.is_empty();
-        output::lines(&told(context, args, &report, &healed, has_others))?;
-    }
-    Ok(if report.is_sound() {
-        Status::Done
-    } else {
-        Status::Damage
+    Ok(Verified {
+        proof: prove(context, &repository, &report, began, &part),
+        has_others: !repository.others.is_empty(),
+        report,
+        healed,
     })
 }
 
@@ -117,7 +130,8 @@ fn opened(
         };
         return Ok((repository, context.index(&state)?, is_mended));
     }
-    let opened = context.look(access)?;
+    // That of this copy, and no other.
+    let opened = context.at(&context.place()?).look(access)?;
     for name in &args.snapshots {
         let one = opened.snapshot(name, &SnapshotFilter::default())?;
         part.snapshots.push(one.id);
@@ -125,18 +139,13 @@ fn opened(
     Ok((opened.repository, opened.index, false))
 }
 
-fn told(
-    context: &Context,
-    args: &Args,
-    report: &VerifyReport,
-    healed: &[String],
-    has_others: bool,
-) -> Vec<String> {
-    let mut lines = mended(healed);
+fn told(context: &Context, args: &Args, one: &Verified) -> Vec<String> {
+    let report = &one.report;
+    let mut lines = mended(&one.healed);
     lines.extend(summary(report, args.reads_data()));
     lines.extend(verify_text::checksums(report, args.stored_checksums));
     lines.extend(verify_text::coverage(report, context.seams.clock.now()));
-    lines.extend(advice(report, args.heal, has_others));
+    lines.extend(advice(report, args.heal, one.has_others));
     lines
 }
 
@@ -246,41 +255,6 @@ fn percent(text: &str) -> std::result::Result<f64, String> {
     number
         .filter(|percent| *percent > 0.0 && *percent <= 100.0)
         .ok_or_else(|| "write a share such as 5 or 2.5, of a hundred".to_owned())
-}
-
-fn as_json(report: &VerifyReport) -> Value {
-    let damage: Vec<_> = report
-        .damage
-        .iter()
-        .map(|damage| {
-            json!({
-                "object": damage.object,
-                "problem": damage.problem,
-                "snapshots": damage.snapshots.iter().map(ToString::to_string).collect::<Vec<_>>(),
-                "files": damage.files.iter().map(|path| show::harmless(path)).collect::<Vec<_>>(),
-                "files_total": damage.files_total,
-            })
-        })
-        .collect();
-    json!({
-        "ok": report.is_sound(),
-        "snapshots_checked": report.snapshots_checked,
-        "snapshots_total": report.snapshots_total,
-        "packs_read": report.packs_read,
-        "packs_total": report.packs_total,
-        "pack_bytes_read": report.pack_bytes_read,
-        "pack_bytes_total": report.pack_bytes_total,
-        "packs_checked": report.packs_checked,
-        "objects_checked": report.objects_checked,
-        "files_checked": report.files_checked,
-        "bytes_read": report.bytes_read,
-        "decrypted": report.decrypted,
-        "unknown_objects": report.unknown_objects,
-        "checksums_compared": report.checksums.agreeing,
-        "checksums_unknown": report.checksums.unknown,
-        "coverage": verify_text::coverage_json(report),
-        "damage": damage,
-    })
 }
 
 fn summary(report: &VerifyReport, data: bool) -> Vec<String> {

@@ -1,7 +1,5 @@
 //! What `verify` says about what other nights read, and about the store's own checksums.
 
-use serde_json::{Value, json};
-
 use super::show;
 use crate::ops::{self, VerifyReport};
 use crate::seams::Timestamp;
@@ -62,18 +60,4 @@ fn age(now: Timestamp, then: Timestamp) -> String {
         0 => "less than a day".to_owned(),
         days => show::counted(days, "day", "days"),
     }
-}
-
-/// For a script.
-pub fn coverage_json(report: &VerifyReport) -> Value {
-    let Some(coverage) = report.coverage else {
-        return Value::Null;
-    };
-    json!({
-        "days": ops::RECENT_DAYS,
-        "bytes_read": coverage.recent_bytes,
-        "bytes_total": coverage.total_bytes,
-        "packs_never_read": coverage.never_read,
-        "oldest_reading": coverage.oldest.map(show::rfc3339),
-    })
 }

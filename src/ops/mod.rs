@@ -66,7 +66,8 @@ pub use extend::{ExtendReport, extend_locks};
 pub use find::{FindOptions, FindReport, FoundPath, Version, find};
 pub use forget::{
     Candidate, Drilled, Drills, ForgetError, ForgetOptions, ForgetPlace, ForgetReport, GroupBy,
-    JudgedSnapshot, Period, Policy, Reason, Rule, explain_absence, forget, judge, protections,
+    JudgedSnapshot, Period, Policy, Reason, Retention, Rule, explain_absence, forget, judge,
+    protections,
 };
 pub use init::{InitOptions, InitReport, init, init_replica};
 pub use keys::{add_key, remove_key, share_key};

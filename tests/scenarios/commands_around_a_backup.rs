@@ -92,13 +92,11 @@ fn they_run_in_order_and_learn_how_it_ended() {
     fs::set_permissions(user.path("photos/closed"), closed).expect("permissions");
     user.offsite(&["backup"]).ended(3);
     let noted = log(&user);
-    assert!(
-        noted
-            .last()
-            .expect("hooks")
-            .starts_with("on_failure incomplete 3 "),
-        "{noted:?}"
-    );
+    let [.., after, failure] = noted.as_slice() else {
+        panic!("{noted:?}");
+    };
+    assert!(after.starts_with("after incomplete 3 "), "{noted:?}");
+    assert!(failure.starts_with("on_failure incomplete 3 "), "{noted:?}");
 }
 
 #[test]
@@ -160,6 +158,29 @@ fn an_interrupt_does_not_keep_after_from_running() {
         running.outcome().ended(130);
         assert_eq!(log(&user), expected, "{hang_in}");
     }
+}
+
+/// A second Ctrl-C ended the program at once, and `immich-server` stayed stopped until somebody
+/// wanted to see a photo.
+#[test]
+fn whoever_cannot_wait_still_gets_his_server_back() {
+    let user = user();
+    // A dump that hears no signal, and an `after` of its time.
+    let hangs = "trap '' TERM; echo > begun; exec sleep 1000";
+    let takes_its_time = format!("echo > starting; sleep 1; {NOTE}");
+    configure(&user, hangs, &[("after", &takes_its_time)]);
+    let running = user.start(&["backup"]);
+    wait_until(|| user.path("begun").exists());
+    running.signal("INT");
+    running.signal("INT");
+    wait_until(|| user.path("starting").exists());
+    // He is not getting more patient.
+    running.signal("INT");
+    let ended = running.outcome().ended(130);
+    let noted = log(&user);
+    assert_eq!(noted[..2], ["before", "after interrupted 130"], "{ended}");
+    let times = noted.iter().filter(|it| it.starts_with("after")).count();
+    assert_eq!(times, 1, "{noted:?}");
 }
 
 #[test]

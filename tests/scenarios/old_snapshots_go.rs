@@ -277,7 +277,9 @@ fn of_two_copies_each_is_judged_and_one_that_is_away_holds_up_nothing() {
         &["--repo", &away, "--repo", &second, "--repo", &first],
     ]
     .concat();
-    user.offsite(&three).ended(10);
+    let told = user.offsite(&three).ended(7);
+    assert!(told.stderr.contains("away was missed"), "{told}");
+    assert!(told.text().contains("Removed 1 snapshot"), "{told}");
     assert_eq!(listed(&user), [nights[2].clone()]);
     let left = std::fs::read_dir(user.path("copy/snapshots"))
         .unwrap()

@@ -99,3 +99,30 @@ fn a_snapshot_that_is_too_old_needs_attention() {
     let fresh = user.offsite(&["status", "--json"]).ended(6).json();
     assert_eq!(check(&fresh, "snapshot", None)["ok"], true);
 }
+
+/// The laptop went on every night, and so nobody was told that the server had not for a month.
+#[test]
+fn another_machine_does_not_speak_for_this_one() {
+    let user = User::with_folder();
+    user.write("photos/a.jpg", b"a");
+    user.init();
+    user.offsite(&["backup", "--host", "laptop", "photos"])
+        .done();
+    // A machine that only looks takes any.
+    let any = user.offsite(&["status", "--json"]).ended(6).json();
+    assert_eq!(check(&any, "snapshot", None)["ok"], true);
+    user.write(
+        "offsite.toml",
+        "[source]\nfolders = ['photos']\nhost = 'server'\n",
+    );
+    let own = user.offsite(&["status", "--json"]).ended(6).json();
+    assert_eq!(check(&own, "snapshot", None)["ok"], false);
+    assert_eq!(own["repositories"][0]["hosts"][0]["host"], "laptop");
+    user.offsite(&["backup"]).done();
+    user.offsite(&["backup", "--host", "laptop"]).done();
+    let own = user.offsite(&["status", "--json"]).ended(6).json();
+    assert_eq!(check(&own, "snapshot", None)["ok"], true);
+    assert_eq!(own["repositories"][0]["latest"]["host"], "server");
+    let text = user.offsite(&["status"]).ended(6).text();
+    assert!(text.contains("laptop just now, server just now"), "{text}");
+}

@@ -4,17 +4,20 @@
 //! one shell as a reader would, against a small library with a real Postgres behind it; only
 //! `docker` is a stand-in. `<!-- tested, ends with 5 -->` names the exit code of a block's last
 //! line, and `<!-- tested after: COMMAND -->` a command that is run before it, in the place of what
-//! the reader types at a prompt. Examples in `docs/scripting.md` beneath `<!-- prints: COMMAND -->`
+//! the reader types at a prompt; a `; ends with 7` may follow. A block beneath `<!-- file: PATH -->`
+//! is what the reader writes into that file. Examples in `docs/scripting.md` beneath `<!-- prints: COMMAND -->`
 //! must have the fields that the command prints.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::Command;
+use std::sync::atomic::{AtomicU32, Ordering};
 
 use serde_json::Value;
 
 use crate::harness::postgres::Postgres;
+use crate::harness::seaweedfs::SeaweedFs;
 use crate::immich_database::{Era, make};
 use crate::user::{Outcome, User, outcome_of};
 
@@ -52,6 +55,8 @@ struct Reader {
     user: User,
     /// The database that `docker exec` reaches.
     server: Postgres,
+    /// What guides name, and what it is here.
+    names: Vec<(&'static str, String)>,
 }
 
 impl Reader {
@@ -87,15 +92,59 @@ impl Reader {
             fs::set_permissions(user.path("bin").join(program), mode).unwrap();
         }
         user.repository = user.path("mnt/backup/photos").display().to_string();
-        Self { user, server }
+        let here = |path: &str| user.path(path).display().to_string();
+        let names = ["/srv/", "/mnt/", "/etc/offsite/"].map(|name| (name, here(&name[1..])));
+        let names = names.to_vec();
+        Self {
+            user,
+            server,
+            names,
+        }
+    }
+
+    /// With two disks, and a bucket that can lock.
+    fn with_a_configuration() -> Self {
+        static NUMBER: AtomicU32 = AtomicU32::new(0);
+        let mut reader = Self::new();
+        let storage = SeaweedFs::shared();
+        let bucket = format!("guides-{}", NUMBER.fetch_add(1, Ordering::Relaxed));
+        storage.create_locking_bucket(&bucket);
+        reader.names.extend([
+            ("s3://my-photos", format!("s3://{bucket}")),
+            ("https://s3.example.org", storage.endpoint()),
+        ]);
+        for disk in ["mnt/usb", "mnt/nas"] {
+            fs::create_dir_all(reader.user.path(disk)).unwrap();
+        }
+        let file = reader.user.path("etc/offsite/offsite.toml");
+        reader.user.set("OFFSITE_CONFIG", file);
+        reader.user.repository = String::new();
+        for (name, value) in storage.environment() {
+            if name != "AWS_ENDPOINT_URL" {
+                reader.user.set(name, value);
+            }
+        }
+        reader
+    }
+
+    /// As it is here.
+    fn translated(&self, text: &str) -> String {
+        let names = self.names.iter();
+        names.fold(text.to_owned(), |text, (name, here)| {
+            text.replace(name, here)
+        })
+    }
+
+    /// Writes a file that a guide shows.
+    fn write(&self, path: &str, content: &str) {
+        let path = path.trim_start_matches('/');
+        self.user.write(path, self.translated(content));
     }
 
     /// Runs a script in the reader's folder; the places that guides name are in there.
     fn shell(&self, script: &str) -> Outcome {
         let here = |path: &str| self.user.path(path).display().to_string();
-        let script = script
-            .replace("/srv/", &here("srv/"))
-            .replace("/mnt/backup", &here("mnt/backup"));
+        let script = self.translated(script);
         let offsite = Path::new(env!("CARGO_BIN_EXE_offsite"));
         let folder = offsite.parent().expect("a folder").display();
         let path = std::env::var("PATH").unwrap_or_default();
@@ -120,14 +169,23 @@ impl Reader {
     /// Does what a guide says, from beginning to end.
     fn follow(&self, guide: &str) {
         let text = page(&format!("guides/{guide}"));
+        if text.contains("<!-- file: ") {
+            for (path, content) in blocks(&text, "<!-- file: ", "toml") {
+                self.write(path, content);
+            }
+        }
         let mut script = String::new();
         for (remark, block) in blocks(&text, "<!-- tested", "sh") {
             let block = block.replace(" ID", " \"$ID\"");
+            let (remark, code) = match remark.split_once("ends with ") {
+                Some((remark, code)) => (remark.trim_end_matches([',', ';', ' ']), Some(code)),
+                None => (remark, None),
+            };
             if let Some(before) = remark.strip_prefix("after: ") {
                 script += &format!("{before}\n");
             }
             script += &format!("printf '%s\\n' {} >&2\n", quoted(&block));
-            match remark.strip_prefix(", ends with ") {
+            match code {
                 Some(code) => {
                     script += &format!("code=0\n{block} || code=$?\n[ $code = {code} ]\n")
                 }
@@ -216,6 +274,52 @@ fn keys_come_and_go() {
 }
 
 #[test]
+fn three_copies_are_made_lost_and_found() {
+    let reader = Reader::with_a_configuration();
+    reader.follow("several-copies.md");
+    let back = reader
+        .user
+        .path("srv/restored/library/anna/2024/IMG_0042.jpg");
+    assert_eq!(fs::read(back).unwrap(), b"photo 42".repeat(1000));
+}
+
+#[test]
+fn old_snapshots_are_let_go_of() {
+    Reader::with_a_configuration().follow("let-go-of-old-snapshots.md");
+}
+
+#[test]
+fn what_is_locked_is_there_when_it_is_needed() {
+    let reader = Reader::with_a_configuration();
+    reader.follow("object-lock.md");
+    let policy = fs::read_to_string(reader.user.path("backup-policy.json")).unwrap();
+    let policy: Value = serde_json::from_str(&policy).unwrap();
+    let statements = policy["Statement"].as_array().unwrap().iter();
+    let mut allowed = statements.filter(|one| one["Effect"] == "Allow");
+    assert!(
+        allowed.all(|one| !one["Action"].to_string().contains("s3:Delete")),
+        "{policy:#}"
+    );
+}
+
+#[test]
+fn every_night_is_set_up_once() {
+    Reader::with_a_configuration().follow("every-night.md");
+}
+
+#[test]
+fn what_was_rolled_back_is_put_right() {
+    let reader = Reader::with_a_configuration();
+    let copies = "[[repository]]\nname = 'usb'\nurl = '/mnt/usb/offsite'\n[[repository]]\nname = \
+                  'nas'\nurl = '/mnt/nas/offsite'\nmedium = 'nas'\noffsite = true\n[source]\nimmich = \
+                  '/srv/immich'\n[database]\nnone = true\n";
+    reader.write("/etc/offsite/offsite.toml", copies);
+    let nights = "offsite init >&2; offsite backup --quiet; offsite backup --quiet";
+    reader.shell(nights).done();
+    reader.follow("rolled-back.md");
+}
+
+#[test]
 fn what_ends_well_is_quiet_when_asked_to_be() {
     let user = User::with_folder();
     user.write("photos/a.jpg", "a photo");
@@ -238,7 +342,11 @@ fn what_ends_well_is_quiet_when_asked_to_be() {
 
 #[test]
 fn scripts_find_the_fields_that_are_promised() {
-    let reader = Reader::new();
+    let mut reader = Reader::with_a_configuration();
+    reader.user.unset("OFFSITE_CONFIG");
+    reader.user.repository = reader.user.path("mnt/backup/photos").display().to_string();
+    let example = include_str!("../../docs/offsite.toml");
+    reader.user.write("etc/offsite/offsite.toml", example);
     let page = page("scripting.md");
     let mut examples = blocks(&page, "<!-- prints", "json");
     // In the order of a life: a repository first, then two nights.

@@ -69,6 +69,7 @@ transcripts! {
     backup
     bad_day
     bucket
+    copies
     damage
     dumps
     estimate

@@ -27,6 +27,7 @@ impl Variables {
         text = text.replace(self.folder.trim_start_matches('/'), "[FOLDER]");
         // After "on": the name may be a word that stands elsewhere too.
         text = text.replace(&format!("  on {}  ", self.host), "  on [HOST]  ");
+        text = text.replace(&format!("reported by {}", self.host), "reported by [HOST]");
         let lines: Vec<String> = text.lines().map(line).collect();
         lines.join("\n")
     }

@@ -7,9 +7,8 @@
 //!
 //! `before` runs when the repository is open and nobody else backs this source up, so that a backup
 //! that cannot begin stops nothing and starts nothing. If it fails there is no backup. Once it was
-//! begun, `after` runs, whatever happens: also after an interrupt, a panic, a failed `before`.
-//! `on_failure` also hears of a backup that never began. A second Ctrl-C, or `kill -9`, ends the
-//! program at once, and then nothing runs any more.
+//! begun, `after` runs, whatever happens: also after an interrupt, a panic, a failed `before`, and
+//! before a second Ctrl-C ends the program. `on_failure` also hears of a backup that never began.
 
 mod run;
 
@@ -67,7 +66,7 @@ pub fn reported(context: &Context, work: impl FnOnce(&Told) -> Result) -> Result
     result
 }
 
-/// Runs `before`, `work` and `after`.
+/// Runs `before`, `work` and `after`; `ends` is how the command would end with what `work` returned.
 ///
 /// # Errors
 /// What `work` returns, or that `before` failed, and then nothing else was done.
@@ -75,6 +74,7 @@ pub fn around<T>(
     context: &Context,
     told: &Told,
     work: impl FnOnce() -> std::result::Result<T, Failure>,
+    ends: impl FnOnce(&T) -> Status,
 ) -> std::result::Result<T, Failure> {
     let hooks = &context.configuration()?.hooks;
     if hooks.before.is_none() && hooks.after.is_none() {
@@ -82,6 +82,9 @@ pub fn around<T>(
     }
     // From here on an interrupt is a request: what was stopped has to be started again.
     let _heeding = context.seams.interrupt.heed();
+    if let Some(hook) = &hooks.after {
+        context.farewell.promise(at_once(context, hook));
+    }
     let worked = match hooks
         .before
         .as_ref()
@@ -94,23 +97,34 @@ pub fn around<T>(
     context.progress.finish();
     if let Some(hook) = &hooks.after {
         let end = match &worked {
-            Ok(Ok(_)) => (0, String::new()),
+            Ok(Ok(done)) => (ends(done).code(), String::new()),
             Ok(Err(failure)) => end_of(context, failure),
             Err(_) => (FAILED, "the backup ended unexpectedly".to_owned()),
         };
         let variables = variables(context, "after", told, Some(end));
-        match run::run(
-            "after",
-            hook,
-            &variables,
-            context.seams.clock.as_ref(),
-            None,
-        ) {
-            Ok(said) => tell_said(context, "after", said),
-            Err(error) => drop(told.after_failed.replace(Some(error))),
-        }
+        let clock = context.seams.clock.as_ref();
+        context
+            .farewell
+            .keep(|| match run::run("after", hook, &variables, clock, None) {
+                Ok(said) => tell_said(context, "after", said),
+                Err(error) => drop(told.after_failed.replace(Some(error))),
+            });
     }
     worked.unwrap_or_else(|panic| resume_unwind(panic))
+}
+
+/// `after`, for somebody who will not wait for the backup to end in order.
+fn at_once(context: &Context, hook: &Hook) -> impl FnOnce() + Send + 'static {
+    let end = (INTERRUPTED, "interrupted".to_owned());
+    let variables = variables(context, "after", &Told::default(), Some(end));
+    let (hook, clock) = (hook.clone(), context.seams.clock.clone());
+    let progress = context.progress.clone();
+    move || {
+        progress.notice("interrupted: ends as soon as the command `after` did its work");
+        if let Err(error) = run::run("after", &hook, &variables, clock.as_ref(), None) {
+            tell(&error);
+        }
+    }
 }
 
 /// The exit code that a failure ends in: whatever failed after an interrupt failed because of it.

@@ -64,7 +64,10 @@ impl<'r> Replicas<'r> {
         replicas.choose(seen);
         for (number, why) in &replicas.left_out {
             let name = named.get(*number).map_or("", |one| one.name);
-            progress.notice(&format!("{name} takes no part in this backup: {why}"));
+            progress.notice(&match replicas.behind.contains(number) {
+                true => format!("{name} is brought level after this backup: {why}"),
+                false => format!("{name} takes no part in this backup: {why}"),
+            });
         }
         Ok(replicas)
     }

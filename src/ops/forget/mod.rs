@@ -3,7 +3,8 @@
 //!
 //! `policy` has the rules and the calendar, `candidate` what of a snapshot matters to them, `judge`
 //! applies them so that no forger pushes good snapshots out, `note` remembers what was begun, `run` is
-//! the whole in order, `unusable` is about what nobody can read, `report` what comes out.
+//! the whole in order, `unusable` is about what nobody can read, `report` what comes out; `retention`
+//! foresees for `sync` what would go.
 
 mod absence;
 mod candidate;
@@ -19,6 +20,7 @@ mod note;
 mod options;
 mod policy;
 mod report;
+mod retention;
 mod run;
 #[cfg(test)]
 mod run_tests;
@@ -31,4 +33,5 @@ pub use judge::{GroupBy, Reason, judge, protections};
 pub use options::{ForgetOptions, ForgetPlace};
 pub use policy::{Period, Policy, Rule};
 pub use report::{ForgetReport, JudgedSnapshot};
+pub use retention::Retention;
 pub use run::forget;

@@ -66,11 +66,11 @@ pub fn forget(
     Ok(report)
 }
 
-type Found = Vec<(StoredSnapshot, Timestamp)>;
+pub(super) type Found = Vec<(StoredSnapshot, Timestamp)>;
 
 /// The snapshots, oldest first, and when each was put; all that are listed; what cannot be read, which
 /// is told, and stays if nobody names it.
-fn look(
+pub(super) fn look(
     repository: &Repository,
     index: &Index,
     progress: &dyn Progress,

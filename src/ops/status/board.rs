@@ -182,8 +182,13 @@ impl Board {
 
     fn check_copy(&self, one: &CopyStatus) -> Vec<(Checked, bool)> {
         let is_fresh = is_fresh(one.newest(), self.ages.snapshot, self.now);
-        let Ok(facts) = &one.found else {
-            return vec![(Checked::Reachable, false), (Checked::Snapshot, is_fresh)];
+        let facts = match &one.found {
+            Ok(facts) => facts,
+            // Of one that this host never saw there is no more to say.
+            Err(unreachable) if unreachable.remembered.is_none() => {
+                return vec![(Checked::Reachable, false)];
+            }
+            Err(_) => return vec![(Checked::Reachable, false), (Checked::Snapshot, is_fresh)],
         };
         let is_whole = facts.vanished.as_ref().is_ok_and(Vec::is_empty);
         let suspect = facts.newest.as_ref().and_then(|it| it.suspect.as_ref());

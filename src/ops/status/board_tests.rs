@@ -1,5 +1,6 @@
 //! When the rule holds, and what is said to need attention.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -57,6 +58,7 @@ fn copy(medium: &'static str, offsite: bool, ages: &[u64]) -> CopyStatus {
             .collect(),
         newest_good: last.clone(),
         newest: last,
+        hosts: BTreeMap::new(),
         bytes_snapshots: 10,
         bytes_stored: 5,
         packs: 1,
@@ -243,8 +245,8 @@ fn a_look_is_cheap_and_shows_what_other_verbs_left() {
     world.back_up(&host).unwrap();
     let now = SystemClock.now();
     let marked = leave_proofs_and_a_plan(&world, now);
-    gather(&world.repository, &host.index, &Silent).unwrap();
-    let facts = gather(&world.repository, &host.index, &Silent).unwrap();
+    gather(&world.repository, &host.index, None, &Silent).unwrap();
+    let facts = gather(&world.repository, &host.index, None, &Silent).unwrap();
     assert_eq!((facts.snapshots.len(), facts.packs > 0), (1, true));
     let verify = facts.verify.unwrap();
     assert_eq!((verify.share_permille, verify.signed), (Some(352), true));
@@ -270,7 +272,7 @@ fn what_was_seen_is_remembered_for_the_day_without_a_connection() {
     let trust = Arc::new(state.open_trust().unwrap());
     let index = Index::in_memory().unwrap();
     let index = index.watched(Watch::with(trust, PLACE));
-    gather(repository, &index, &Silent).unwrap();
+    gather(repository, &index, None, &Silent).unwrap();
     let remembered = remembered(states.path(), PLACE).unwrap();
     assert_eq!(
         (remembered.snapshots, remembered.newest.is_some()),

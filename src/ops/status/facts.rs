@@ -1,5 +1,6 @@
 //! What one look at a copy shows, and what is left of it when the copy is out of reach.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -34,9 +35,12 @@ const LOCKED_UNTIL: &str = "locked-until";
 pub struct Facts {
     /// Time and id of each, oldest first; those that claim a time to come are left out.
     pub snapshots: Vec<(Timestamp, ObjectId)>,
-    /// The newest that is not suspect, and the newest of all.
+    /// The newest that is not suspect, and the newest of all: of the host that was asked for, or of
+    /// any.
     pub newest_good: Option<Newest>,
     pub newest: Option<Newest>,
+    /// Of every host the newest.
+    pub hosts: BTreeMap<String, Timestamp>,
     /// The sizes of all snapshots added up.
     pub bytes_snapshots: u64,
     /// As stored, padding included.
@@ -95,11 +99,17 @@ pub struct Remembered {
     pub newest: Option<Timestamp>,
 }
 
-/// Looks at a copy: LISTs, and GETs of what is new.
+/// Looks at a copy: LISTs, and GETs of what is new. `host` is the one whose snapshots are waited for;
+/// `None`: of any.
 ///
 /// # Errors
 /// `Store`, `Index`.
-pub fn gather(repository: &Repository, index: &Index, progress: &dyn Progress) -> Result<Facts> {
+pub fn gather(
+    repository: &Repository,
+    index: &Index,
+    host: Option<&str>,
+    progress: &dyn Progress,
+) -> Result<Facts> {
     let meter = Arc::new(Meter::new(Arc::clone(&repository.store)));
     let repository = &Repository {
         store: Arc::clone(&meter) as _,
@@ -131,13 +141,17 @@ pub fn gather(repository: &Repository, index: &Index, progress: &dyn Progress) -
         .filter(|one| now.since(one.record.time) <= GROWTH);
     let bytes_added = recent.map(|one| one.record.statistics.bytes_stored);
     let sizes = snapshots.iter().map(|one| one.record.statistics.bytes);
+    let own = || {
+        let newest_first = snapshots.iter().rev();
+        newest_first.filter(|one| host.is_none_or(|host| one.record.host == host))
+    };
+    let hosts = snapshots.iter();
     let facts = Facts {
-        newest_good: snapshots
-            .iter()
-            .rev()
-            .find(|one| one.record.suspect.is_none())
-            .map(newest),
-        newest: snapshots.last().map(newest),
+        newest_good: own().find(|one| one.record.suspect.is_none()).map(newest),
+        newest: own().next().map(newest),
+        hosts: hosts
+            .map(|one| (one.record.host.clone(), one.record.time))
+            .collect(),
         bytes_snapshots: sizes.fold(0, u64::saturating_add),
         bytes_stored,
         packs,

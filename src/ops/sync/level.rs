@@ -1,7 +1,7 @@
 //! One copy is brought level with another: for each snapshot that it lacks, has not forgotten and
 //! would keep, the packs first, then segments of its own making that publish them, then the snapshot.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -14,12 +14,13 @@ use crate::format::{Kind, name};
 use crate::id::ObjectId;
 use crate::index::TransferTable;
 use crate::ops::pipeline::CheckpointRule;
-use crate::ops::{Replica, Result};
+use crate::ops::{Replica, Result, Retention};
 use crate::progress::Progress;
 use crate::repository::{
     ObjectProblem, RepositoryError, StoredSnapshot, explained, list_objects, load_catalog,
     load_snapshots, open_record,
 };
+use crate::seams::Timestamp;
 use crate::store::Window;
 
 /// Each time round, a pack more was found damaged, or a plan was made meanwhile.
@@ -35,9 +36,9 @@ pub struct LevelOptions<'o> {
     pub these: Option<&'o [ObjectId]>,
     /// Also those that the target has: for one that lost some of what they need.
     pub again: bool,
-    /// Whether the target would keep a snapshot: one that the next `forget` there would drop need
-    /// not be copied.
-    pub keeps: &'o dyn Fn(&StoredSnapshot) -> bool,
+    /// What the next `forget` at the target would drop by these rules need not be copied; `None`: it
+    /// keeps all.
+    pub retention: Option<&'o Retention>,
     pub checkpoint: CheckpointRule,
 }
 
@@ -46,7 +47,7 @@ impl Default for LevelOptions<'_> {
         Self {
             these: None,
             again: false,
-            keeps: &|_| true,
+            retention: None,
             checkpoint: CheckpointRule::default(),
         }
     }
@@ -116,14 +117,7 @@ fn wanted_snapshots(
     progress: &dyn Progress,
     report: &mut LevelReport,
 ) -> Result<Vec<StoredSnapshot>> {
-    let mut there = BTreeSet::new();
-    list_objects(
-        to.repository.store.as_ref(),
-        Kind::Snapshot,
-        &mut |id, _| {
-            there.insert(id);
-        },
-    )?;
+    let there = arrivals(to)?;
     let is_asked = |id: &ObjectId| options.these.is_none_or(|these| these.contains(id));
     let mut unusable = Vec::new();
     let all = load_snapshots(&from.repository, &from.index, &mut |name, problem| {
@@ -131,14 +125,17 @@ fn wanted_snapshots(
     })?;
     let ids = all.iter().map(|one| one.id);
     let bad = unusable.iter().filter_map(|(name, _)| name::parse(name)?.1);
-    let lacking = ids.chain(bad).filter(|id| !there.contains(id)).collect();
+    let lacking = ids
+        .chain(bad)
+        .filter(|id| !there.contains_key(id))
+        .collect();
     let gone = explained(&to.repository, &lacking, &mut |name, problem| {
         let text = format!("{name} at {} cannot be used: {problem}", to.name);
         progress.notice(&text);
     })?;
     for (name, problem) in unusable {
         if let Some((_, Some(id))) = name::parse(&name)
-            && !there.contains(&id)
+            && !there.contains_key(&id)
             && is_asked(&id)
             && (options.these.is_some() || !gone.contains(&id))
         {
@@ -151,16 +148,42 @@ fn wanted_snapshots(
     }
     let mut wanted = Vec::new();
     for snapshot in all {
-        if there.contains(&snapshot.id) && !options.again || !is_asked(&snapshot.id) {
+        if there.contains_key(&snapshot.id) && !options.again || !is_asked(&snapshot.id) {
             continue;
         }
         if options.these.is_none() && gone.contains(&snapshot.id) {
             report.forgotten += 1;
-        } else if options.these.is_some() || (options.keeps)(&snapshot) {
+        } else {
             wanted.push(snapshot);
         }
     }
+    match options.retention {
+        Some(retention) if options.these.is_none() && !wanted.is_empty() => {
+            let arrived = arrivals(from)?;
+            let is_new = |one: &StoredSnapshot| !there.contains_key(&one.id);
+            let coming: Vec<_> = wanted
+                .iter()
+                .filter(|one| is_new(one))
+                .filter_map(|one| Some((one.clone(), *arrived.get(&one.id)?)))
+                .collect();
+            let kept = retention.keeps(to, &coming, progress)?;
+            let before = wanted.len();
+            wanted.retain(|one| !is_new(one) || kept.contains(&one.id));
+            report.let_go = (before - wanted.len()) as u64;
+        }
+        _ => {}
+    }
     Ok(wanted)
+}
+
+/// When each snapshot of a copy was put there.
+fn arrivals(copy: &Replica) -> Result<BTreeMap<ObjectId, Timestamp>> {
+    let mut arrivals = BTreeMap::new();
+    let store = copy.repository.store.as_ref();
+    list_objects(store, Kind::Snapshot, &mut |id, info| {
+        arrivals.insert(id, info.modified);
+    })?;
+    Ok(arrivals)
 }
 
 /// What became of one snapshot.

@@ -21,6 +21,8 @@ pub struct LevelReport {
     pub lacking: BTreeMap<ObjectId, Lacking>,
     /// Snapshots that were left where they are, because this copy has forgotten them.
     pub forgotten: u64,
+    /// Snapshots that were left where they are, because the next `forget` here would drop them.
+    pub let_go: u64,
 }
 
 /// Why a snapshot has to wait.
@@ -67,6 +69,7 @@ impl LevelReport {
         self.waiting.extend(other.waiting);
         self.lacking.extend(other.lacking);
         self.forgotten = self.forgotten.max(other.forgotten);
+        self.let_go = self.let_go.max(other.let_go);
         for id in &self.snapshots_copied {
             self.waiting.remove(id);
             self.lacking.remove(id);

@@ -18,8 +18,8 @@ use crate::crypto::KdfCost;
 use crate::id::ObjectId;
 use crate::index::Index;
 use crate::ops::{
-    BackupOptions, InitOptions, Opened, Replica, SourceChoice, VerifyOptions, backup, cat, init,
-    list_entries, verify,
+    BackupOptions, GroupBy, InitOptions, Opened, Policy, Replica, Retention, SourceChoice,
+    VerifyOptions, backup, cat, init, list_entries, verify,
 };
 use crate::progress::Silent;
 use crate::repository::{Repository, replicate};
@@ -362,4 +362,44 @@ fn what_a_copy_has_forgotten_is_not_brought_back() {
         [gone]
     );
     assert_whole(&second, &clock, &original().snapshots);
+}
+
+/// A copy that was away for a month got every night of it, and the `forget` of the same evening threw
+/// most of them away again.
+#[test]
+fn what_the_next_forget_would_drop_is_not_carried() {
+    let (clock, first) = original().copy();
+    let second = fresh(&clock);
+    let from = original().at("first", first, &clock);
+    let to = original().at("second", second.clone(), &clock);
+    let one = std::num::NonZeroU32::new(1);
+    let retention = Retention {
+        policy: Policy {
+            last: one,
+            ..Policy::default()
+        },
+        group_by: GroupBy::default(),
+        zone: jiff::tz::TimeZone::UTC,
+    };
+    let options = LevelOptions {
+        retention: Some(&retention),
+        ..LevelOptions::default()
+    };
+    let report = level(&from, &to, &options, &Silent).unwrap();
+    let newest = original().snapshots[2];
+    assert_eq!((report.snapshots_copied, report.let_go), (vec![newest], 2));
+    assert_whole(&second, &clock, &[newest]);
+    // It stays so, and who asks for one by name gets it.
+    let again = level(&from, &to, &options, &Silent).unwrap();
+    assert_eq!((again.objects_copied, again.let_go), (0, 2));
+    let oldest = [original().snapshots[0]];
+    let asked = LevelOptions {
+        these: Some(&oldest),
+        ..options
+    };
+    let report = level(&from, &to, &asked, &Silent).unwrap();
+    assert_eq!(
+        (report.snapshots_copied, report.let_go),
+        (oldest.to_vec(), 0)
+    );
 }
