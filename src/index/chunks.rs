@@ -1,6 +1,6 @@
 //! Where chunks lie. Many-valued: every claimed place is kept, and restore tries each.
 
-use rusqlite::{Transaction, params};
+use rusqlite::{Connection, Transaction, params};
 
 use super::{Index, Result};
 use crate::id::{ChunkId, ObjectId};
@@ -53,6 +53,11 @@ pub struct Place {
     pub chunk: ChunkRow,
 }
 
+/// Packs that hold a chunk and may be rested on.
+const LIVE_PLACES: &str = "SELECT packs.number FROM chunks JOIN packs ON packs.number = chunks.pack
+     WHERE chunks.id = ? AND packs.live
+     AND NOT EXISTS (SELECT 1 FROM condemned WHERE condemned.pack = packs.id)";
+
 impl Index {
     /// Whether the chunk has a live place: then it need not be stored again.
     ///
@@ -69,24 +74,24 @@ impl Index {
     /// `Sqlite`.
     pub fn are_stored(&self, ids: &[ChunkId]) -> Result<bool> {
         let mut packs = Vec::new();
+        let are_stored = self.with(|connection| live_packs(connection, ids, &mut packs))?;
+        self.uses.note(&packs);
+        Ok(are_stored)
+    }
+
+    /// The same of each of these lists, in one transaction.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn are_each_stored(&self, lists: &[&[ChunkId]]) -> Result<Vec<bool>> {
+        let mut packs = Vec::new();
         let are_stored = self.with(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT packs.number FROM chunks JOIN packs ON packs.number = chunks.pack
-                 WHERE chunks.id = ? AND packs.live
-                 AND NOT EXISTS (SELECT 1 FROM condemned WHERE condemned.pack = packs.id)",
-            )?;
-            for id in ids {
-                let mut rows = statement.query([id.as_bytes().as_slice()])?;
-                match rows.next()? {
-                    Some(row) => packs.push(row.get::<_, i64>(0)?),
-                    None => return Ok(false),
-                }
-            }
-            Ok(true)
+            let reading = connection.transaction()?;
+            let lists = lists.iter();
+            let are_stored = lists.map(|ids| live_packs(&reading, ids, &mut packs));
+            are_stored.collect()
         })?;
-        if are_stored {
-            self.uses.note(&packs);
-        }
+        self.uses.note(&packs);
         Ok(are_stored)
     }
 
@@ -96,32 +101,32 @@ impl Index {
     /// `Sqlite`.
     pub fn places(&self, id: &ChunkId) -> Result<Vec<Place>> {
         self.with(|connection| {
-            let mut statement = connection.prepare_cached(
-                "SELECT packs.id, packs.bytes, packs.class, packs.header, packs.live,
-                        start, stored, plain, position, codec, packs.number, packs.verified
-                 FROM chunks JOIN packs ON packs.number = chunks.pack
-                 WHERE chunks.id = ? ORDER BY packs.live DESC, packs.verified DESC, packs.number",
-            )?;
-            let rows = statement.query_map([id.as_bytes().as_slice()], |row| {
-                Ok(Place {
-                    row: row.get(10)?,
-                    pack: ObjectId::new(row.get(0)?),
-                    pack_bytes: row.get(1)?,
-                    class: row.get(2)?,
-                    header: row.get(3)?,
-                    live: row.get(4)?,
-                    verified: row.get(11)?,
-                    chunk: ChunkRow {
-                        id: *id,
-                        start: row.get(5)?,
-                        stored: row.get(6)?,
-                        plain: row.get(7)?,
-                        position: row.get(8)?,
-                        codec: row.get(9)?,
-                    },
-                })
-            })?;
-            rows.collect()
+            let mut statement = connection.prepare_cached(PLACES)?;
+            let key = [id.as_bytes().as_slice()];
+            let rows = statement.query_map(key, |row| Place::of(id, row))?;
+            let mut places = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+            places.sort_by_key(|place| (!place.live, !place.verified, place.row));
+            Ok(places)
+        })
+    }
+
+    /// The places of those chunks that have one claimed place and no other, in one transaction.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn only_places(&self, ids: &[ChunkId]) -> Result<Vec<Place>> {
+        self.with(|connection| {
+            let reading = connection.transaction()?;
+            let mut statement = reading.prepare_cached(PLACES)?;
+            let mut places = Vec::with_capacity(ids.len());
+            for id in ids {
+                let mut rows = statement.query([id.as_bytes().as_slice()])?;
+                let place = rows.next()?.map(|row| Place::of(id, row)).transpose()?;
+                if rows.next()?.is_none() {
+                    places.extend(place);
+                }
+            }
+            Ok(places)
         })
     }
 
@@ -160,6 +165,56 @@ impl Index {
             connection.query_row("SELECT count(*) FROM chunks", [], |row| row.get(0))
         })
     }
+}
+
+/// All claimed places of a chunk.
+const PLACES: &str = "SELECT packs.id, packs.bytes, packs.class, packs.header, packs.live,
+            start, stored, plain, position, codec, packs.number, packs.verified
+     FROM chunks JOIN packs ON packs.number = chunks.pack
+     WHERE chunks.id = ?";
+
+impl Place {
+    fn of(id: &ChunkId, row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            row: row.get(10)?,
+            pack: ObjectId::new(row.get(0)?),
+            pack_bytes: row.get(1)?,
+            class: row.get(2)?,
+            header: row.get(3)?,
+            live: row.get(4)?,
+            verified: row.get(11)?,
+            chunk: ChunkRow {
+                id: *id,
+                start: row.get(5)?,
+                stored: row.get(6)?,
+                plain: row.get(7)?,
+                position: row.get(8)?,
+                codec: row.get(9)?,
+            },
+        })
+    }
+}
+
+/// Whether each of the chunks has a live place; if so, their packs are added to `packs`.
+fn live_packs(
+    connection: &Connection,
+    ids: &[ChunkId],
+    packs: &mut Vec<i64>,
+) -> rusqlite::Result<bool> {
+    let before = packs.len();
+    let mut statement = connection.prepare_cached(LIVE_PLACES)?;
+    for id in ids {
+        let mut rows = statement.query([id.as_bytes().as_slice()])?;
+        let Some(row) = rows.next()? else {
+            packs.truncate(before);
+            return Ok(false);
+        };
+        let pack = row.get(0)?;
+        if packs.last() != Some(&pack) {
+            packs.push(pack);
+        }
+    }
+    Ok(true)
 }
 
 pub(super) fn insert_chunks(
@@ -211,6 +266,35 @@ pub(super) mod tests {
             header: vec![1, 2, 3],
             chunks: chunks.to_vec(),
         }
+    }
+
+    /// SQLite planned the statement anew for each chunk that was asked for: a third of what an
+    /// unchanged backup cost.
+    #[test]
+    fn a_question_is_planned_once() {
+        let index = Index::in_memory().unwrap();
+        index.add_pack(&pack(1, &[chunk(1), chunk(2)])).unwrap();
+        for number in [1, 2, 3, 1] {
+            index.is_stored(&chunk(number).id).unwrap();
+        }
+        let planned_again = index.with(|connection| {
+            let statement = connection.prepare_cached(LIVE_PLACES)?;
+            Ok(statement.get_status(rusqlite::StatementStatus::RePrepare))
+        });
+        assert_eq!(planned_again.unwrap(), 0);
+    }
+
+    #[test]
+    fn only_what_has_one_place_is_looked_up_with_others() {
+        let index = Index::in_memory().unwrap();
+        index.add_pack(&pack(1, &[chunk(1), chunk(2)])).unwrap();
+        index.add_pack(&pack(3, &[chunk(2)])).unwrap();
+        let ids = [1, 2, 9].map(|number| chunk(number).id);
+        let places = index.only_places(&ids).unwrap();
+        assert_eq!(places, index.places(&chunk(1).id).unwrap());
+        let lists: [&[ChunkId]; 3] = [&ids[..2], &ids, &[]];
+        let are_stored = index.are_each_stored(&lists).unwrap();
+        assert_eq!(are_stored, [true, false, true]);
     }
 
     #[test]

@@ -54,46 +54,39 @@ impl Index {
     /// # Errors
     /// `Sqlite`, `Damaged`.
     pub fn file(&self, path: &[u8]) -> Result<Option<(FileStamp, CachedContent)>> {
-        let row = self.with(|connection| {
-            let mut statement = connection.prepare_cached(
+        Ok(self.files(&[path], 0)?.pop().flatten())
+    }
+
+    /// What is known of the files at these paths, in one transaction: of the first only, but at
+    /// least of one, if all together takes more than `bytes_max`.
+    ///
+    /// # Errors
+    /// `Sqlite`, `Damaged`.
+    pub fn files(
+        &self,
+        paths: &[&[u8]],
+        bytes_max: usize,
+    ) -> Result<Vec<Option<(FileStamp, CachedContent)>>> {
+        let mut rows = Vec::with_capacity(paths.len());
+        self.with(|connection| {
+            let reading = connection.transaction()?;
+            let mut statement = reading.prepare_cached(
                 "SELECT size, modified, changed, inode, sha1, chunks, attributes
                  FROM files WHERE path = ?",
             )?;
-            statement
-                .query_row([path], |row| {
-                    let stamp = FileStamp {
-                        size: row.get(0)?,
-                        modified: Timestamp::from_nanoseconds(row.get(1)?),
-                        changed: Timestamp::from_nanoseconds(row.get(2)?),
-                        inode: row.get::<_, i64>(3)?.cast_unsigned(),
-                    };
-                    Ok((
-                        stamp,
-                        row.get::<_, [u8; 20]>(4)?,
-                        row.get::<_, Vec<u8>>(5)?,
-                        row.get::<_, Option<Vec<u8>>>(6)?,
-                    ))
-                })
-                .optional()
+            let mut bytes = 0;
+            for path in paths {
+                let row = statement.query_row([path], Row::of).optional()?;
+                bytes += row.as_ref().map_or(0, Row::bytes);
+                rows.push(row);
+                if bytes >= bytes_max {
+                    break;
+                }
+            }
+            Ok(())
         })?;
-        let Some((stamp, sha1, joined, attributes)) = row else {
-            return Ok(None);
-        };
-        let chunks: Option<Vec<_>> = joined
-            .chunks(ChunkId::LEN)
-            .map(ChunkId::from_slice)
-            .collect();
-        let chunks = chunks.ok_or(IndexError::Damaged)?;
-        let attributes = attributes.map(|bytes| match bytes.as_slice() {
-            [] => Ok(Vec::new()),
-            bytes => decode(bytes).map_err(|_| IndexError::Damaged),
-        });
-        let content = CachedContent {
-            sha1,
-            chunks,
-            attributes: attributes.transpose()?,
-        };
-        Ok(Some((stamp, content)))
+        let known = |row: Option<Row>| row.map(Row::into_known).transpose();
+        rows.into_iter().map(known).collect()
     }
 
     /// Remembers files in one transaction; what was known of them is replaced.
@@ -183,6 +176,49 @@ impl Index {
     }
 }
 
+/// A row as it is stored.
+struct Row {
+    stamp: FileStamp,
+    sha1: [u8; 20],
+    chunks: Vec<u8>,
+    attributes: Option<Vec<u8>>,
+}
+
+impl Row {
+    fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            stamp: FileStamp {
+                size: row.get(0)?,
+                modified: Timestamp::from_nanoseconds(row.get(1)?),
+                changed: Timestamp::from_nanoseconds(row.get(2)?),
+                inode: row.get::<_, i64>(3)?.cast_unsigned(),
+            },
+            sha1: row.get(4)?,
+            chunks: row.get(5)?,
+            attributes: row.get(6)?,
+        })
+    }
+
+    fn bytes(&self) -> usize {
+        self.chunks.len() + self.attributes.as_ref().map_or(0, Vec::len)
+    }
+
+    fn into_known(self) -> Result<(FileStamp, CachedContent)> {
+        let chunks = self.chunks.chunks(ChunkId::LEN).map(ChunkId::from_slice);
+        let chunks: Option<Vec<_>> = chunks.collect();
+        let attributes = self.attributes.map(|bytes| match bytes.as_slice() {
+            [] => Ok(Vec::new()),
+            bytes => decode(bytes).map_err(|_| IndexError::Damaged),
+        });
+        let content = CachedContent {
+            sha1: self.sha1,
+            chunks: chunks.ok_or(IndexError::Damaged)?,
+            attributes: attributes.transpose()?,
+        };
+        Ok((self.stamp, content))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -209,6 +245,9 @@ mod tests {
         index.remember_files(std::slice::from_ref(&file)).unwrap();
         assert_eq!(index.file(&file.path).unwrap(), Some((stamp, content)));
         assert_eq!(index.file(b"/photos").unwrap(), None);
+        let both = [file.path.as_slice(), b"/photos"];
+        assert_eq!(index.files(&both, 1000).unwrap().len(), 2);
+        assert_eq!(index.files(&both, 1).unwrap().len(), 1, "one has so much");
         let empty = CachedContent {
             sha1: [0; 20],
             chunks: vec![],

@@ -7,6 +7,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::schema::keep_plans;
 use super::{IndexError, Result};
 
 /// By device and inode. Shared by threads.
@@ -87,6 +88,7 @@ impl LinkTable {
 
 fn open() -> rusqlite::Result<Connection> {
     let connection = Connection::open("")?;
+    keep_plans(&connection)?;
     // Nothing in it outlives the process: no journal, no sync, 4 MiB of memory.
     connection.execute_batch(
         "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -4096;

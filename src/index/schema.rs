@@ -1,5 +1,6 @@
 //! The tables, and how the database is opened.
 
+use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
 /// Raised with every change of the tables; an index of another number is thrown away.
@@ -73,6 +74,14 @@ pub(super) fn limit_memory(connection: &Connection, among: usize) -> rusqlite::R
     connection.execute_batch(&format!("PRAGMA cache_size = -{kib};"))
 }
 
+/// A statement is planned once. Otherwise SQLite looks at each value that is asked for, and plans anew
+/// for every one, which costs more than the answer.
+pub(super) fn keep_plans(connection: &Connection) -> rusqlite::Result<()> {
+    let is_kept = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true)?;
+    debug_assert!(is_kept, "the option is known");
+    Ok(())
+}
+
 /// What plans condemn, for this process alone: whoever only reads does not ask.
 const TEMPORARY: &str = "
 -- `late_since`: from when on references that were made before it came no longer stand, in
@@ -107,6 +116,7 @@ pub(super) fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
          PRAGMA temp_store = FILE; PRAGMA wal_autocheckpoint = 4000;",
     )?;
     limit_memory(&connection, 1)?;
+    keep_plans(&connection)?;
     connection.set_prepared_statement_cache_capacity(64);
     let version: i32 = connection.query_row("PRAGMA user_version", [], |row| row.get(0))?;
     let tables: i64 =

@@ -5,6 +5,7 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
+use super::schema::keep_plans;
 use super::{IndexError, Result};
 use crate::id::{ChunkId, ObjectId};
 use crate::seams::Timestamp;
@@ -25,6 +26,7 @@ impl TransferTable {
     pub fn temporary() -> Result<Self> {
         // Nothing is ever committed: the file is gone with the process.
         let made = Connection::open("").and_then(|connection| {
+            keep_plans(&connection)?;
             connection.execute_batch(
                 "PRAGMA journal_mode = OFF; PRAGMA cache_size = -8192;
                  CREATE TABLE wanted (

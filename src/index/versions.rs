@@ -3,6 +3,7 @@
 
 use rusqlite::{Connection, params};
 
+use super::schema::keep_plans;
 use super::{IndexError, Result};
 
 /// Rows for one search.
@@ -31,6 +32,7 @@ impl VersionTable {
     pub fn temporary() -> Result<Self> {
         // Nothing is ever committed: the file is gone with the process.
         let made = Connection::open("").and_then(|connection| {
+            keep_plans(&connection)?;
             connection.execute_batch(
                 "PRAGMA journal_mode = OFF; PRAGMA cache_size = -8192;
                  CREATE TABLE versions (

@@ -86,9 +86,12 @@ impl Blocks {
     pub fn find_or_claim(&self, ticket: &Ticket, frame: &Range<u64>) -> Option<Bytes> {
         let mut state = self.lock();
         loop {
-            if let Some(bytes) = state.find(ticket, frame) {
+            if let Some((bytes, was_used)) = state.find(ticket, frame) {
                 drop(state);
-                self.changed.notify_all();
+                if !was_used {
+                    // Somebody may wait to fetch the next one ahead.
+                    self.changed.notify_all();
+                }
                 return Some(bytes);
             }
             if state.fetching.insert(ticket.clone()) {
@@ -191,7 +194,8 @@ impl Blocks {
 }
 
 impl State {
-    fn find(&mut self, wanted: &Ticket, frame: &Range<u64>) -> Option<Bytes> {
+    /// The bytes of a frame, and whether somebody has asked for its block before.
+    fn find(&mut self, wanted: &Ticket, frame: &Range<u64>) -> Option<(Bytes, bool)> {
         let place = self.kept.iter().rposition(|block| {
             let ticket = &block.ticket;
             (ticket.kind, ticket.pack) == (wanted.kind, wanted.pack)
@@ -199,12 +203,12 @@ impl State {
                 && frame.end <= ticket.range.end
         })?;
         let mut block = self.kept.remove(place);
-        block.used = true;
+        let was_used = std::mem::replace(&mut block.used, true);
         let start = usize::try_from(frame.start - block.ticket.range.start).ok()?;
         let end = usize::try_from(frame.end - block.ticket.range.start).ok()?;
         let found = (end <= block.bytes.len()).then(|| block.bytes.slice(start..end));
         self.kept.push(block);
-        found
+        Some((found?, was_used))
     }
 
     fn arrive(&mut self, ticket: &Ticket, bytes: Option<Bytes>, used: bool) {

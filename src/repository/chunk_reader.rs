@@ -7,11 +7,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use bytes::Bytes;
 
 use super::blocks::{Ahead, Blocks, Ticket};
+use super::body_keys::BodyKeys;
 use super::catalog::{problem_of, salvage, salvage_named, take_footer};
-use super::pack_reader::{body_key, frame_range, open_frame, session_of};
+use super::foreseen::Foreseen;
+use super::pack_reader::{frame_range, open_frame};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
-use crate::crypto::{ObjectKey, Secret};
-use crate::format::header::{Header, sealed_session};
+use crate::crypto::ObjectKey;
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX, name};
 use crate::id::{ChunkId, ObjectId};
 use crate::index::{Index, Place};
@@ -35,7 +36,9 @@ pub struct ChunkReader<'r> {
     index: &'r Index,
     fetch: Fetch,
     blocks: Blocks,
-    sessions: Mutex<HashMap<[u8; 80], Arc<Secret>>>,
+    keys: BodyKeys,
+    /// Where chunks lie that will soon be wanted.
+    foreseen: Foreseen,
     asked: Mutex<Asked>,
     /// How often claims about a pack, its own or another's, led to nothing.
     failures: Mutex<HashMap<(ObjectId, bool), u32>>,
@@ -67,7 +70,8 @@ impl<'r> ChunkReader<'r> {
             index,
             fetch,
             blocks: Blocks::default(),
-            sessions: Mutex::default(),
+            keys: BodyKeys::default(),
+            foreseen: Foreseen::default(),
             asked: Mutex::default(),
             failures: Mutex::default(),
         }
@@ -95,8 +99,12 @@ impl<'r> ChunkReader<'r> {
     /// were not. So a false claim costs a look at a footer, not a whole pack.
     fn read(&self, id: &ChunkId, kind: Kind) -> Result<Vec<u8>> {
         let mut trouble = None;
-        if let Some(place) = self.places(id, kind)?.first() {
-            match self.read_place(place, kind)? {
+        let likeliest = match self.foreseen(id, kind) {
+            Some(place) => Some(place),
+            None => self.places(id, kind)?.into_iter().next().map(Arc::new),
+        };
+        if let Some(place) = likeliest {
+            match self.read_place(&place, kind)? {
                 Ok(plain) => return Ok(plain),
                 Err(problem) => trouble = Some((place.pack, problem)),
             }
@@ -237,31 +245,16 @@ impl<'r> ChunkReader<'r> {
         Ok(read)
     }
 
-    fn key_of(&self, place: &Place, kind: Kind) -> Result<ObjectKey, ObjectProblem> {
-        let writer = &self.repository.writer;
-        let header = Header::decode(&place.header, kind, Some(writer.repository()))?;
-        let session = match &self.repository.reader {
-            Some(reader) if kind == Kind::DataPack => {
-                let sealed = sealed_session(header.extension()).ok_or(FormatError::TooShort)?;
-                let known = lock(&self.sessions).get(&sealed).cloned();
-                let session = match known {
-                    Some(session) => session,
-                    None => Arc::new(session_of(reader, &header)?),
-                };
-                lock(&self.sessions).insert(sealed, Arc::clone(&session));
-                Some(session)
-            }
-            _ => None,
-        };
-        body_key(writer, &header, session.as_deref())
+    fn key_of(&self, place: &Place, kind: Kind) -> Result<Arc<ObjectKey>, ObjectProblem> {
+        self.keys.of(self.repository, kind, &place.header)
     }
 
     /// The bytes of a chunk's frame.
     fn frame(&self, place: &Place, kind: Kind) -> Result<Bytes> {
-        let name = name::of(kind, &place.pack);
+        let wrong = |error| RepositoryError::object(&name::of(kind, &place.pack), error);
         let ticket = ticket(place, kind, self.fetch).ok_or_else(|| {
             let what = "the place of a chunk";
-            RepositoryError::object(&name, FormatError::Contradiction { what })
+            wrong(FormatError::Contradiction { what })
         })?;
         if let Some(bytes) = self
             .blocks
@@ -273,7 +266,7 @@ impl<'r> ChunkReader<'r> {
         self.blocks.arrived(&ticket, fetched.as_ref().ok().cloned());
         // It may have been dropped again already.
         let frame = cut(&fetched?, &ticket, place);
-        frame.ok_or_else(|| RepositoryError::object(&name, FormatError::TooShort))
+        frame.ok_or_else(|| wrong(FormatError::TooShort))
     }
 
     fn fetch(&self, ticket: &Ticket) -> Result<Bytes, StoreError> {
@@ -282,11 +275,29 @@ impl<'r> ChunkReader<'r> {
         others.fetch(store.as_ref(), self.repository.id(), &name, window(ticket))
     }
 
+    /// Looks up in few questions where the first of these chunks of contents lie, which will soon be
+    /// wanted; forgets those that were foreseen before. A chunk of which there is more to say than one
+    /// place is left to whoever asks for it.
+    ///
+    /// # Errors
+    /// `Index`.
+    pub fn foresee(&self, ids: impl Iterator<Item = ChunkId>) -> Result<()> {
+        self.foreseen.fill(self.index, ids)
+    }
+
+    fn foreseen(&self, id: &ChunkId, kind: Kind) -> Option<Arc<Place>> {
+        let place = self.foreseen.find(id);
+        place.filter(|place| kind_of(place) == kind)
+    }
+
     /// The data pack where a chunk most likely lies, with its size.
     ///
     /// # Errors
     /// `Index`.
     pub fn pack_of(&self, id: &ChunkId) -> Result<Option<(ObjectId, u64)>> {
+        if let Some(place) = self.foreseen(id, Kind::DataPack) {
+            return Ok(Some((place.pack, place.pack_bytes)));
+        }
         let places = self.places(id, Kind::DataPack)?;
         Ok(places.first().map(|place| (place.pack, place.pack_bytes)))
     }

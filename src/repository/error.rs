@@ -124,6 +124,8 @@ pub enum RepositoryError {
     AmbiguousSnapshot { name: String },
     #[error("the repository holds no snapshot yet")]
     NoSnapshots,
+    #[error("what was seen of the repository is over a day old, by its own clock")]
+    SeenLongAgo,
 }
 
 impl RepositoryError {

@@ -10,11 +10,13 @@
 //! copy; `catalog` brings the index level with the store.
 
 mod blocks;
+mod body_keys;
 mod catalog;
 mod chunk_reader;
 mod content;
 mod error;
 mod fixed_frame;
+mod foreseen;
 mod forgets;
 mod listing_diff;
 mod listing_reader;

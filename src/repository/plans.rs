@@ -9,7 +9,7 @@ use std::time::Duration;
 use super::objects::{fetch_record, list_objects};
 use super::{ObjectProblem, Repository, RepositoryError, Result, seal_record};
 use crate::format::housekeeping::Plan;
-use crate::format::{FormatError, Kind, cbor, name};
+use crate::format::{Kind, cbor, name};
 use crate::id::ObjectId;
 use crate::seams::Timestamp;
 
@@ -83,7 +83,8 @@ impl StoredPlan {
 /// listed the snapshots.
 ///
 /// # Errors
-/// `Store`; `Object` for a plan that is too large, or was not made within the last 24 hours.
+/// `SeenLongAgo` for a plan that was not made within the last 24 hours; `Store`; `Object` for one that
+/// is too large.
 pub fn store_plan(repository: &Repository, plan: Plan) -> Result<StoredPlan> {
     let random = repository.seams.random.as_ref();
     let sealed = seal_record(&repository.writer, random, Kind::Plan, &cbor::encode(&plan))
@@ -91,11 +92,7 @@ pub fn store_plan(repository: &Repository, plan: Plan) -> Result<StoredPlan> {
     let store = &repository.store;
     let now = store.now()?;
     if plan.created > now.plus(HOUR) || plan.created.plus(MARK_MAX) < now {
-        let what = "the time at which the plan was made";
-        return Err(RepositoryError::object(
-            &sealed.name,
-            FormatError::Contradiction { what },
-        ));
+        return Err(RepositoryError::SeenLongAgo);
     }
     store.put(&sealed.name, sealed.bytes)?;
     Ok(StoredPlan {

@@ -21,6 +21,7 @@
 mod a_little_every_night;
 mod as_of_a_time;
 mod attacker_with_the_hosts_key;
+mod backups_and_prunes_cut_short;
 mod bad_moments;
 mod commands_around_a_backup;
 mod configuration_comes_along;

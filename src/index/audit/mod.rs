@@ -20,6 +20,7 @@ pub use remains::{Leftover, Loss};
 pub use rows::{AssetRow, flags};
 pub use settled::{SettledFinding, Settlement};
 
+use super::schema::keep_plans;
 use super::{IndexError, Result};
 
 /// No file survives the process, so nothing is journaled or synced.
@@ -119,6 +120,7 @@ impl AuditTables {
         let open = || -> rusqlite::Result<Connection> {
             let connection = Connection::open("")?;
             connection.execute_batch(SETUP)?;
+            keep_plans(&connection)?;
             connection.set_prepared_statement_cache_capacity(64);
             connection.execute_batch(&format!("BEGIN; {} {SCHEMA}", row_schema::ROWS))?;
             Ok(connection)

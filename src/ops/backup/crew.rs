@@ -7,21 +7,22 @@ use std::time::Duration;
 
 use super::entries;
 use super::run::{DumpTaken, Run};
-use super::sequence::{Outcome, Sequence, Sequenced, SourceProblem};
+use super::sequence::{Outcome, Sequence, Sequenced};
 use crate::format::pack::Class;
-use crate::ops::pipeline::{Chunkers, ContentError, FileTask, Pipeline, Work, Worker};
+use crate::ops::pipeline::{Chunkers, ContentError, Met, Pipeline, Stretch, Work, Worker};
 use crate::ops::queue::Queue;
 use crate::ops::{OpsError, Result};
 use crate::source::database::{DatabaseSource, Dump, DumpRules};
 use crate::source::{Event, Kind};
 
-/// Files that wait for a worker are weighed as so many bytes …
-const TASK_WEIGHT: usize = 16 * 1024;
-/// … and so many bytes of them may wait.
-const TASKS_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// What the walk came upon and waits for a worker, in bytes.
+const STRETCHES_BYTES_MAX: usize = 1024 * 1024;
 
 /// How often somebody looks whether the run is to end.
 const INTERRUPT_STEP: Duration = Duration::from_millis(50);
+
+/// How often somebody looks whether it is time to look at the plans.
+const LOOK_OUT_STEP: Duration = Duration::from_secs(1);
 
 /// The threads of a run and what they share.
 #[derive(Clone, Copy)]
@@ -83,7 +84,7 @@ impl<'c, 'r> Crew<'c, 'r> {
         let Some(workers) = threads.workers else {
             return self.wind_up(self.lead(None)?);
         };
-        let queue = Queue::new(TASKS_BYTES_MAX);
+        let queue = Queue::new(STRETCHES_BYTES_MAX);
         let queue = &queue;
         std::thread::scope(|scope| {
             let workers: Vec<_> = (0..workers.get())
@@ -100,6 +101,8 @@ impl<'c, 'r> Crew<'c, 'r> {
             // Dropping the sender, however this ends, is the message.
             let (_over, is_over) = channel();
             scope.spawn(move || self.watch(queue, &is_over));
+            let (_done, is_done) = channel();
+            scope.spawn(move || self.look_out(&is_done));
             self.guard(queue, || {
                 let led = self.lead(Some(queue))?;
                 queue.close();
@@ -142,6 +145,18 @@ impl<'c, 'r> Crew<'c, 'r> {
         }
     }
 
+    /// Sees to it that somebody looks at the plans also while a dump is read for hours. On a thread of
+    /// its own: a store that does not answer keeps nobody from noticing an interrupt.
+    fn look_out(self, is_done: &Receiver<()>) {
+        while let Err(RecvTimeoutError::Timeout) = is_done.recv_timeout(LOOK_OUT_STEP) {
+            let ways = self.pipeline.uploads.ways();
+            let takes_part = |number: usize| ways.get(number).is_some_and(|way| !way.has_left());
+            if !self.pipeline.has_stopped() {
+                self.run.files.plans.look_out(&takes_part);
+            }
+        }
+    }
+
     /// All contents are taken in: ends packs and listing.
     fn wind_up(self, led: Led) -> Result<(Option<DumpTaken>, Sequenced)> {
         if self.pipeline.has_stopped() {
@@ -163,9 +178,9 @@ impl<'c, 'r> Crew<'c, 'r> {
             let (work, _weight) = taken.into_parts();
             match work {
                 Work::Batch(batch) => worker.batch(batch)?,
-                Work::File(FileTask { found, number }) => {
-                    let outcome = self.run.files.take(&mut worker, &found, number)?;
-                    self.sequence.deliver(number, outcome)?;
+                Work::Stretch(stretch) => {
+                    let files = &self.run.files;
+                    files.take_stretch(&mut worker, &stretch, self.sequence)?;
                 }
             }
         }
@@ -218,32 +233,16 @@ impl<'c, 'r> Crew<'c, 'r> {
         self,
         worker: &mut Worker<'_, '_>,
         queue: Option<&Queue<Work>>,
-        mut number: u64,
+        number: u64,
     ) -> Result<u64> {
+        let mut stretch = Stretch::from(number);
         for event in self.run.walk()? {
             if self.pipeline.has_stopped() {
                 return Err(OpsError::Stopped);
             }
-            let outcome = match event {
-                Event::Found(found) if found.kind == Kind::File => {
-                    self.run.files.links.announce(&found.metadata, number);
-                    match queue {
-                        Some(queue) => {
-                            let task = Work::File(FileTask { found, number });
-                            queue
-                                .push(task, TASK_WEIGHT)
-                                .map_err(|_| OpsError::Stopped)?;
-                            None
-                        }
-                        None => Some(self.run.files.take(worker, &found, number)?),
-                    }
-                }
-                Event::Found(found) => Some(self.run.files.entry_without_content(found)),
-                Event::Problem(problem) => Some(Outcome::problem(SourceProblem {
-                    root: problem.root,
-                    path: problem.path,
-                    error: problem.error,
-                })),
+            let met = match event {
+                Event::Found(found) => Met::Found(found),
+                Event::Problem(problem) => Met::Problem(problem),
                 Event::Skipped { path, what } => {
                     let path = String::from_utf8_lossy(&path);
                     let progress = self.run.progress;
@@ -251,12 +250,39 @@ impl<'c, 'r> Crew<'c, 'r> {
                     continue;
                 }
             };
-            if let Some(outcome) = outcome {
-                self.sequence.deliver(number, outcome)?;
+            if !stretch.has_room_for(&met) {
+                let next = Stretch::from(stretch.end());
+                self.hand_out(worker, queue, std::mem::replace(&mut stretch, next))?;
             }
-            number += 1;
+            if let Met::Found(found) = &met
+                && found.kind == Kind::File
+            {
+                self.run
+                    .files
+                    .links
+                    .announce(&found.metadata, stretch.end());
+            }
+            stretch.push(met);
         }
-        Ok(number)
+        let end = stretch.end();
+        self.hand_out(worker, queue, stretch)?;
+        Ok(end)
+    }
+
+    /// To a worker; without a queue it is taken in here.
+    fn hand_out(
+        self,
+        worker: &mut Worker<'_, '_>,
+        queue: Option<&Queue<Work>>,
+        stretch: Stretch,
+    ) -> Result<()> {
+        let Some(queue) = queue else {
+            let files = &self.run.files;
+            return files.take_stretch(worker, &stretch, self.sequence);
+        };
+        let weight = stretch.weight();
+        let pushed = queue.push(Work::Stretch(stretch), weight);
+        pushed.map_err(|_| OpsError::Stopped)
     }
 
     /// What an interrupt did to the dump is not told as if something were wrong with it.

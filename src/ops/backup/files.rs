@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use super::entries::{entry_of, file_entry};
+use super::known::Known;
 use super::links::{First, Links};
 use super::sequence::{Outcome, SourceProblem};
 use super::watches::Watches;
@@ -49,24 +50,30 @@ pub struct FileContext<'r> {
 }
 
 impl FileContext<'_> {
-    /// Takes a file into the snapshot, without reading it if it is known and unchanged, or if it
+    /// Takes a file into the snapshot, of which so much is known, without reading it if it is known and unchanged, or if it
     /// has another name that was taken before. `number` is its place in the order of the listing;
     /// of a file with several names it was announced to `links`.
     ///
     /// # Errors
     /// Of the repository or the index, `Stopped`; what is wrong with the file itself is an outcome.
-    pub fn take(&self, worker: &mut Worker<'_, '_>, found: &Found, number: u64) -> Result<Outcome> {
+    pub fn take(
+        &self,
+        worker: &mut Worker<'_, '_>,
+        found: &Found,
+        number: u64,
+        known: Known,
+    ) -> Result<Outcome> {
         if found.metadata.links < 2 {
-            return self.take_content(worker, found);
+            return self.take_content(worker, found, known);
         }
         let turn = self.links.turn(&found.metadata, number);
         let turn = turn.ok_or(OpsError::Stopped)?;
         if let Some(first) = turn.first()?
             && first.is(&found.metadata)
         {
-            return self.link_to(first, found);
+            return self.link_to(first, found, known);
         }
-        let outcome = self.take_content(worker, found)?;
+        let outcome = self.take_content(worker, found, known)?;
         if let Some(first) = outcome.as_first() {
             turn.remember(&first)?;
         }
@@ -74,9 +81,9 @@ impl FileContext<'_> {
     }
 
     /// Another name of a file that is in the snapshot.
-    fn link_to(&self, first: First, found: &Found) -> Result<Outcome> {
+    fn link_to(&self, first: First, found: &Found, known: Known) -> Result<Outcome> {
         let path = found.source.as_os_str().as_bytes();
-        let known = self.index.file(path)?;
+        let known = known.content;
         let remember = first.cached(path, stamp_of(&found.metadata));
         let sha1 = remember.content.sha1;
         add(
@@ -101,13 +108,18 @@ impl FileContext<'_> {
         }
     }
 
-    fn take_content(&self, worker: &mut Worker<'_, '_>, found: &Found) -> Result<Outcome> {
+    fn take_content(
+        &self,
+        worker: &mut Worker<'_, '_>,
+        found: &Found,
+        known: Known,
+    ) -> Result<Outcome> {
         self.plans.look_if_due(worker)?;
         let path = found.source.as_os_str().as_bytes();
-        let known = self.index.file(path)?;
-        if let Some((stamp, content)) = &known
+        let Known { content, is_stored } = known;
+        if let Some((stamp, content)) = &content
             && *stamp == stamp_of(&found.metadata)
-            && self.plans.are_stored(worker, found, content)?
+            && (is_stored || self.plans.are_stored(worker, found, content)?)
             && let Some(attributes) = attributes_of_unchanged(found, content)
         {
             worker.pass(found.metadata.size);
@@ -130,7 +142,7 @@ impl FileContext<'_> {
             }
             return Ok(outcome);
         }
-        self.read(worker, found, known.map(|(_, content)| content.sha1))
+        self.read(worker, found, content.map(|(_, content)| content.sha1))
     }
 
     /// Reads the file, of which `known` was the SHA-1 last time; once more if it changed meanwhile,
@@ -192,9 +204,9 @@ impl FileContext<'_> {
     }
 
     /// The entry of a folder or a link.
-    pub fn entry_without_content(&self, found: Found) -> Outcome {
+    pub fn entry_without_content(&self, found: &Found) -> Outcome {
         let metadata = found.metadata;
-        let mut entry = entry_of(&found, &metadata, &self.owners);
+        let mut entry = entry_of(found, &metadata, &self.owners);
         let attributes = if let Kind::Link { target } = &found.kind {
             add(&self.counts.links, 1);
             entry.target = Some(target.clone().into());
@@ -206,7 +218,7 @@ impl FileContext<'_> {
         entry.attributes = stored(&attributes);
         let mut outcome = Outcome::entry(entry, Vec::new());
         if let Some(error) = attributes.problem {
-            outcome.also(problem_of(&found, error));
+            outcome.also(problem_of(found, error));
         }
         outcome
     }

@@ -20,6 +20,7 @@ mod entries;
 mod false_plans;
 mod files;
 mod hold;
+mod known;
 mod links;
 mod notices;
 mod options;
@@ -31,6 +32,7 @@ mod roots;
 mod run;
 mod seen;
 mod sequence;
+mod stretches;
 mod watches;
 
 pub use dry_run::{DryRunReport, dry_run, dry_run_telling};
@@ -77,7 +79,8 @@ pub fn backup(
 /// from its snapshot; the report says so.
 ///
 /// One that a prune overtook is left behind; if that is all of them, the snapshot is made once more:
-/// what was stored is there, and what the prune may delete is sent again.
+/// what was stored is there, and what the prune may delete is sent again. So is one that came so late
+/// that it lost something: that makes the first one whole as well.
 ///
 /// # Errors
 /// As [`backup`]; of the replicas only when none of them has the snapshot.
@@ -88,7 +91,7 @@ pub fn backup_to_all(
 ) -> Result<BackupReport> {
     let can_be_read_again = !matches!(options.source.database, Some(DatabaseSource::Stdin));
     match attempt(named, options, progress) {
-        Err(OpsError::Overtaken) if can_be_read_again => {
+        Err(OpsError::Overtaken | OpsError::CommittedLate) if can_be_read_again => {
             progress.notice("a prune was faster than this backup, which begins again");
             attempt(named, options, progress)
         }

@@ -23,6 +23,12 @@ impl<'p> Notices<'p> {
     }
 }
 
+impl Notices<'_> {
+    pub fn is_of_the_only_one(&self) -> bool {
+        self.name.is_none()
+    }
+}
+
 impl Progress for Notices<'_> {
     fn stage(&self, name: &str, bytes_total: Option<u64>) {
         if self.name.is_none() {

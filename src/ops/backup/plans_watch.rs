@@ -14,7 +14,7 @@ use super::closed_sessions::{is_closed, session_of};
 use super::false_plans::Doubts;
 use super::hold::hold;
 use super::notices::Notices;
-use crate::id::{ObjectId, SessionId};
+use crate::id::{ChunkId, ObjectId, SessionId};
 use crate::index::{CachedContent, Index};
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
@@ -29,6 +29,11 @@ use crate::source::Found;
 const LOOK_EVERY: Duration = Duration::from_secs(15 * 60);
 /// A LIST of packs is too old to rest on once a plan can have come and been carried out since.
 const PACKS_LISTED_MAX: Duration = GRACE_MIN;
+/// What allows a commit is looked at again where the look took so long itself: the rest of
+/// [`COMMIT_MAX`] is for the commit to arrive. Where each look is so slow the last one has to do, and
+/// what arrives late is looked at once more.
+const ALLOWED_FRESH: Duration = Duration::from_secs(5 * 60);
+const LOOKS_MAX: u32 = 3;
 /// A pruner takes a session for given up, whoever closes it, when it heard nothing of it for 30
 /// days; a day less.
 const ORPHAN_AFTER: Duration = Duration::from_secs(29 * 24 * 60 * 60);
@@ -148,6 +153,14 @@ impl<'r> PlansWatch<'r> {
         Ok(self.doubts.expose(found, content)? && self.index.are_stored(&content.chunks)?)
     }
 
+    /// For each file, whether all of it is stored as far as nobody doubts a plan.
+    ///
+    /// # Errors
+    /// `Index`.
+    pub fn are_each_stored(&self, contents: &[&[ChunkId]]) -> Result<Vec<bool>> {
+        Ok(self.index.are_each_stored(contents)?)
+    }
+
     /// Good snapshots of the same source, newest first: what they hold is held against plans.
     pub fn call_witnesses<'s>(&self, snapshots: impl Iterator<Item = &'s StoredSnapshot>) {
         let listing_of = |one: &StoredSnapshot| (one.id, one.record.listing);
@@ -160,6 +173,18 @@ impl<'r> PlansWatch<'r> {
     /// # Errors
     /// `Overtaken`; `Store`, `Index`.
     pub fn before_commit(&self, session: SessionId) -> Result<Allowed> {
+        let mut allowed = self.look_before_commit(session)?;
+        for _ in 1..LOOKS_MAX {
+            // A lid that was closed between two requests: what the first one said is old.
+            if self.since_boot().saturating_sub(allowed.at) <= ALLOWED_FRESH {
+                break;
+            }
+            allowed = self.look_before_commit(session)?;
+        }
+        Ok(allowed)
+    }
+
+    fn look_before_commit(&self, session: SessionId) -> Result<Allowed> {
         let mut looked = self.lock();
         let store_time = self.repository.store.now()?;
         let at = self.since_boot();

@@ -80,7 +80,7 @@ impl Outcome {
     }
 
     /// About how many bytes it takes while it waits.
-    fn weight(&self) -> usize {
+    pub fn weight(&self) -> usize {
         let entry = self.entry.as_ref();
         let entry = entry.map_or(0, |(entry, ids)| {
             entry.path.len() + ids.len() * ChunkId::LEN + weight_of(&entry.attributes)
@@ -125,7 +125,8 @@ struct State {
     listing: Option<ListingWriter>,
     compressor: Compressor,
     next: u64,
-    waiting: BTreeMap<u64, Outcome>,
+    /// By the number of the first.
+    waiting: BTreeMap<u64, Vec<Outcome>>,
     waiting_bytes: usize,
     problems: Vec<SourceProblem>,
     problems_total: u64,
@@ -168,6 +169,18 @@ impl<'p, 'r> Sequence<'p, 'r> {
     /// # Errors
     /// `Stopped`; of storing metadata chunks.
     pub fn deliver(&self, number: u64, outcome: Outcome) -> Result<()> {
+        self.deliver_all(number, vec![outcome])
+    }
+
+    /// As [`Sequence::deliver`], for outcomes with the numbers from `number` on. Whoever holds on to
+    /// one for the sake of others must wait for nobody meanwhile who waits for its turn.
+    ///
+    /// # Errors
+    /// As [`Sequence::deliver`].
+    pub fn deliver_all(&self, number: u64, outcomes: Vec<Outcome>) -> Result<()> {
+        if outcomes.is_empty() {
+            return Ok(());
+        }
         let mut state = self.lock();
         loop {
             if state.stopped {
@@ -177,8 +190,8 @@ impl<'p, 'r> Sequence<'p, 'r> {
                 break;
             }
             if state.waiting_bytes < WAITING_BYTES_MAX {
-                state.waiting_bytes += outcome.weight();
-                state.waiting.insert(number, outcome);
+                state.waiting_bytes += outcomes.iter().map(Outcome::weight).sum::<usize>();
+                state.waiting.insert(number, outcomes);
                 return Ok(());
             }
             state = self
@@ -186,18 +199,16 @@ impl<'p, 'r> Sequence<'p, 'r> {
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
-        let mut outcome = outcome;
-        loop {
-            self.take(&mut state, outcome)?;
-            state.next += 1;
-            let next = state.next;
-            match state.waiting.remove(&next) {
-                Some(ready) => {
-                    state.waiting_bytes -= ready.weight();
-                    outcome = ready;
-                }
-                None => break,
+        let mut ready = Some(outcomes);
+        while let Some(outcomes) = ready {
+            for outcome in outcomes {
+                self.take(&mut state, outcome)?;
+                state.next += 1;
             }
+            let next = state.next;
+            ready = state.waiting.remove(&next);
+            let freed = ready.iter().flatten().map(Outcome::weight).sum::<usize>();
+            state.waiting_bytes -= freed;
         }
         drop(state);
         self.turn.notify_all();

@@ -5,9 +5,9 @@
 //! or are on their way ((4 + W - 1) × 17, see `PACKS_HELD_MAX`; a pack is a little larger than its
 //! target, and is held once, to however many replicas it goes), two open packs of metadata (2 × 6),
 //! and for each worker a read buffer (5), a compressor and a frame (W × 12 at the most, W × 6 for
-//! photos), batches of large files (8), entries ahead of their turn (8), what the next segment will
-//! say (8, and 24 more while it is made), SQLite (8, 4 where files have several names, 8 for the
-//! tables of an audit). Several replicas share what one has for segments and for the pages of its
+//! photos), batches of large files (8), what the walk came upon (1), entries ahead of their turn (8),
+//! what the next segment will say (8, and 24 more while it is made), SQLite (8, 4 where files have
+//! several names, 8 for the tables of an audit). Several replicas share what one has for segments and for the pages of its
 //! index. What a replica that left had on its way counts among the packs until it has ended.
 //! The parts are never all at their most; what the process takes is measured by `benches/memory.sh`.
 //!
@@ -18,6 +18,7 @@
 mod claims;
 mod fan_out;
 mod patience;
+mod stretch;
 mod uploads;
 mod worker;
 
@@ -34,8 +35,9 @@ use crate::progress::Progress;
 use crate::repository::{PackWriter, Plaintext, Repository};
 
 pub use fan_out::is_of_the_store;
+pub use stretch::{Met, Stretch};
 pub use uploads::{CheckpointRule, Reason, Uploads};
-pub use worker::{Chunkers, Content, ContentError, FileTask, Work, Worker};
+pub use worker::{Chunkers, Content, ContentError, Work, Worker};
 
 use fan_out::FanOut;
 

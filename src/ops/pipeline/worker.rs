@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex, PoisonError};
 
 use sha1::{Digest, Sha1};
 
-use super::Pipeline;
+use super::{Pipeline, Stretch};
 use crate::chunker::{ChunkSizes, Chunker};
 use crate::compress::Compressor;
 use crate::format::pack::Class;
@@ -19,7 +19,6 @@ use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 
 use crate::repository::{Repository, RepositoryError};
-use crate::source::Found;
 
 /// Contents from this size on are shared with other threads, in bytes.
 const SHARED_FROM_BYTES: u64 = 16 * 1024 * 1024;
@@ -28,15 +27,9 @@ const BATCH_BYTES: usize = 1024 * 1024;
 /// Batches that wait or are being worked on, in bytes. Part of the memory bound.
 const BATCHES_BYTES_MAX: usize = 8 * 1024 * 1024;
 
-/// A file to be looked at, and its place in the order of the listing.
-pub struct FileTask {
-    pub found: Found,
-    pub number: u64,
-}
-
 /// What the threads of a run take from their queue.
 pub enum Work {
-    File(FileTask),
+    Stretch(Stretch),
     Batch(Batch),
 }
 
@@ -205,7 +198,7 @@ impl<'p, 'r> Worker<'p, 'r> {
         match queue.try_push_first(Work::Batch(batch), weight, BATCHES_BYTES_MAX) {
             Ok(()) => Ok(()),
             Err(Work::Batch(batch)) => self.batch(batch),
-            Err(Work::File(_)) => Ok(()),
+            Err(Work::Stretch(_)) => Ok(()),
         }
     }
 

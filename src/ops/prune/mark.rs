@@ -4,6 +4,7 @@
 use std::collections::HashSet;
 
 use super::judge::{Fate, Proof};
+use super::options::Sum;
 use super::parallel::each;
 use super::run::Run;
 use super::view::name_of;
@@ -12,9 +13,9 @@ use crate::format::housekeeping::Plan;
 use crate::id::ObjectId;
 use crate::index::NotedPlan;
 use crate::index::prune::PackUse;
-use crate::ops::Result;
 use crate::ops::prune::view::kind_of;
-use crate::repository::{MARK_MAX, store_plan};
+use crate::ops::{OpsError, Result};
+use crate::repository::{MARK_MAX, RepositoryError, store_plan};
 
 /// Packs of which nothing is needed are taken from the tables so many at a time.
 const PAGE: u32 = 256;
@@ -49,18 +50,30 @@ impl Run<'_> {
             self.tables.condemn(&found.superseded, true)?;
             return Ok(());
         }
+        match self.condemn_all(&found, &segments) {
+            Err(OpsError::Repository(RepositoryError::SeenLongAgo)) => {
+                self.progress.notice(
+                    "this took over a day, so that what was seen is too old to condemn anything \
+                     by; run it again",
+                );
+                if self.new_plans.is_empty() {
+                    self.report.marked = Sum::default();
+                }
+                Ok(())
+            }
+            done => done,
+        }
+    }
+
+    fn condemn_all(&mut self, found: &Found, segments: &[ObjectId]) -> Result<()> {
         let boot = self.repository.seams.clock.since_boot();
         if boot.saturating_sub(self.began) > MARK_MAX {
-            self.progress.notice(
-                "this took over a day, so that what was seen is too old to condemn anything by; \
-                 run it again",
-            );
-            return Ok(());
+            return Err(RepositoryError::SeenLongAgo.into());
         }
         for packs in found.superseded.chunks(PACKS_MAX) {
             self.condemn(packs, &[])?;
         }
-        let mut segments = segments.as_slice();
+        let mut segments = segments;
         if found.dead.is_empty() && !segments.is_empty() {
             self.condemn(&[], segments)?;
         }

@@ -229,7 +229,8 @@ fn delete(judge: &Judge<'_>, condemned: Timestamp, pack: &ShownPack) -> Result<O
     let store = judge.repository.store.as_ref();
     let name = name_of(pack);
     match store.head(&name) {
-        Ok(info) if info.modified >= condemned => return Ok(Outcome::Kept(Fate::Needed)),
+        // A HEAD knows whole seconds, and rounds down.
+        Ok(info) if info.modified.seconds() >= condemned.seconds() => return Ok(Outcome::Kept(Fate::Needed)),
         Ok(_) => {}
         Err(error) if error.kind == ErrorKind::NotFound => return Ok(Outcome::Kept(Fate::Gone)),
         Err(error) => return Err(error.into()),

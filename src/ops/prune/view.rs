@@ -1,7 +1,7 @@
 //! What the store holds, read anew and in this order: plans, snapshots, segments, packs, forget
 //! records. Whatever of it cannot be read ends the prune, for it might say that something is needed.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::rc::Rc;
 
 use super::calendar;
@@ -402,8 +402,8 @@ fn read_snapshots(repository: &Repository, known: &BTreeSet<ObjectId>) -> Result
     Ok(ReadSnapshots { found, gone })
 }
 
-fn list_segments(repository: &Repository) -> Result<HashMap<ObjectId, (u64, Timestamp)>> {
-    let mut listed = HashMap::new();
+fn list_segments(repository: &Repository) -> Result<BTreeMap<ObjectId, (u64, Timestamp)>> {
+    let mut listed = BTreeMap::new();
     list_objects(repository.store.as_ref(), Kind::Segment, &mut |id, info| {
         listed.insert(id, (info.bytes, info.modified));
     })?;

@@ -90,12 +90,14 @@ impl Work<'_> {
                 Err(error) => self.settle(file, Err(error)),
             },
         )?;
-        let left = files
-            .iter()
-            .zip(&done)
-            .filter(|(_, done)| !done.load(Ordering::Relaxed));
+        let left = files.iter().zip(&done);
+        let left = left.filter(|(_, done)| !done.load(Ordering::Relaxed));
+        let left = left.map(|(file, _)| file);
+        let direct = left.clone().filter_map(|file| file.chunks.as_ref());
+        let direct = direct.flat_map(|ids| ids.0.iter().copied());
+        self.chunks.foresee(direct)?;
         let mut left = left
-            .map(|(file, _)| self.locate(file))
+            .map(|file| self.locate(file))
             .collect::<Result<Vec<_>>>()?;
         let packs = order_by_packs(&mut left);
         if self.options.dry_run {

@@ -23,6 +23,10 @@ use crate::store::{ErrorKind, Result, StoreError, name};
 /// another writer may be at it.
 const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// Linux takes a write of many megabytes into pages so large that finding and filling them costs up to
+/// eight times the processor time of smaller ones (ext4, 6.18).
+const WRITTEN_AT_ONCE: usize = 1024 * 1024;
+
 /// What to do when there is an object of that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum IfTaken {
@@ -120,7 +124,9 @@ impl Local {
         self.seams
             .disk
             .before(DiskOperation::Write, &temporary.path)?;
-        temporary.file.write_all(body)?;
+        for piece in body.chunks(WRITTEN_AT_ONCE) {
+            temporary.file.write_all(piece)?;
+        }
         self.seams
             .disk
             .before(DiskOperation::Sync, &temporary.path)?;
