@@ -40,6 +40,7 @@ fn options(bucket: &str, prefix: &str) -> S3Options {
             secret_access_key: server.secret_key().to_owned(),
             session_token: None,
         }),
+        storage_class: None,
     }
 }
 

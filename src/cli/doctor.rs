@@ -15,7 +15,7 @@ use super::{output, profile, show};
 use crate::ops::{self, DoctorOptions, DoctorReport, DoctorVerdict, Expectation};
 use crate::repository::{RepositoryError, identify};
 use crate::store::ErrorKind;
-use crate::store::open::{OpenOptions, StoreUrl, open_bare};
+use crate::store::open::StoreUrl;
 
 /// Try out what a store really does, and say what it means
 ///
@@ -179,13 +179,7 @@ fn examine(
     drawn.map_err(|error| Failure::failed(error, ""))?;
     let name: String = random.iter().map(|byte| format!("{byte:02x}")).collect();
     let (url, folder) = scratch_place(&place.url, &format!("tmp/doctor-{name}"));
-    let options = OpenOptions {
-        endpoint: place.endpoint.clone(),
-        region: place.region.clone(),
-        create: true,
-        ..OpenOptions::default()
-    };
-    let store = open_bare(&url, &options, &context.seams)?;
+    let store = place.open_bare_at(&url, &context.seams)?;
     let _heeding = context.seams.interrupt.heed();
     let options = DoctorOptions {
         folder: folder.as_deref(),

@@ -260,6 +260,12 @@ fn lines(
             format!("Removed {removed}, kept {kept}. The space is freed by offsite prune.")
         }
     });
+    if report.locked > 0 {
+        let locked = show::counted(report.locked, "snapshot is", "snapshots are");
+        lines.push(format!(
+            "{locked} locked against deletion yet, and will go when the lock is over."
+        ));
+    }
     if report.left_aside > 0 {
         let others = show::counted(report.left_aside, "snapshot", "snapshots");
         lines.push(format!("{others} of other machines or labels not judged."));

@@ -1,13 +1,17 @@
 //! `offsite lock`
 
+use std::collections::BTreeSet;
+
 use clap::Subcommand;
 use serde_json::json;
 
-use super::context::{Access, Context};
+use super::context::{Access, Context, host_name};
 use super::exit::{Failure, Result, Status};
-use super::{output, show};
-use crate::ops::{self, ExtendReport};
+use super::{forget, output, show};
+use crate::index::Trust;
+use crate::ops::{self, ExtendReport, ForgetOptions, ForgetPlace, Opened};
 use crate::progress::Progress;
+use crate::repository::{SnapshotFilter, StoredSnapshot};
 
 /// Object Lock: what is stored in a bucket cannot be deleted before a date
 #[derive(Subcommand, Debug)]
@@ -15,8 +19,10 @@ pub enum Command {
     /// Extend the locks of everything that the snapshots need
     ///
     /// What backup stores with --object-lock MODE:DAYS is locked for so many days. Run this every
-    /// night, or every week: each object is asked for once a third of the days. It needs a
-    /// credential with the right s3:PutObjectRetention.
+    /// night, or every week: each object is asked for once a third of the days. Where the
+    /// configuration has rules of retention, the snapshots that forget would keep are meant, so that
+    /// the locks of the others run out and their space can be freed. It needs a credential with the
+    /// right s3:PutObjectRetention.
     Extend,
 }
 
@@ -33,21 +39,23 @@ pub fn run(context: &Context, command: &Command) -> Result {
     let index = context.index(&state)?;
     let progress = context.progress.as_ref();
     let opened = ops::Opened::look(repository, index, progress)?;
-    let trust = state.open_trust()?;
+    let (trust, key) = (state.open_trust()?, place.key());
+    let (kept, goes) = kept(context, &opened, (&trust, &key))?;
+    let let_go = goes.len() as u64;
     let report = ops::extend_locks(
         &opened.repository,
         &opened.index,
-        &opened.snapshots,
-        (&trust, &place.key()),
+        (&kept, &goes),
+        (&trust, &key),
         lock,
         progress,
     );
     progress.finish();
     let report = report?;
     if context.global.json {
-        output::json(&document(&report))?;
+        output::json(&document(&report, let_go))?;
     } else {
-        output::lines(&lines(&report))?;
+        output::lines(&lines(&report, let_go))?;
     }
     Ok(
         if report.refused_count > 0 || !report.unreadable.is_empty() {
@@ -58,10 +66,43 @@ pub fn run(context: &Context, command: &Command) -> Result {
     )
 }
 
-fn document(report: &ExtendReport) -> serde_json::Value {
+/// The snapshots that the rules of the configuration keep, or all where it has none; and the others,
+/// of which the locks are to run out.
+fn kept(
+    context: &Context,
+    opened: &Opened,
+    (trust, key): (&Trust, &str),
+) -> std::result::Result<(Vec<StoredSnapshot>, Vec<StoredSnapshot>), Failure> {
+    let all = opened.snapshots.clone();
+    let Some(rules) = forget::retention(context)?.filter(|_| !all.is_empty()) else {
+        return Ok((all, Vec::new()));
+    };
+    let options = ForgetOptions {
+        policy: rules.policy,
+        group_by: rules.group_by,
+        filter: SnapshotFilter::default(),
+        named: Vec::new(),
+        even_protected: false,
+        dry_run: true,
+        host: host_name(),
+        zone: rules.zone,
+    };
+    let at = ForgetPlace {
+        repository: &opened.repository,
+        index: &opened.index,
+        trust,
+        key,
+    };
+    let judged = ops::forget(&at, &options, context.progress.as_ref())?;
+    let goes: BTreeSet<_> = judged.removed.iter().map(|one| one.id).collect();
+    Ok(all.into_iter().partition(|one| !goes.contains(&one.id)))
+}
+
+fn document(report: &ExtendReport, let_go: u64) -> serde_json::Value {
     let refused = report.refused.iter();
     let refused = refused.map(|(name, reason)| json!({ "object": name, "reason": reason }));
     json!({
+        "snapshots_let_go": let_go,
         "objects_needed": report.needed,
         "objects_extended": report.extended,
         "objects_sufficed": report.sufficed,
@@ -72,13 +113,20 @@ fn document(report: &ExtendReport) -> serde_json::Value {
     })
 }
 
-fn lines(report: &ExtendReport) -> Vec<String> {
-    let mut lines = vec![format!(
+fn lines(report: &ExtendReport, let_go: u64) -> Vec<String> {
+    let mut lines = Vec::new();
+    if let_go > 0 {
+        let snapshots = show::counted(let_go, "snapshot that", "snapshots that");
+        lines.push(format!(
+            "{snapshots} the rules of retention do not keep: those locks run out."
+        ));
+    }
+    lines.push(format!(
         "{} needed: {} extended, {} locked long enough.",
         show::counted(report.needed, "object is", "objects are"),
         show::count(report.extended),
         show::count(report.sufficed),
-    )];
+    ));
     if let Some(until) = report.until {
         lines.push(format!(
             "All of them are locked until {}.",

@@ -6,13 +6,14 @@ use std::time::Duration;
 
 use super::exit::Failure;
 use super::prices::Prices;
+use crate::format::{Kind, name};
 use crate::progress::Progress;
 use crate::seams::Seams;
 use crate::store::Store;
-use crate::store::open::{OpenOptions, StoreUrl, open};
+use crate::store::open::{OpenOptions, StoreUrl, open, open_bare};
 pub use crate::store::retention::{LockMode, ObjectLock};
 use crate::store::retry::RetryOptions;
-use crate::store::s3::StaticCredentials;
+use crate::store::s3::{StaticCredentials, StorageClass};
 use crate::store::throttle::Limits;
 
 /// A store that has not answered at all is given up after so long where there are others.
@@ -91,6 +92,8 @@ pub struct Place {
     pub object_lock: Option<ObjectLock>,
     /// What `x-amz-storage-class` says of packs; `None`: what the bucket has by default.
     pub storage_class: Option<String>,
+    /// Packs may be stored as what the provider hands out after hours only.
+    pub slow_to_fetch: bool,
     /// What its provider asks for; `None`: what the configuration says of clouds.
     pub prices: Option<Prices>,
 }
@@ -115,6 +118,7 @@ impl Place {
             limits: Limits::default(),
             object_lock: None,
             storage_class: None,
+            slow_to_fetch: false,
             prices: None,
         }
     }
@@ -179,8 +183,23 @@ impl Place {
         seams: &Seams,
         retry: RetryOptions,
     ) -> Result<Arc<dyn Store>, Failure> {
+        let options = self.options(create, retry)?;
+        Ok(open(&self.url, &options, seams)?)
+    }
+
+    /// Another address at the same server, with the same access, without patience and without locks:
+    /// for whoever wants to see what the store does.
+    ///
+    /// # Errors
+    /// As [`Place::open`].
+    pub fn open_bare_at(&self, url: &StoreUrl, seams: &Seams) -> Result<Arc<dyn Store>, Failure> {
+        let options = self.options(true, RetryOptions::default())?;
+        Ok(open_bare(url, &options, seams)?)
+    }
+
+    fn options(&self, create: bool, retry: RetryOptions) -> Result<OpenOptions, Failure> {
         let credentials = self.credentials.as_ref();
-        let options = OpenOptions {
+        Ok(OpenOptions {
             profile: self.profile.clone(),
             credentials: credentials.map(CredentialVariables::read).transpose()?,
             endpoint: self.endpoint.clone(),
@@ -189,8 +208,16 @@ impl Place {
             retry,
             create,
             object_lock: self.object_lock,
-            ..OpenOptions::default()
-        };
-        Ok(open(&self.url, &options, seams)?)
+            // Nothing is lost with a plan; one that cannot be deleted when it was carried out would be
+            // carried out by each prune to come.
+            unlocked_beneath: Some(name::prefix(Kind::Plan)),
+            // What else there is is small and read every night: in a class with a price for reading,
+            // or for the least size, it would cost more than it saves.
+            storage_class: self.storage_class.as_ref().map(|class| StorageClass {
+                class: class.clone(),
+                beneath: name::prefix(Kind::DataPack),
+            }),
+            path_style: None,
+        })
     }
 }

@@ -83,7 +83,7 @@ fn of_facts(board: &Board, copy: &CopyStatus, facts: &Facts) -> Value {
         "hosts": facts.hosts.iter().map(|(host, newest)| {
             json!({ "host": host, "latest_time": show::rfc3339(*newest) })
         }).collect::<Vec<_>>(),
-        "locked_until": facts.locked_until.map(show::rfc3339),
+        "locked_until": facts.locked.map(|locked| show::rfc3339(locked.until)),
         "prune": facts.prune.map(|prune| json!({
             "from": show::rfc3339(prune.from), "packs": prune.packs,
         })),

@@ -125,8 +125,9 @@ impl About<'_> {
             let drilled = proven(facts.drill.as_ref(), now, facts.created, ages.drill);
             self.say("drill", &[], &drilled);
         }
-        if let Some(until) = facts.locked_until {
-            self.say("locked", &[], &format!("until {}", show::time(until)));
+        if let Some(locked) = facts.locked {
+            let until = format!("until {}", show::time(locked.until));
+            self.say("locked", &[Checked::Locked], &until);
         }
         if let Some(prune) = facts.prune {
             let packs = show::counted(prune.packs, "pack", "packs");

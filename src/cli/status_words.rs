@@ -124,6 +124,16 @@ fn of_copy(board: &Board, copy: &CopyStatus, what: Checked) -> (&'static str, St
             let hint = "run offsite verify --data, or a part of it each night".to_owned();
             ("verify", detail, hint)
         }
+        Checked::Locked => {
+            let until = facts.locked.map_or(board.now, |locked| locked.until);
+            let end = if until > board.now { "end" } else { "ended" };
+            let detail = format!(
+                "as far as this host knows, locks {end} on {}",
+                show::time(until)
+            );
+            let hint = "run offsite lock extend, best every night".to_owned();
+            ("locked", detail, hint)
+        }
         Checked::Room => {
             let free = show::bytes(copy.bytes_free.unwrap_or(0));
             let added = show::bytes(facts.bytes_added);

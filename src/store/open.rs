@@ -9,7 +9,7 @@ use std::sync::Arc;
 use super::local::Local;
 use super::retention::ObjectLock;
 use super::retry::{Retry, RetryOptions};
-use super::s3::{S3, S3Options, StaticCredentials};
+use super::s3::{S3, S3Options, StaticCredentials, StorageClass};
 use super::throttle::{Limits, Throttle};
 use super::versioned::Versioned;
 use super::{ErrorKind, Result, Store, StoreError};
@@ -41,6 +41,10 @@ pub struct OpenOptions {
     pub create: bool,
     /// What is put is kept so long. Buckets only.
     pub object_lock: Option<ObjectLock>,
+    /// How the names begin that are put without a lock all the same.
+    pub unlocked_beneath: Option<&'static str>,
+    /// See [`S3Options`].
+    pub storage_class: Option<StorageClass>,
 }
 
 /// Opens the store at `url`. Of S3 nothing is asked yet; a wrong key shows with the first call.
@@ -58,7 +62,8 @@ pub fn open(url: &StoreUrl, options: &OpenOptions, seams: &Seams) -> Result<Arc<
     if store.retaining().is_some() {
         let progress = options.retry.progress.clone();
         let clock = seams.clock.clone();
-        store = Arc::new(Versioned::new(store, clock, options.object_lock, progress));
+        let versioned = Versioned::new(store, clock, options.object_lock, progress);
+        store = Arc::new(versioned.leaving(options.unlocked_beneath));
     } else if options.object_lock.is_some() {
         return invalid("a folder has no Object Lock; buckets can have one");
     }
@@ -82,6 +87,7 @@ pub fn open_bare(url: &StoreUrl, options: &OpenOptions, seams: &Seams) -> Result
                 path_style: options.path_style,
                 profile: options.profile.clone(),
                 credentials: options.credentials.clone(),
+                storage_class: options.storage_class.clone(),
             };
             Arc::new(S3::open(&options, seams)?)
         }

@@ -18,20 +18,39 @@ const DUMP: &str = "-- PostgreSQL database dump\n\nCOPY public.asset (id) FROM s
 pub fn with_locking_bucket(bucket: &str) -> User {
     let server = SeaweedFs::shared();
     server.create_locking_bucket(bucket);
-    server.set_bucket_policy(
-        bucket,
-        &format!(
-            r#"{{"Version": "2012-10-17", "Statement": [{{"Effect": "Allow", "Principal": "*",
-                "Action": ["s3:PutObjectRetention", "s3:GetObjectRetention"],
-                "Resource": ["arn:aws:s3:::{bucket}/*"]}}]}}"#
-        ),
-    );
     let mut user = User::with_bucket();
     user.repository = format!("s3://{bucket}/offsite");
     user.set("AWS_ACCESS_KEY_ID", server.host_access_key());
     user.set("AWS_SECRET_ACCESS_KEY", server.host_secret_key());
-    wait_until_it_may_lock(bucket);
+    allow_locks(bucket, true);
     user
+}
+
+/// Whoever may write into the bucket may lock there, and delete or not.
+pub fn allow_locks(bucket: &str, may_delete: bool) {
+    let server = SeaweedFs::shared();
+    let statement = |effect: &str, actions: &str| {
+        format!(
+            r#"{{"Effect": "{effect}", "Principal": "*", "Action": [{actions}],
+                "Resource": ["arn:aws:s3:::{bucket}/*"]}}"#
+        )
+    };
+    let mut statements = vec![statement(
+        "Allow",
+        r#""s3:PutObjectRetention", "s3:GetObjectRetention""#,
+    )];
+    if !may_delete {
+        statements.push(statement(
+            "Deny",
+            r#""s3:DeleteObject", "s3:DeleteObjectVersion""#,
+        ));
+    }
+    let statements = statements.join(", ");
+    server.set_bucket_policy(
+        bucket,
+        &format!(r#"{{"Version": "2012-10-17", "Statement": [{statements}]}}"#),
+    );
+    wait_until_heeded(bucket, may_delete);
 }
 
 /// The bucket as the host's credential has it.
@@ -52,7 +71,7 @@ fn bucket_of_the_host(bucket: &str, prefix: &str) -> S3 {
 }
 
 /// The server takes a moment to heed a new policy.
-fn wait_until_it_may_lock(bucket: &str) {
+fn wait_until_heeded(bucket: &str, may_delete: bool) {
     let store = bucket_of_the_host(bucket, "policy");
     let retention = Retention {
         mode: LockMode::Governance,
@@ -63,7 +82,8 @@ fn wait_until_it_may_lock(bucket: &str) {
     };
     for _ in 0..100 {
         store.put("a", Bytes::new()).expect("the host may write");
-        if store.retain("a", None, retention).is_ok() {
+        let may_lock = store.retain("a", None, retention).is_ok();
+        if may_lock && store.delete("a").is_ok() == may_delete {
             return;
         }
         std::thread::sleep(std::time::Duration::from_millis(100));
@@ -90,6 +110,8 @@ fn attack(bucket: &str) -> usize {
             assert_eq!(shortened.unwrap_err().kind, ErrorKind::Denied, "{name}");
             let deleted = store.delete_version(name, &version.id);
             assert!(deleted.is_err(), "{name} was deleted for good");
+            let lifted = store.delete_in_spite_of_governance(name, &version.id);
+            assert!(lifted.is_err(), "the lock of {name} was lifted");
         }
         // One is hidden, one written over, one both; one is buried under many.
         let is_buried = name.starts_with("snapshots/") || name == "repository";
@@ -147,6 +169,16 @@ fn what_was_locked_restores_on_a_machine_that_knows_nothing() {
     let inside = user.path("photos");
     let inside = inside.strip_prefix("/").expect("an absolute path");
     assert_same(&user.path("photos"), &machine.path("back").join(inside));
+    // Each of them, not the newest alone.
+    let first = ["restore", "latest~1", "--target", "first"];
+    machine.offsite(&first).done();
+    let first = machine.path("first").join(inside);
+    for photo in (0..12).map(|photo| format!("{photo}.jpg")) {
+        let photos = [&user.path("photos"), &first].map(|folder| folder.join(&photo));
+        let [before, after] = photos.map(|photo| std::fs::read(photo).expect("a photo"));
+        assert!(before == after, "{photo} came back otherwise");
+    }
+    assert!(!first.join("new.jpg").exists());
     let whole = machine
         .offsite(&["verify", "--data", "--json"])
         .done()

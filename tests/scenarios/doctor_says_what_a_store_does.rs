@@ -145,6 +145,26 @@ fn a_key_for_backups_that_can_delete_is_told_loudly() {
         .ended(1);
 }
 
+/// It took the keys of the environment, whatever the configuration said of that bucket.
+#[test]
+fn a_bucket_is_tried_out_with_the_keys_that_are_its_own() {
+    let server = SeaweedFs::shared();
+    let mut user = User::with_bucket();
+    let url = std::mem::take(&mut user.repository);
+    user.write(
+        "offsite.toml",
+        format!(
+            "[[repository]]\nname = 'cloud'\nurl = '{url}'\naccess_key_id_variable = 'PHOTOS_ID'\n\
+             secret_access_key_variable = 'PHOTOS_SECRET'\n"
+        ),
+    );
+    user.set("PHOTOS_ID", server.access_key());
+    user.set("PHOTOS_SECRET", server.secret_key());
+    user.set("AWS_ACCESS_KEY_ID", "of-another");
+    user.set("AWS_SECRET_ACCESS_KEY", "of-another");
+    user.offsite(&["doctor"]).done();
+}
+
 #[test]
 fn locks_are_tried_out_and_cleaned_up_when_they_are_over() {
     let user = with_locking_bucket("doctor-locks");
@@ -153,6 +173,7 @@ fn locks_are_tried_out_and_cleaned_up_when_they_are_over() {
     for probe in [
         "versions",
         "lock_governance",
+        "lock_lifted",
         "lock_compliance",
         "lock_extend",
     ] {

@@ -19,7 +19,9 @@ use offsite::source::database::DatabaseSource;
 use offsite::store::memory::Memory;
 use offsite::store::recording::{Call, Operation, Recording};
 
+use crate::attacker_with_the_hosts_key::{allow_locks, with_locking_bucket};
 use crate::harness::seaweedfs::{SeaweedFs, wait_for};
+use crate::objects::Objects;
 use crate::tree::{assert_same, noise};
 use crate::user::{PASSPHRASE, User};
 
@@ -59,12 +61,99 @@ fn everything_but_clearing_up_works_with_credentials_that_cannot_delete() {
     user.offsite(&["restore", "--target", "back"]).done();
     assert_same(&user.path("photos"), &user.restored("back", "photos"));
 
+    // What only those may do who may delete: a sentence, what to do, and nothing is lost. The record
+    // that explains it is put once.
+    user.offsite(&["forget", "--keep-last", "1", "--dry-run"])
+        .done();
+    for _ in 0..2 {
+        let refused = user
+            .offsite(&["forget", "--keep-last", "1"])
+            .ended(1)
+            .stderr;
+        assert!(
+            refused.contains("nothing was removed, and nothing is lost"),
+            "{refused}"
+        );
+        assert!(refused.contains("with those for maintenance"), "{refused}");
+        assert_eq!(user.objects.list("forgets/").len(), 1);
+    }
+    user.offsite(&["prune"]).done();
+    user.offsite(&["verify", "--budget", "1MiB"]).done();
+    user.offsite(&arguments).done();
+
     // It is the server that stands in the way of deletion, and everything is still there.
     let names = user.objects.list("");
     let key = format!("offsite/{}", names.keys().next().expect("an object"));
     let delete = server.client().delete_object().bucket(&bucket).key(key);
     assert!(wait_for(delete.send()).is_err());
     assert_eq!(user.objects.list(""), names);
+}
+
+/// The bucket with locks, a disk beside it, and rules that let go of what is older than two nights.
+fn with_bucket_and_disk(bucket: &str) -> User {
+    let mut user = with_locking_bucket(bucket);
+    allow_locks(bucket, false);
+    let cloud = std::mem::take(&mut user.repository);
+    user.write(
+        "offsite.toml",
+        format!(
+            "[source]\nfolders = ['photos']\n[database]\nnone = true\n[retention]\nkeep_last = 2\n\
+             [status]\ndrill_age_max = 'never'\n[[repository]]\nname = 'cloud'\nurl = '{cloud}'\n\
+             object_lock = {{ mode = 'governance', days = 1 }}\n[[repository]]\nname = 'disk'\n\
+             url = 'disk'\n"
+        ),
+    );
+    user.offsite(&["init", "--repo", "cloud"]).done();
+    user.offsite(&["init", "--repo", "disk", "--replica-of", "cloud"])
+        .done();
+    user
+}
+
+#[test]
+fn every_step_of_a_night_runs_without_the_right_to_delete() {
+    let bucket = "nights-without-delete";
+    let user = with_bucket_and_disk(bucket);
+    for night in 0..3 {
+        user.write(
+            format!("photos/{night}.jpg"),
+            noise(&night.to_string(), 40_000),
+        );
+        user.offsite(&["backup"]).done();
+        user.offsite(&["forget", "--dry-run"]).done();
+        user.offsite(&["verify", "--budget", "1MiB"]).done();
+        user.offsite(&["sync"]).done();
+        let extended = user.offsite(&["lock", "extend", "--repo", "cloud", "--json"]);
+        let extended = extended.done().json();
+        assert_eq!(extended["objects_refused"], 0, "{extended}");
+        assert_eq!(
+            extended["snapshots_let_go"],
+            u64::from(night == 2),
+            "{extended}"
+        );
+        user.offsite(&["prune"]).done();
+        user.offsite(&["status"]).done();
+    }
+    // The disk lets go of one; in the bucket it is locked yet, which is told and is no failure.
+    let objects = Objects::in_bucket(bucket, "offsite/");
+    let snapshots = || objects.list("snapshots/").len();
+    for _ in 0..2 {
+        let told = user.offsite(&["forget"]).done().text();
+        assert!(told.contains("locked until 20"), "{told}");
+        assert!(told.contains("will go when the lock is over"), "{told}");
+        assert_eq!((snapshots(), objects.list("forgets/").len()), (3, 1));
+    }
+    user.offsite(&["sync"]).done();
+    let level = user.offsite(&["status", "--json"]).done().json();
+    assert_eq!(level["satisfied"], true, "{level:#}");
+    user.offsite(&["backup"]).done();
+    user.offsite(&["restore", "--target", "back"]).done();
+    assert_same(&user.path("photos"), &user.restored("back", "photos"));
+
+    // Who has the right to delete hears the same: a mark of deletion would only hide it.
+    allow_locks(bucket, true);
+    let told = user.offsite(&["forget", "--repo", "cloud"]).done().text();
+    assert!(told.contains("locked until 20"), "{told}");
+    assert_eq!(snapshots(), 4);
 }
 
 /// A repository whose requests are written down, and a folder to back up.

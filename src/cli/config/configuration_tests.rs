@@ -151,6 +151,11 @@ const MISTAKES: &[(&str, &str, &str)] = &[
         "governance, compliance",
     ),
     (
+        "[[repository]]\nname = \"a\"\nurl = \"s3://x\"\nstorage_class = \"GLACIER\"",
+        "line 4, column 17",
+        "hands nothing out for hours",
+    ),
+    (
         "[[repository]]\nname = \"a\"\nurl = \"s3://x\"\nupload_limit = \"fast\"",
         "line 4, column 16",
         "2M",

@@ -18,7 +18,7 @@ use crate::store::throttle::Limits;
 const LOCK_DAYS_MAX: u32 = 36_500;
 
 /// Keys that only make sense for a bucket.
-const OF_BUCKETS: [&str; 8] = [
+const OF_BUCKETS: [&str; 9] = [
     "endpoint",
     "region",
     "profile",
@@ -27,7 +27,11 @@ const OF_BUCKETS: [&str; 8] = [
     "session_token_variable",
     "object_lock",
     "storage_class",
+    "slow_to_fetch",
 ];
+
+/// Classes from which the provider hands nothing out for minutes to days, and only on request.
+const SLOW_TO_FETCH: [&str; 2] = ["GLACIER", "DEEP_ARCHIVE"];
 
 /// All that make sense; two of one name, or at one place, are a mistake.
 pub fn read_all(tables: Vec<Table<'_>>, base: &Path) -> Vec<Place> {
@@ -75,6 +79,7 @@ struct Rest {
     limits: Limits,
     object_lock: Option<ObjectLock>,
     storage_class: Option<String>,
+    slow_to_fetch: bool,
     prices: Option<Prices>,
 }
 
@@ -93,6 +98,7 @@ impl Rest {
             },
             object_lock: table.table("object_lock").and_then(object_lock),
             storage_class: table.text("storage_class", storage_class),
+            slow_to_fetch: table.truth("slow_to_fetch").unwrap_or(false),
             prices: table.table("prices").map(|table| {
                 let prices = read_prices(&table);
                 table.end();
@@ -114,6 +120,7 @@ impl Rest {
             limits: self.limits,
             object_lock: self.object_lock,
             storage_class: self.storage_class,
+            slow_to_fetch: self.slow_to_fetch,
             prices: self.prices,
             ..place
         }
@@ -138,6 +145,12 @@ fn check(table: &Table<'_>, place: &Place, before: &[Place]) {
                 "it is for s3://bucket/prefix, and this repository is a folder",
             );
         }
+    }
+    let class = place.storage_class.as_deref().unwrap_or_default();
+    if SLOW_TO_FETCH.contains(&class) && !place.slow_to_fetch {
+        let sentence = "it hands nothing out for hours, and then neither restore nor verify nor prune \
+                        works; set slow_to_fetch = true if that is what you want";
+        table.wrong("storage_class", sentence);
     }
     if table.has("profile") && table.has("access_key_id_variable") {
         let sentence = "access keys come from a profile or from variables, not from both";

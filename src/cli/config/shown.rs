@@ -204,6 +204,10 @@ fn of_place(place: &Place) -> Keys {
             "storage_class",
             place.storage_class.as_ref().map(|it| json!(it)),
         ),
+        (
+            "slow_to_fetch",
+            (!place.is_folder()).then(|| json!(place.slow_to_fetch)),
+        ),
         ("prices", place.prices.as_ref().map(table_of_prices)),
     ]
 }

@@ -19,8 +19,5 @@ pub fn hint(error: &ForgetError) -> &'static str {
             "that is how the credentials of a backup host should be: run offsite forget with those \
              for maintenance, and it goes on from here"
         }
-        ForgetError::Retained { .. } => {
-            "run it again after that date; nothing is wrong, and it goes on from there"
-        }
     }
 }

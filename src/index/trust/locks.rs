@@ -7,13 +7,16 @@ use super::Trust;
 use crate::index::Result;
 use crate::seams::Timestamp;
 
-/// The locks of a place as this host knows them.
+/// Under this name of a place lies how far its locks reach (see `Trust::note`).
+const HORIZON: &str = "locked-until";
+
+/// The locks of what is needed at a place, as the last extension left them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct LockHorizon {
-    /// Objects whose lock is not over yet.
-    pub objects: u64,
-    /// When the first of them is.
+    /// When the first of them is over.
     pub until: Timestamp,
+    /// By then somebody should have extended it: a third of the period before.
+    pub extend_before: Timestamp,
 }
 
 impl Trust {
@@ -60,21 +63,31 @@ impl Trust {
         })
     }
 
-    /// How far the locks of a place reach; `None` where none is known.
+    /// How far the locks of a place reach; `None` where nobody extended any from here.
     ///
     /// # Errors
     /// `Sqlite`.
-    pub fn lock_horizon(&self, place: &str, now: Timestamp) -> Result<Option<LockHorizon>> {
-        self.with(|connection| {
-            let sql = "SELECT count(*), min(until) FROM locks WHERE place = ? AND until >= ?";
-            let row = |row: &rusqlite::Row<'_>| Ok((row.get(0)?, row.get::<_, Option<i64>>(1)?));
-            let found = connection.query_row(sql, params![place, now.nanoseconds()], row);
-            let (objects, until) = found?;
-            Ok(until.map(|until| LockHorizon {
-                objects,
-                until: Timestamp::from_nanoseconds(until),
+    pub fn lock_horizon(&self, place: &str) -> Result<Option<LockHorizon>> {
+        let note = self.note(place, HORIZON)?.unwrap_or_default();
+        let mut times = note.split(' ').map(|text| text.parse().ok());
+        let mut next = || times.next().flatten().map(Timestamp::from_seconds);
+        Ok(next()
+            .zip(next())
+            .map(|(until, extend_before)| LockHorizon {
+                until,
+                extend_before,
             }))
-        })
+    }
+
+    /// # Errors
+    /// `Sqlite`.
+    pub fn set_lock_horizon(&self, place: &str, horizon: &LockHorizon) -> Result<()> {
+        let LockHorizon {
+            until,
+            extend_before,
+        } = horizon;
+        let note = format!("{} {}", until.seconds(), extend_before.seconds());
+        self.set_note(place, HORIZON, &note)
     }
 }
 
@@ -83,7 +96,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_horizon_is_where_the_first_lock_ends() {
+    fn each_place_has_its_locks_and_a_horizon() {
         let trust = Trust::in_memory().unwrap();
         let at = Timestamp::from_seconds;
         let locks = [("a", 5), ("b", 20), ("c", 30)].map(|(name, s)| (name.to_owned(), at(s)));
@@ -91,10 +104,14 @@ mod tests {
         trust.note_locks("there", &locks[..1]).unwrap();
         assert_eq!(trust.locked_until("here", "b").unwrap(), Some(at(20)));
         assert_eq!(trust.locked_until("there", "b").unwrap(), None);
-        let horizon = trust.lock_horizon("here", at(10)).unwrap().unwrap();
-        assert_eq!((horizon.objects, horizon.until), (2, at(20)));
         trust.forget_locks_before("here", at(10)).unwrap();
         assert_eq!(trust.locked_until("here", "a").unwrap(), None);
-        assert_eq!(trust.lock_horizon("nowhere", at(0)).unwrap(), None);
+        let horizon = LockHorizon {
+            until: at(30),
+            extend_before: at(20),
+        };
+        trust.set_lock_horizon("here", &horizon).unwrap();
+        assert_eq!(trust.lock_horizon("here").unwrap(), Some(horizon));
+        assert_eq!(trust.lock_horizon("there").unwrap(), None);
     }
 }

@@ -163,6 +163,9 @@ pub fn lock(scratch: &mut Scratch<'_>, is_wanted: bool) {
                 LockMode::Compliance => "it holds against everybody, the owner of the bucket too",
             };
             scratch.say(probe, Verdict::Good, found, means);
+            if mode == LockMode::Governance {
+                lift(scratch, retaining, name);
+            }
         } else {
             let found =
                 format!("what is locked in mode {mode} could be deleted, or was not locked");
@@ -186,6 +189,35 @@ fn note(scratch: &mut Scratch<'_>, mode: LockMode, holds: bool) {
 fn holds_on(retaining: &dyn Retaining, name: &str) -> bool {
     let is_shown = matches!(retaining.retention(name, None), Ok(Some(_)));
     is_shown && remove_oldest(retaining, name).is_err()
+}
+
+/// Whether this credential may do what a lock of mode governance leaves to some.
+fn lift(scratch: &mut Scratch<'_>, retaining: &dyn Retaining, name: &str) {
+    let probe = "lock_lifted";
+    let lifted = retaining.versions(name).and_then(|versions| {
+        let oldest = versions.first();
+        oldest.map_or(Ok(()), |version| {
+            retaining.delete_in_spite_of_governance(name, &version.id)
+        })?;
+        Ok(retaining.versions(name)?.len() < versions.len())
+    });
+    match lifted {
+        Ok(true) => {
+            scratch.profile.lifts_governance = Some(true);
+            let found = "this credential can lift a lock of mode governance";
+            let means = "mode compliance holds against it too: or take away \
+                         s3:BypassGovernanceRetention";
+            scratch.say(probe, Verdict::Lacking, found, means);
+        }
+        Ok(false) => {}
+        Err(error) if matches!(error.kind, ErrorKind::Denied | ErrorKind::Retained) => {
+            scratch.profile.lifts_governance = Some(false);
+            let found = "this credential cannot lift a lock of mode governance";
+            let means = "whoever takes over the host cannot either";
+            scratch.say(probe, Verdict::Good, found, means);
+        }
+        Err(error) => scratch.cannot_say(probe, &error),
+    }
 }
 
 fn extend(scratch: &mut Scratch<'_>, retaining: &dyn Retaining) {

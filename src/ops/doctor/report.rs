@@ -65,6 +65,8 @@ pub struct Profile {
     pub crc64_kept: Option<bool>,
     pub versions: Option<bool>,
     pub governance: Option<bool>,
+    /// These credentials lift a lock of mode governance.
+    pub lifts_governance: Option<bool>,
     pub compliance: Option<bool>,
     pub extend: Option<bool>,
     pub overwrite: Option<bool>,
@@ -101,7 +103,11 @@ impl DoctorReport {
     /// Adds what the credential should be able to do, or should not.
     pub(super) fn judge(&mut self, expect: Expectation) {
         let profile = &self.profile;
-        let can_delete = [profile.delete, profile.delete_version];
+        let can_delete = [
+            profile.delete,
+            profile.delete_version,
+            profile.lifts_governance,
+        ];
         let deletes = can_delete.contains(&Some(true));
         let verdict = |is_good: bool| match is_good {
             true => Verdict::Good,

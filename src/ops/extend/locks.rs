@@ -5,21 +5,19 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
 use super::super::Result;
-use super::report::ExtendReport;
+use super::report::{ExtendReport, REFUSED_MAX};
 use crate::index::Trust;
 use crate::repository::{Repository, RepositoryError};
 use crate::seams::Timestamp;
 use crate::store::retention::{ObjectLock, Retaining, Retention};
 use crate::store::{ErrorKind, StoreError};
 
-/// So many refusals are named.
-const REFUSED_MAX: usize = 100;
-
 pub struct Locks<'l> {
     retaining: &'l dyn Retaining,
     trust: &'l Trust,
     place: &'l str,
     threads: usize,
+    now: Timestamp,
     /// What an object gets that is extended.
     wanted: Retention,
     /// What is locked so long suffices.
@@ -49,8 +47,44 @@ impl<'l> Locks<'l> {
             trust,
             place,
             threads: threads.workers.map_or(1, |_| threads.transfers.get()),
+            now,
             suffices: wanted.until.minus(lock.period() / 3),
             wanted,
+        }
+    }
+
+    /// What is locked until then is locked long enough.
+    pub fn suffices(&self, until: Timestamp) -> bool {
+        until <= self.suffices
+    }
+
+    /// The same, where it suffices that locks last until then.
+    pub fn until(&self, until: Timestamp) -> Self {
+        Self {
+            suffices: until,
+            wanted: Retention {
+                until,
+                ..self.wanted
+            },
+            ..*self
+        }
+    }
+
+    /// Until when an object is locked; `None` where it is not, or no more, or the store does not say.
+    ///
+    /// # Errors
+    /// `Store` when the store is out of reach, `Index`.
+    pub fn ends(&self, name: &str) -> Result<Option<Timestamp>> {
+        let known = self.trust.locked_until(self.place, name);
+        if let Some(until) = known.map_err(RepositoryError::from)? {
+            return Ok(Some(until));
+        }
+        match self.retaining.retention(name, None) {
+            Ok(kept) => Ok(kept
+                .map(|kept| kept.until)
+                .filter(|until| *until > self.now)),
+            Err(error) if error.is_worth_a_retry() => Err(RepositoryError::from(error).into()),
+            Err(_) => Ok(None),
         }
     }
 

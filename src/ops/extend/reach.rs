@@ -4,44 +4,41 @@
 use std::collections::HashSet;
 
 use super::super::Result;
+use super::report::UNREADABLE_MAX;
 use crate::format::cbor::Joined;
 use crate::format::entry::Entry;
 use crate::format::listing::decode_id_list;
 use crate::id::ChunkId;
 use crate::index::Index;
-use crate::repository::{
-    ChunkReader, Fetch, ListingReader, Repository, RepositoryError, StoredSnapshot,
-};
+use crate::repository::{ChunkReader, ListingReader, RepositoryError, StoredSnapshot};
+use crate::seams::Interrupt;
 
 /// So many ids are handed to the index at once.
 const BATCH: usize = 4096;
 
-/// So many parts that cannot be read are named.
-const UNREADABLE_MAX: usize = 100;
-
-/// Notes what all snapshots refer to. What cannot be read is named in `unreadable`, and holds up
+/// Notes what all snapshots refer to, but for parts of listings that were `seen` before. What cannot be read is named in `unreadable`, and holds up
 /// nothing else: locks that run out are worse than one snapshot that is damaged already.
 ///
 /// # Errors
 /// `Store` when the store is out of reach, `Index`.
 pub fn note_all(
-    repository: &Repository,
     index: &Index,
+    chunks: &ChunkReader<'_>,
+    interrupt: &Interrupt,
     snapshots: &[StoredSnapshot],
+    seen: &mut HashSet<ChunkId>,
     unreadable: &mut Vec<String>,
 ) -> Result<()> {
     index.clear_references().map_err(RepositoryError::from)?;
-    let chunks = ChunkReader::new(repository, index, Fetch::Packs);
-    let mut seen = HashSet::new();
     let mut noted = Noted {
         index,
-        chunks: &chunks,
+        chunks,
         ids: Vec::with_capacity(BATCH),
         unreadable,
     };
     for snapshot in snapshots {
-        repository.seams.interrupt.check()?;
-        noted.snapshot(snapshot, &mut seen)?;
+        interrupt.check()?;
+        noted.snapshot(snapshot, seen)?;
     }
     Ok(noted.hand_over()?)
 }

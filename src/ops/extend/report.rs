@@ -2,6 +2,12 @@
 
 use crate::seams::Timestamp;
 
+/// So many refusals are named.
+pub const REFUSED_MAX: usize = 100;
+
+/// So many parts that cannot be read are named.
+pub const UNREADABLE_MAX: usize = 100;
+
 /// What an extension did.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct ExtendReport {
@@ -17,4 +23,18 @@ pub struct ExtendReport {
     pub unreadable: Vec<String>,
     /// When the first lock of what is needed is over.
     pub until: Option<Timestamp>,
+}
+
+impl ExtendReport {
+    /// Adds what was done for a snapshot that is to be forgotten; what it needs for that time alone
+    /// does not count as needed where it was locked so long already.
+    pub(super) fn add(&mut self, other: Self) {
+        self.needed += other.extended + other.refused_count;
+        self.extended += other.extended;
+        self.refused_count += other.refused_count;
+        self.refused.extend(other.refused);
+        self.refused.truncate(REFUSED_MAX);
+        self.unreadable.extend(other.unreadable);
+        self.unreadable.truncate(UNREADABLE_MAX);
+    }
 }

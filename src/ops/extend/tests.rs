@@ -1,6 +1,6 @@
 //! Months go by, and what the snapshots need stays locked.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -8,8 +8,14 @@ use bytes::Bytes;
 
 use super::*;
 use crate::crypto::KdfCost;
-use crate::ops::{BackupOptions, CheckpointRule, InitOptions, Opened, SourceChoice, backup, init};
+use crate::format::housekeeping::Plan;
+use crate::index::NotedPlan;
+use crate::ops::{
+    BackupOptions, CheckpointRule, InitOptions, Opened, SourceChoice, VerifyOptions, backup, init,
+    verify,
+};
 use crate::progress::Silent;
+use crate::repository::store_plan;
 use crate::seams::{Clock, Seams, Timestamp};
 use crate::store::Store;
 use crate::store::faulty::{Fault, Faulty};
@@ -79,38 +85,55 @@ impl Scene {
             folder,
         };
         for photo in 0_u32..6 {
-            let mut bytes = vec![0; 700_000];
-            let mut noise = blake3::Hasher::new();
-            noise
-                .update(&photo.to_le_bytes())
-                .finalize_xof()
-                .fill(&mut bytes);
-            std::fs::write(scene.folder.path().join(format!("photos/{photo}")), bytes).unwrap();
+            scene.write(photo);
         }
+        scene.back_up();
+        scene
+    }
+
+    fn photo(&self, photo: u32) -> PathBuf {
+        self.folder.path().join(format!("photos/{photo}"))
+    }
+
+    fn write(&self, photo: u32) {
+        let mut bytes = vec![0; 700_000];
+        let mut noise = blake3::Hasher::new();
+        noise.update(&photo.to_le_bytes());
+        noise.finalize_xof().fill(&mut bytes);
+        std::fs::write(self.photo(photo), bytes).unwrap();
+    }
+
+    fn back_up(&self) {
         let options = BackupOptions {
             source: SourceChoice {
                 paths: vec![Path::new("photos").to_owned()],
                 ..SourceChoice::default()
             },
-            current: scene.folder.path().to_owned(),
+            current: self.folder.path().to_owned(),
             host: "home".to_owned(),
             tags: Vec::new(),
             accept_shrunk: false,
             checkpoint: CheckpointRule::default(),
         };
         let index = Index::in_memory().unwrap();
-        backup(&scene.repository, &index, &options, &Silent).unwrap();
-        scene
+        backup(&self.repository, &index, &options, &Silent).unwrap();
     }
 
     fn extend(&self) -> Result<ExtendReport> {
+        self.extend_newest(usize::MAX)
+    }
+
+    /// As if the others were to be forgotten.
+    fn extend_newest(&self, number: usize) -> Result<ExtendReport> {
         let index = Index::in_memory().unwrap();
         let opened = Opened::look(self.repository.clone(), index, &Silent)?;
         self.calls.take();
+        let mut let_go = opened.snapshots.clone();
+        let kept = let_go.split_off(let_go.len().saturating_sub(number));
         extend_locks(
             &opened.repository,
             &opened.index,
-            &opened.snapshots,
+            (&kept, &let_go),
             (&self.trust, "bucket"),
             lock(),
             &Silent,
@@ -145,8 +168,8 @@ fn everything_needed_is_extended_once_a_third_and_nothing_is_asked_twice() {
     );
     assert_eq!(
         scene.calls.count(Operation::Beyond, ""),
-        names.len(),
-        "each is asked once"
+        names.len() + 1,
+        "each is asked once, and the one without a hash for its versions"
     );
     let report = scene.extend().unwrap();
     assert_eq!((report.extended, report.sufficed), (0, all));
@@ -160,6 +183,12 @@ fn everything_needed_is_extended_once_a_third_and_nothing_is_asked_twice() {
     );
     let until = scene.clock.now().plus(30 * DAY);
     assert_eq!(report.until, Some(until));
+    // For status, which nobody told for long.
+    let horizon = scene.trust.lock_horizon("bucket").unwrap().unwrap();
+    assert_eq!(
+        (horizon.until, horizon.extend_before),
+        (until, until.minus(10 * DAY))
+    );
     for name in &names {
         assert_eq!(scene.until(name), Some(until), "{name}");
     }
@@ -240,4 +269,75 @@ fn what_was_hidden_is_extended_too_and_what_is_refused_is_named() {
         (1, key.as_str())
     );
     assert_eq!(report.extended, report.needed - 1);
+}
+
+/// A snapshot that is to be forgotten is listed until its lock is over, and packs of it were not
+/// extended any more: whoever deleted those had every prune stop, for a chunk that is nowhere.
+#[test]
+fn what_is_locked_restores_though_it_is_to_be_forgotten() {
+    let scene = Scene::new();
+    scene.clock.sleep(15 * DAY);
+    scene.write(6);
+    scene.back_up();
+    scene.clock.sleep(DAY);
+    (0..7).for_each(|photo| std::fs::remove_file(scene.photo(photo)).unwrap());
+    scene.write(7);
+    scene.back_up();
+    assert!(scene.extend_newest(1).unwrap().extended > 0);
+    assert_eq!(scene.extend_newest(1).unwrap().extended, 0);
+
+    // The first is locked until the 30th day, the second until the 45th. What is locked no more goes.
+    scene.clock.sleep(24 * DAY);
+    let mut names = Vec::new();
+    let listed = scene.bucket.list_all("", &mut |seen| {
+        names.push(seen.info.name);
+        Ok(())
+    });
+    listed.unwrap();
+    for name in names {
+        for version in scene.bucket.versions(&name).unwrap() {
+            let _ = scene.bucket.delete_version(&name, &version.id);
+        }
+    }
+    let index = Index::in_memory().unwrap();
+    let options = VerifyOptions { data: true };
+    let report = verify(&scene.repository, &index, &options, &Silent).unwrap();
+    assert!(report.is_sound(), "{:?}", report.damage);
+    assert_eq!(report.snapshots_checked, 2);
+}
+
+/// A pack that prune wrote anew still holds what snapshots need, so that it was extended, each time,
+/// and could never be deleted.
+#[test]
+fn what_this_host_condemned_is_not_extended_and_what_others_did_is() {
+    let scene = Scene::new();
+    scene.clock.sleep(15 * DAY);
+    let names = scene.bucket.names();
+    let pack = names
+        .iter()
+        .find(|name| name.starts_with("packs/"))
+        .unwrap();
+    let id: ObjectId = pack.rsplit('/').next().unwrap().parse().unwrap();
+    let plan = Plan {
+        host: "home".to_owned(),
+        created: scene.clock.now(),
+        grace_seconds: 72 * 3600,
+        packs: vec![id].into(),
+        segments: Vec::new().into(),
+        snapshots: Vec::new().into(),
+        forgets: Vec::new().into(),
+    };
+    let plan = store_plan(&scene.repository, plan).unwrap();
+    // Anybody can put one.
+    scene.extend().unwrap();
+    let extended = scene.until(pack);
+    assert_eq!(extended, Some(scene.clock.now().plus(30 * DAY)));
+
+    let (modified, noted) = (plan.modified, scene.clock.now());
+    let note = NotedPlan { modified, noted };
+    scene.trust.note_plan(&plan.id, note).unwrap();
+    scene.clock.sleep(11 * DAY);
+    let report = scene.extend().unwrap();
+    assert_eq!(report.extended, names.len() as u64 - 1);
+    assert_eq!(scene.until(pack), extended);
 }

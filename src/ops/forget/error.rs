@@ -22,13 +22,4 @@ pub enum ForgetError {
         #[source]
         source: Box<StoreError>,
     },
-    #[error("{url} still retains {kept}, which are locked against deletion{until}; {done}")]
-    Retained {
-        url: String,
-        /// Such as "3 snapshots".
-        kept: String,
-        /// Such as " until 2026-11-01T03:00:00Z", in the store's words; empty where it gives no date.
-        until: String,
-        done: String,
-    },
 }

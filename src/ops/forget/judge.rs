@@ -54,6 +54,9 @@ pub enum Reason {
     NewestDrilledUnsigned,
     /// Snapshots were named, and it is none of them.
     NotNamed,
+    /// Nothing keeps it but the store, which has it locked: until when, in its words, such as `until
+    /// 2026-11-01 03:00 UTC`; empty where it does not say.
+    Locked(String),
 }
 
 impl Reason {
@@ -90,6 +93,7 @@ impl Reason {
             Self::NewestDrilled => "newest drilled".to_owned(),
             Self::NewestDrilledUnsigned => "newest drilled (unsigned)".to_owned(),
             Self::NotNamed => "not named".to_owned(),
+            Self::Locked(until) => format!("locked {until}").trim_end().to_owned(),
         }
     }
 }

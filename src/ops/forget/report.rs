@@ -1,6 +1,6 @@
 //! What was decided about each snapshot.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
 use super::judge::Reason;
@@ -11,11 +11,16 @@ use crate::ops::trust::Vanished;
 use crate::repository::StoredSnapshot;
 use crate::seams::Timestamp;
 
+/// Snapshots that the store does not let go yet, and what it says of until when.
+pub(super) type Locked = BTreeMap<ObjectId, String>;
+
 /// What stays and what goes; both oldest first.
 #[derive(Debug, Default)]
 pub struct ForgetReport {
     pub kept: Vec<JudgedSnapshot>,
     pub removed: Vec<JudgedSnapshot>,
+    /// Of those kept, the ones that only a lock keeps: they go when it is over.
+    pub locked: u64,
     /// Snapshots of other hosts or tags than were asked for.
     pub left_aside: u64,
     /// Snapshots that were gone already, and whose absence is explained now.
@@ -30,6 +35,18 @@ impl ForgetReport {
             true => self.removed.push(judged),
             false => self.kept.push(judged),
         }
+    }
+
+    /// Those were to go, and their locks hold them yet.
+    pub(super) fn stay(&mut self, locked: &Locked) {
+        let is_locked = |one: &mut JudgedSnapshot| locked.contains_key(&one.id);
+        for mut one in self.removed.extract_if(.., is_locked) {
+            let until = locked.get(&one.id).cloned().unwrap_or_default();
+            one.reasons.insert(Reason::Locked(until));
+            self.kept.push(one);
+        }
+        self.kept.sort_by_key(|one| (one.record.time, one.id));
+        self.locked = locked.len() as u64;
     }
 }
 

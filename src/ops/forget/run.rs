@@ -13,7 +13,7 @@ use super::error::ForgetError;
 use super::judge::{Reason, judge, protections};
 use super::note::{Begun, Note};
 use super::options::{ForgetOptions, ForgetPlace};
-use super::report::{ForgetReport, JudgedSnapshot};
+use super::report::{ForgetReport, JudgedSnapshot, Locked};
 use super::unusable::{self, Unusable};
 use crate::format::{Kind, name};
 use crate::id::{ObjectId, SessionId};
@@ -25,7 +25,7 @@ use crate::repository::{
     load_snapshots, resolve,
 };
 use crate::seams::Timestamp;
-use crate::store::{ErrorKind, StoreError};
+use crate::store::ErrorKind;
 
 /// So many snapshots stand in one forget record: 480 KB.
 const RECORD_SNAPSHOTS_MAX: usize = 10_000;
@@ -57,11 +57,14 @@ pub fn forget(
     report.explained = explained;
     report.given_up = given_up.iter().copied().collect();
     if !options.dry_run {
-        give_up(place, options, &given_up, progress)?;
+        let kept = give_up(place, options, &given_up, progress)?;
+        report.given_up.retain(|id| !kept.contains_key(id));
         for id in named {
             begun.entry(id).or_default().is_named = true;
         }
-        carry_out(place, options, &note, begun, &report, progress)?;
+        let locked = carry_out(place, options, &note, begun, &report, progress)?;
+        report.stay(&locked);
+        report.locked += kept.len() as u64;
     }
     Ok(report)
 }
@@ -210,7 +213,7 @@ fn in_a_sentence(reason: &Reason) -> String {
     }
 }
 
-/// Note, record, deletion.
+/// Note, record, deletion. Gives those that are locked yet: what is noted of them is done later.
 fn carry_out(
     place: &ForgetPlace<'_>,
     options: &ForgetOptions,
@@ -218,11 +221,12 @@ fn carry_out(
     mut begun: BTreeMap<ObjectId, Begun>,
     report: &ForgetReport,
     progress: &dyn Progress,
-) -> Result<()> {
+) -> Result<Locked> {
     let removed: BTreeSet<ObjectId> = report.removed.iter().map(|one| one.id).collect();
     begun.retain(|id, _| removed.contains(id));
     if removed.is_empty() {
-        return note.clear();
+        note.clear()?;
+        return Ok(Locked::new());
     }
     for id in &removed {
         begun.entry(*id).or_default();
@@ -248,9 +252,11 @@ fn carry_out(
         }
         note.write(&begun)?;
     }
-    delete_all(place, &removed, progress)?;
+    let locked = delete_all(place, &removed, progress)?;
     progress.finish();
-    note.clear()
+    begun.retain(|id, _| locked.contains_key(id));
+    note.write(&begun)?;
+    Ok(locked)
 }
 
 /// Record and deletion of what nobody can read.
@@ -259,9 +265,9 @@ fn give_up(
     options: &ForgetOptions,
     given_up: &BTreeSet<ObjectId>,
     progress: &dyn Progress,
-) -> Result<()> {
+) -> Result<Locked> {
     if given_up.is_empty() {
-        return Ok(());
+        return Ok(Locked::new());
     }
     let ids = given_up.iter().copied().collect();
     let reason = "unreadable, and named";
@@ -273,16 +279,18 @@ fn delete_all(
     place: &ForgetPlace<'_>,
     removed: &BTreeSet<ObjectId>,
     progress: &dyn Progress,
-) -> Result<()> {
+) -> Result<Locked> {
     let store = place.repository.store.as_ref();
     let mut done = 0_usize;
-    let mut retained: Vec<StoreError> = Vec::new();
+    let mut locked = Locked::new();
     for id in removed {
         let name = name::of(Kind::Snapshot, id);
         progress.item(name.as_bytes());
         match store.delete(&name) {
             Ok(()) => done += 1,
-            Err(error) if error.kind == ErrorKind::Retained => retained.push(error),
+            Err(error) if error.kind == ErrorKind::Retained => {
+                locked.insert(*id, error.detail);
+            }
             Err(source) if source.kind == ErrorKind::Denied => {
                 let (url, done) = (store.url(), so_far(done, removed.len()));
                 let source = Box::new(source);
@@ -291,24 +299,7 @@ fn delete_all(
             Err(error) => return Err(error.into()),
         }
     }
-    let Some(first) = retained.first() else {
-        return Ok(());
-    };
-    let until = match first.detail.as_str() {
-        "" => String::new(),
-        detail => format!(" ({detail})"),
-    };
-    let kept = match retained.len() {
-        1 => "1 snapshot".to_owned(),
-        many => format!("{many} snapshots"),
-    };
-    let (url, done) = (store.url(), so_far(done, removed.len()));
-    Err(OpsError::from(ForgetError::Retained {
-        url,
-        kept,
-        until,
-        done,
-    }))
+    Ok(locked)
 }
 
 fn so_far(done: usize, of: usize) -> String {

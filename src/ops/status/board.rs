@@ -73,6 +73,8 @@ pub enum Checked {
     Trusted,
     Level,
     Verify,
+    /// Locks are extended in time.
+    Locked,
     /// Room for another month.
     Room,
     /// Of all copies together.
@@ -202,6 +204,9 @@ impl Board {
         if !facts.snapshots.is_empty() {
             let verified = self.is_proven(facts.verify.as_ref(), facts.created, self.ages.verify);
             checks.push((Checked::Verify, verified));
+        }
+        if let Some(locked) = facts.locked {
+            checks.push((Checked::Locked, self.now < locked.extend_before));
         }
         if let Some(free) = one.bytes_free {
             checks.push((Checked::Room, free >= facts.bytes_added));

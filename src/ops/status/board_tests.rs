@@ -67,7 +67,7 @@ fn copy(medium: &'static str, offsite: bool, ages: &[u64]) -> CopyStatus {
         verify: proven(24, true),
         drill: proven(24 * 30, true),
         prune: None,
-        locked_until: None,
+        locked: None,
         created: hours_ago(24 * 365),
         requests: 6,
     };

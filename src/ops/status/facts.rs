@@ -9,7 +9,7 @@ use super::meter::Meter;
 use crate::format::housekeeping::{Finding, Plan};
 use crate::format::{Kind, cbor, name};
 use crate::id::ObjectId;
-use crate::index::{Index, Presence};
+use crate::index::{Index, LockHorizon, Presence};
 use crate::ops::look::look;
 use crate::ops::trust::{self, Vanished};
 use crate::ops::{Result, StateFolder};
@@ -25,10 +25,8 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub const GROWTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// So many prune plans are looked at, the newest.
 const PLANS_MAX: usize = 8;
-/// Under this name of a place lie what the last look found (see `Trust::note`), and until when
-/// everything there is locked, in seconds since 1970.
+/// Under this name of a place lies what the last look found (see `Trust::note`).
 const NOTE: &str = "status";
-const LOCKED_UNTIL: &str = "locked-until";
 
 /// A copy that was looked at.
 #[derive(Debug, Clone)]
@@ -53,7 +51,8 @@ pub struct Facts {
     pub verify: Option<Proven>,
     pub drill: Option<Proven>,
     pub prune: Option<NextPrune>,
-    pub locked_until: Option<Timestamp>,
+    /// Until when everything needed is locked, where this host extended locks.
+    pub locked: Option<LockHorizon>,
     /// When the repository was made.
     pub created: Timestamp,
     pub requests: u64,
@@ -160,7 +159,7 @@ pub fn gather(
         verify: newest_of("verify"),
         drill: newest_of("drill"),
         prune: next_prune(repository, index)?,
-        locked_until: locked_until(index),
+        locked: locked(index),
         created: repository.parameters.created,
         snapshots: snapshots
             .iter()
@@ -239,14 +238,9 @@ fn plan(repository: &Repository, index: &Index, id: &ObjectId) -> Result<Plan, R
     cbor::decode(&payload).map_err(|error| RepositoryError::object(&name, error))
 }
 
-fn locked_until(index: &Index) -> Option<Timestamp> {
+fn locked(index: &Index) -> Option<LockHorizon> {
     let watch = index.watch()?;
-    let note = watch
-        .trust()
-        .ok()?
-        .note(watch.place(), LOCKED_UNTIL)
-        .ok()??;
-    note.parse().ok().map(Timestamp::from_seconds)
+    watch.trust().ok()?.lock_horizon(watch.place()).ok()?
 }
 
 /// For the day on which the copy is out of reach. That it cannot be noted is no news here.

@@ -6,6 +6,7 @@ use super::*;
 use crate::seams::{Clock, Disk, DiskOperation, Interrupt, Random, Threads};
 use crate::store::faulty::{Fault, Faulty};
 use crate::store::memory::Memory;
+use crate::store::retention::{LockMode, PutTerms, Retention};
 
 /// Time passes only by sleeping; randomness is always the largest number.
 #[derive(Default)]
@@ -235,6 +236,38 @@ fn a_lost_answer_to_a_conditional_put_is_recognised_by_its_bytes() {
     // Nor is our own, without any failure: the caller asked for "only if absent".
     let error = store.put_if_absent("repository", BODY).unwrap_err();
     assert_eq!(error.kind, ErrorKind::AlreadyExists);
+}
+
+/// With a lock the condition is the store's alone, and the same line can break.
+#[test]
+fn so_is_one_to_a_put_that_is_locked() {
+    let scene = scene();
+    let bucket = Arc::new(Memory::with_versions(scene.world.clone()));
+    let faulty = Arc::new(Faulty::new(bucket.clone()));
+    let seams = Seams {
+        clock: scene.world.clone(),
+        random: scene.world.clone(),
+        ..Seams::real()
+    };
+    let store = Retry::new(faulty.clone(), seams, RetryOptions::default());
+    let terms = PutTerms {
+        retention: Some(Retention {
+            mode: LockMode::Compliance,
+            until: Timestamp::from_seconds(1_000),
+        }),
+        if_absent: true,
+        ..PutTerms::default()
+    };
+    let (head, other) = (Bytes::from_static(b"head"), Bytes::from_static(b"other"));
+    faulty.fail_call(1, Fault::After(ErrorKind::Transient));
+    store
+        .put_on_terms("repository", head.clone(), &terms)
+        .unwrap();
+    assert_eq!(bucket.versions("repository").unwrap().len(), 1);
+    for body in [head, other] {
+        let taken = store.put_on_terms("repository", body, &terms);
+        assert_eq!(taken.unwrap_err().kind, ErrorKind::AlreadyExists);
+    }
 }
 
 #[test]

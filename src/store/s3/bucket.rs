@@ -10,7 +10,7 @@ use tokio::runtime::Runtime;
 
 use super::client::connect;
 use super::exchange::ANSWER_TIME;
-use super::options::S3Options;
+use super::options::{S3Options, StorageClass};
 use crate::seams::{Clock, Seams};
 use crate::store::{ErrorKind, Result, StoreError, name};
 
@@ -18,6 +18,7 @@ use crate::store::{ErrorKind, Result, StoreError, name};
 pub struct S3 {
     pub(super) bucket: String,
     pub(super) prefix: String,
+    pub(super) storage_class: Option<StorageClass>,
     pub(super) client: Client,
     pub(super) clock: Arc<dyn Clock>,
     /// An exchange was seen to be encrypted: bodies need no signature of their own (`calls`).
@@ -65,6 +66,7 @@ impl S3 {
         Ok(Self {
             bucket: options.bucket.clone(),
             prefix,
+            storage_class: options.storage_class.clone(),
             client,
             clock: seams.clock.clone(),
             is_tls: Arc::default(),

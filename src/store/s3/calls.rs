@@ -13,11 +13,15 @@
 //! caller knows that this store takes one (`doctor` has tried), it is a CRC-64/NVME, which the store
 //! keeps and shows again. What is to be locked always has one, for Amazon demands it.
 
+use std::error::Error;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use aws_sdk_s3::config::http::HttpResponse;
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
-use aws_sdk_s3::types::ObjectLockMode;
+use aws_sdk_s3::types::{ChecksumMode, ObjectLockMode};
 use bytes::Bytes;
 
 use super::bucket::S3;
@@ -95,6 +99,10 @@ impl S3 {
         } else if terms.retention.is_some() || self.wants_checksum.load(Ordering::Relaxed) {
             request = request.checksum_crc32(crc32(&body));
         }
+        let class = self.storage_class.as_ref();
+        if let Some(kind) = class.filter(|kind| name.starts_with(kind.beneath)) {
+            request = request.storage_class(kind.class.as_str().into());
+        }
         if let Some(retention) = &terms.retention {
             request = request
                 .object_lock_mode(lock_mode(retention.mode))
@@ -108,14 +116,9 @@ impl S3 {
         if self.is_tls.load(Ordering::Relaxed) {
             request = request.disable_payload_signing();
         }
-        match exchange.watch(bytes, request.send()).await {
-            Ok(Ok(answer)) => {
-                self.note_shown(answer.version_id(), false);
-                Ok(())
-            }
-            Ok(Err(error)) => Err(self.explain(failure(&error), &exchange)),
-            Err(Stalled) => Err(stalled()),
-        }
+        let answer = self.answered(&exchange, bytes, request.send()).await?;
+        self.note_shown(answer.version_id(), false);
+        Ok(())
     }
 
     /// `version`: `None` is the current one.
@@ -183,41 +186,55 @@ impl S3 {
         }
     }
 
-    pub(super) async fn head_object(&self, name: &str) -> Result<ObjectInfo> {
+    /// The answer to a HEAD; `version`: `None` is the current one.
+    pub(super) async fn ask_head(
+        &self,
+        name: &str,
+        version: Option<&str>,
+        checksum: Option<ChecksumMode>,
+    ) -> Result<HeadObjectOutput> {
         let exchange = self.exchange(Bytes::new(), ANSWER_BYTES_MAX);
         let request = self
             .client
             .head_object()
             .bucket(&self.bucket)
-            .key(self.key(name));
+            .key(self.key(name))
+            .set_version_id(version.map(str::to_owned))
+            .set_checksum_mode(checksum);
         let sent = request.customize().interceptor(exchange.clone()).send();
-        let failed = |failure: Failure| failure.of("look at", name);
-        match exchange.watch(0, sent).await {
-            Ok(Ok(answer)) => {
-                self.note_shown(answer.version_id(), answer.object_lock_mode().is_some());
-                info(name, answer.content_length(), answer.last_modified()).map_err(failed)
-            }
-            Ok(Err(error)) => Err(failed(self.explain(failure(&error), &exchange))),
-            Err(Stalled) => Err(failed(stalled())),
-        }
+        let answer = self.answered(&exchange, 0, sent).await;
+        let answer = answer.map_err(|failure| failure.of("look at", name))?;
+        self.note_shown(answer.version_id(), answer.object_lock_mode().is_some());
+        Ok(answer)
     }
 
-    pub(super) async fn delete_object(&self, name: &str) -> Result<()> {
+    pub(super) async fn head_object(&self, name: &str) -> Result<ObjectInfo> {
+        let answer = self.ask_head(name, None, None).await?;
+        info(name, answer.content_length(), answer.last_modified())
+            .map_err(|failure| failure.of("look at", name))
+    }
+
+    /// Removes a version for good; without one, marks the object as deleted where versions are kept.
+    /// `lifts`: a lock of mode governance is to be lifted with it.
+    pub(super) async fn delete_object(
+        &self,
+        name: &str,
+        version: Option<&str>,
+        lifts: bool,
+    ) -> Result<()> {
         let exchange = self.exchange(Bytes::new(), ANSWER_BYTES_MAX);
         let request = self
             .client
             .delete_object()
             .bucket(&self.bucket)
-            .key(self.key(name));
+            .key(self.key(name))
+            .set_bypass_governance_retention(lifts.then_some(true))
+            .set_version_id(version.map(str::to_owned));
         let sent = request.customize().interceptor(exchange.clone()).send();
-        let failure = match exchange.watch(0, sent).await {
-            Ok(Ok(_)) => return Ok(()),
-            Ok(Err(error)) => self.explain(failure(&error), &exchange),
-            Err(Stalled) => stalled(),
-        };
-        match failure.kind {
-            ErrorKind::NotFound => Ok(()),
-            _ => Err(failure.of("delete", name)),
+        match self.answered(&exchange, 0, sent).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.kind == ErrorKind::NotFound => Ok(()),
+            Err(failure) => Err(failure.of("delete", name)),
         }
     }
 
@@ -232,15 +249,11 @@ impl S3 {
             .key(self.key(TIME_NAME));
         let sent = request.customize().interceptor(exchange.clone()).send();
         let failed = |failure: Failure| failure.of("ask the time of", "");
-        match exchange.watch(0, sent).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => {
-                let failure = failure(&error);
-                if !matches!(failure.kind, ErrorKind::NotFound | ErrorKind::Denied) {
-                    return Err(failed(self.explain(failure, &exchange)));
-                }
+        match self.answered(&exchange, 0, sent).await {
+            Err(failure) if !matches!(failure.kind, ErrorKind::NotFound | ErrorKind::Denied) => {
+                return Err(failed(failure));
             }
-            Err(Stalled) => return Err(failed(stalled())),
+            _ => {}
         }
         let no_date = || failed(Failure::new(ErrorKind::Other, "the answer has no date"));
         exchange.date().ok_or_else(no_date)
@@ -256,12 +269,29 @@ impl S3 {
         )
     }
 
-    pub(super) fn explain(&self, failure: Failure, exchange: &Exchange) -> Failure {
+    /// Waits for the answer to a request that sends or fetches so many bytes.
+    pub(super) async fn answered<T, E>(
+        &self,
+        exchange: &Exchange,
+        bytes: u64,
+        sent: impl Future<Output = Result<T, SdkError<E, HttpResponse>>>,
+    ) -> Result<T, Failure>
+    where
+        E: ProvideErrorMetadata + Error + 'static,
+    {
+        match exchange.watch(bytes, sent).await {
+            Ok(Ok(answer)) => Ok(answer),
+            Ok(Err(error)) => Err(self.explain(failure(&error), exchange)),
+            Err(Stalled) => Err(stalled()),
+        }
+    }
+
+    fn explain(&self, failure: Failure, exchange: &Exchange) -> Failure {
         failure.with_clocks(self.clock.now(), exchange.date())
     }
 }
 
-pub(super) fn stalled() -> Failure {
+fn stalled() -> Failure {
     Failure::new(ErrorKind::Transient, "no more bytes came or went")
 }
 
@@ -278,6 +308,10 @@ fn put_failure(failure: Failure, if_taken: IfTaken, terms: &PutTerms) -> Failure
         (ErrorKind::Denied, _) if terms.retention.is_some() => {
             let reason = "what is locked as it is stored needs the right s3:PutObjectRetention";
             Failure::new(ErrorKind::Denied, format!("{reason}; {}", failure.detail))
+        }
+        (ErrorKind::Other, _) if failure.detail.contains("InvalidStorageClass") => {
+            let reason = "the store does not have the storage class that the configuration names";
+            Failure::new(ErrorKind::Invalid, format!("{reason}; {}", failure.detail))
         }
         (ErrorKind::AlreadyExists, IfTaken::Replace) => Failure {
             kind: ErrorKind::Other,

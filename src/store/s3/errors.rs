@@ -15,6 +15,10 @@ use crate::store::{ErrorKind, StoreError};
 /// Characters of a server's words that are shown.
 const DETAIL_CHARS_MAX: usize = 300;
 
+/// Why an object of an archive class is not handed out.
+const IN_AN_ARCHIVE: &str =
+    "it lies in an archive, from which the provider has to bring it back first";
+
 /// A failed exchange, in our words.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Failure {
@@ -82,6 +86,7 @@ fn of_answer(status: u16, code: Option<&str>, message: Option<&str>) -> Failure 
         // The words are left out: some servers repeat what they were sent.
         (code, _) if kind == ErrorKind::Credentials && !code.is_empty() => code.to_owned(),
         (_, _) if kind == ErrorKind::Credentials => format!("HTTP status {status}"),
+        ("InvalidObjectState", _) => format!("{IN_AN_ARCHIVE}; {code}"),
         ("", message) => message.to_owned(),
         (code, "") => code.to_owned(),
         (code, message) => format!("{code}: {message}"),
@@ -97,7 +102,7 @@ fn of_code(code: &str, message: &str) -> Option<ErrorKind> {
         "AccessDenied" if is_about_a_lock(message) => ErrorKind::Retained,
         "ObjectLocked" => ErrorKind::Retained,
         "AccessDenied" | "AllAccessDisabled" | "AccountProblem" | "Forbidden"
-        | "MethodNotAllowed" => ErrorKind::Denied,
+        | "MethodNotAllowed" | "InvalidObjectState" => ErrorKind::Denied,
         "ExpiredToken"
         | "ExpiredTokenException"
         | "InvalidToken"
@@ -272,6 +277,9 @@ mod tests {
         assert_eq!(kind(502, None, Some("<html>")), ErrorKind::Transient);
         assert_eq!(kind(501, Some("NotImplemented"), None), ErrorKind::Other);
         assert_eq!(kind(507, None, None), ErrorKind::Full);
+        let archived = of_answer(403, Some("InvalidObjectState"), Some("of its class"));
+        assert_eq!(archived.kind, ErrorKind::Denied);
+        assert!(archived.detail.contains("an archive"), "{archived:?}");
         let locked = "Access Denied because object protected by object lock.";
         assert_eq!(
             kind(403, Some("AccessDenied"), Some(locked)),

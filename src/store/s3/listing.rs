@@ -6,9 +6,8 @@ use aws_sdk_s3::types::Object;
 use bytes::Bytes;
 
 use super::bucket::S3;
-use super::calls::{info, stalled};
-use super::errors::{Failure, failure};
-use super::exchange::Stalled;
+use super::calls::info;
+use super::errors::Failure;
 use crate::store::{ErrorKind, ObjectInfo, Result};
 
 /// A page of 1,000 names of 1,024 bytes, of which each could be escaped sixfold, with room.
@@ -45,11 +44,8 @@ impl S3 {
             .prefix(self.key(prefix))
             .set_continuation_token(before.next.clone());
         let sent = request.customize().interceptor(exchange.clone()).send();
-        let answer = match exchange.watch(PAGE_BYTES_MAX, sent).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(failed(self.explain(failure(&error), &exchange))),
-            Err(Stalled) => return Err(failed(stalled())),
-        };
+        let answer = self.answered(&exchange, PAGE_BYTES_MAX, sent).await;
+        let answer = answer.map_err(failed)?;
         let odd = |reason: &str| failed(Failure::new(ErrorKind::Other, reason));
         let mut page = Page {
             last: before.last,

@@ -26,7 +26,7 @@ use crate::seams::Timestamp;
 pub use bucket::S3;
 use calls::IfTaken;
 use listing::Page;
-pub use options::{S3Options, StaticCredentials};
+pub use options::{S3Options, StaticCredentials, StorageClass};
 
 impl Store for S3 {
     fn url(&self) -> String {
@@ -88,7 +88,7 @@ impl Store for S3 {
 
     fn delete(&self, name: &str) -> Result<()> {
         name::check(name, "delete")?;
-        self.block_on(self.delete_object(name))
+        self.block_on(self.delete_object(name, None, false))
     }
 
     fn now(&self) -> Result<Timestamp> {

@@ -20,6 +20,17 @@ pub struct S3Options {
     pub profile: Option<String>,
     /// From a configuration file; `None`: the standard chain of sources.
     pub credentials: Option<StaticCredentials>,
+    /// Stored as another kind than the bucket's own; `None`: nothing is.
+    pub storage_class: Option<StorageClass>,
+}
+
+/// A kind of storage that the provider has, and what is put into it.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StorageClass {
+    /// As `x-amz-storage-class` says it.
+    pub class: String,
+    /// How the names of those objects begin; all others get the bucket's own class.
+    pub beneath: &'static str,
 }
 
 /// An access key that does not change; erased from memory when dropped.

@@ -8,9 +8,8 @@ use aws_sdk_s3::primitives::DateTime;
 use bytes::Bytes;
 
 use super::bucket::S3;
-use super::calls::{info, stalled};
-use super::errors::{Failure, failure};
-use super::exchange::Stalled;
+use super::calls::info;
+use super::errors::Failure;
 use crate::store::retention::{Gathered, Seen};
 use crate::store::{ErrorKind, Result};
 
@@ -62,7 +61,7 @@ pub(super) struct Row {
 impl S3 {
     /// The next page: by name, of each name versions newest first; marks stand behind the versions
     /// of their page, where they come apart from them.
-    pub(super) async fn version_page(&self, pages: &mut Pages) -> Result<Vec<Row>> {
+    async fn version_page(&self, pages: &mut Pages) -> Result<Vec<Row>> {
         let prefix = pages.prefix.clone();
         let failed = |failure: Failure| failure.of("list", &prefix);
         let odd = |reason: &str| failed(Failure::new(ErrorKind::Other, reason));
@@ -75,11 +74,8 @@ impl S3 {
             .set_key_marker(pages.key_marker.clone())
             .set_version_id_marker(pages.version_marker.clone());
         let sent = request.customize().interceptor(exchange.clone()).send();
-        let answer = match exchange.watch(PAGE_BYTES_MAX, sent).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(failed(self.explain(failure(&error), &exchange))),
-            Err(Stalled) => return Err(failed(stalled())),
-        };
+        let answer = self.answered(&exchange, PAGE_BYTES_MAX, sent).await;
+        let answer = answer.map_err(failed)?;
         let mut rows = rows_of(&answer);
         pages.pages += 1;
         pages.is_done = answer.is_truncated() != Some(true);
@@ -112,6 +108,15 @@ impl S3 {
                 _ => return Err(odd("the listing shows what was not asked for")),
             }
         }
+        Ok(rows)
+    }
+
+    /// The next page of one name, of [`Pages::of`] it. Others that begin like it come behind it, and
+    /// there is no end to how many somebody could put: they are not asked for.
+    pub(super) async fn page_of(&self, name: &str, pages: &mut Pages) -> Result<Vec<Row>> {
+        let mut rows = self.version_page(pages).await?;
+        pages.is_done |= rows.iter().any(|row| row.name.as_str() > name);
+        rows.retain(|row| row.name == name);
         Ok(rows)
     }
 

@@ -1,8 +1,8 @@
 //! Versions, locks and kept checksums: `Retaining` for a bucket. That there are any shows in the
 //! headers of ordinary answers, so that a bucket without them costs no request more.
 //!
-//! Of a lock it is the HEAD of a version that tells: it needs no right of its own. A refused deletion
-//! does not say why ("Access Denied.").
+//! Of a lock it is the HEAD of a version that tells, at Amazon's to those with the right
+//! s3:GetObjectRetention. A refused deletion does not say why ("Access Denied.").
 
 use std::sync::atomic::Ordering;
 
@@ -12,15 +12,13 @@ use aws_sdk_s3::types::{
 use bytes::Bytes;
 
 use super::bucket::S3;
-use super::calls::{ANSWER_BYTES_MAX, IfTaken, info, stalled, whole_seconds};
-use super::errors::{Failure, failure};
-use super::exchange::Stalled;
+use super::calls::{ANSWER_BYTES_MAX, IfTaken, info, whole_seconds};
 use super::version_list::Pages;
 use crate::seams::Timestamp;
 use crate::store::retention::{
     LockMode, PutTerms, Retaining, Retention, Seen, Shown, VERSIONS_MAX, Version,
 };
-use crate::store::{ErrorKind, Result, Window, name};
+use crate::store::{Result, Window, name};
 
 /// Values of `versions_shown`.
 const NOT_YET: u8 = 0;
@@ -43,20 +41,9 @@ impl S3 {
     }
 
     pub(super) async fn kept_checksum(&self, name: &str) -> Result<Option<u64>> {
-        let exchange = self.exchange(Bytes::new(), ANSWER_BYTES_MAX);
-        let request = self
-            .client
-            .head_object()
-            .bucket(&self.bucket)
-            .key(self.key(name))
-            .checksum_mode(ChecksumMode::Enabled);
-        let sent = request.customize().interceptor(exchange.clone()).send();
-        let failed = |failure: Failure| failure.of("look at", name);
-        let told = match exchange.watch(0, sent).await {
-            Ok(Ok(answer)) => answer.checksum_crc64_nvme().and_then(crc_of),
-            Ok(Err(error)) => return Err(failed(self.explain(failure(&error), &exchange))),
-            Err(Stalled) => return Err(failed(stalled())),
-        };
+        let answer = self.ask_head(name, None, Some(ChecksumMode::Enabled));
+        let answer = answer.await?;
+        let told = answer.checksum_crc64_nvme().and_then(crc_of);
         if told.is_some() || self.lacks_attributes.load(Ordering::Relaxed) {
             return Ok(told);
         }
@@ -78,26 +65,12 @@ impl S3 {
             .key(self.key(name))
             .object_attributes(ObjectAttributes::Checksum);
         let sent = request.customize().interceptor(exchange.clone()).send();
-        let answer = exchange.watch(0, sent).await.ok()?.ok()?;
+        let answer = self.answered(&exchange, 0, sent).await.ok()?;
         answer.checksum()?.checksum_crc64_nvme().and_then(crc_of)
     }
 
     async fn ask_retention(&self, name: &str, version: Option<&str>) -> Result<Option<Retention>> {
-        let exchange = self.exchange(Bytes::new(), ANSWER_BYTES_MAX);
-        let request = self
-            .client
-            .head_object()
-            .bucket(&self.bucket)
-            .key(self.key(name))
-            .set_version_id(version.map(str::to_owned));
-        let sent = request.customize().interceptor(exchange.clone()).send();
-        let failed = |failure: Failure| failure.of("look at", name);
-        let answer = match exchange.watch(0, sent).await {
-            Ok(Ok(answer)) => answer,
-            Ok(Err(error)) => return Err(failed(self.explain(failure(&error), &exchange))),
-            Err(Stalled) => return Err(failed(stalled())),
-        };
-        self.note_shown(answer.version_id(), answer.object_lock_mode().is_some());
+        let answer = self.ask_head(name, version, None).await?;
         let mode = match answer.object_lock_mode() {
             Some(ObjectLockMode::Compliance) => LockMode::Compliance,
             Some(_) => LockMode::Governance,
@@ -133,32 +106,9 @@ impl S3 {
             .set_version_id(version.map(str::to_owned))
             .retention(wanted);
         let sent = request.customize().interceptor(exchange.clone()).send();
-        let failure = match exchange.watch(0, sent).await {
-            Ok(Ok(_)) => return Ok(()),
-            Ok(Err(error)) => self.explain(failure(&error), &exchange),
-            Err(Stalled) => stalled(),
-        };
-        Err(failure.of("extend the lock of", name))
-    }
-
-    async fn remove_version(&self, name: &str, version: &str) -> Result<()> {
-        let exchange = self.exchange(Bytes::new(), ANSWER_BYTES_MAX);
-        let request = self
-            .client
-            .delete_object()
-            .bucket(&self.bucket)
-            .key(self.key(name))
-            .version_id(version);
-        let sent = request.customize().interceptor(exchange.clone()).send();
-        let failure = match exchange.watch(0, sent).await {
-            Ok(Ok(_)) => return Ok(()),
-            Ok(Err(error)) => self.explain(failure(&error), &exchange),
-            Err(Stalled) => stalled(),
-        };
-        match failure.kind {
-            ErrorKind::NotFound => Ok(()),
-            _ => Err(failure.of("delete", name)),
-        }
+        let answer = self.answered(&exchange, 0, sent).await;
+        answer.map_err(|failure| failure.of("extend the lock of", name))?;
+        Ok(())
     }
 }
 
@@ -188,8 +138,8 @@ impl Retaining for S3 {
         let mut versions = Vec::new();
         let mut pages = Pages::of(name);
         while !pages.is_done() {
-            for row in self.block_on(self.version_page(&mut pages))? {
-                if row.name == name && !row.is_marker {
+            for row in self.block_on(self.page_of(name, &mut pages))? {
+                if !row.is_marker {
                     let info = info(name, row.bytes, row.modified.as_ref())
                         .map_err(|failure| failure.of("look at", name))?;
                     versions.push(Version {
@@ -212,10 +162,8 @@ impl Retaining for S3 {
         let mut marks = Vec::new();
         let mut pages = Pages::of(name);
         while !pages.is_done() && marks.len() < VERSIONS_MAX {
-            let rows = self.block_on(self.version_page(&mut pages))?;
-            let rows = rows
-                .into_iter()
-                .filter(|row| row.name == name && row.is_marker);
+            let rows = self.block_on(self.page_of(name, &mut pages))?;
+            let rows = rows.into_iter().filter(|row| row.is_marker);
             marks.extend(rows.map(|row| row.version));
         }
         marks.truncate(VERSIONS_MAX);
@@ -232,7 +180,12 @@ impl Retaining for S3 {
 
     fn delete_version(&self, name: &str, version: &str) -> Result<()> {
         name::check(name, "delete")?;
-        self.block_on(self.remove_version(name, version))
+        self.block_on(self.delete_object(name, Some(version), false))
+    }
+
+    fn delete_in_spite_of_governance(&self, name: &str, version: &str) -> Result<()> {
+        name::check(name, "delete")?;
+        self.block_on(self.delete_object(name, Some(version), true))
     }
 
     fn list_all(&self, prefix: &str, visit: &mut dyn FnMut(Seen) -> Result<()>) -> Result<()> {

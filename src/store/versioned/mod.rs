@@ -35,6 +35,7 @@ pub struct Versioned {
     inner: Arc<dyn Store>,
     clock: Arc<dyn Clock>,
     lock: Option<ObjectLock>,
+    unlocked_beneath: Option<&'static str>,
     progress: Option<Arc<dyn Progress>>,
     memory: Mutex<Memory>,
 }
@@ -62,9 +63,16 @@ impl Versioned {
             inner,
             clock,
             lock,
+            unlocked_beneath: None,
             progress,
             memory: Mutex::default(),
         }
+    }
+
+    /// What is put beneath `prefix` gets no lock.
+    pub fn leaving(mut self, prefix: Option<&'static str>) -> Self {
+        self.unlocked_beneath = prefix;
+        self
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {
@@ -121,8 +129,12 @@ impl Versioned {
         error
     }
 
-    fn terms(&self, if_absent: bool) -> Option<PutTerms> {
-        self.lock.map(|lock| PutTerms {
+    fn terms(&self, name: &str, if_absent: bool) -> Option<PutTerms> {
+        let is_left = |prefix: &str| name.starts_with(prefix);
+        let lock = self
+            .lock
+            .filter(|_| !self.unlocked_beneath.is_some_and(is_left));
+        lock.map(|lock| PutTerms {
             retention: Some(lock.from(self.clock.now())),
             crc64: None,
             if_absent,
@@ -136,7 +148,7 @@ impl Store for Versioned {
     }
 
     fn put(&self, name: &str, body: Bytes) -> Result<()> {
-        match self.terms(false) {
+        match self.terms(name, false) {
             Some(terms) => deeper(self.inner.as_ref())?.put_on_terms(name, body, &terms),
             None => self.inner.put(name, body),
         }
@@ -144,7 +156,7 @@ impl Store for Versioned {
 
     /// Of what was deleted behind our back there is one: a new one would only hide it.
     fn put_if_absent(&self, name: &str, body: Bytes) -> Result<()> {
-        let Some(terms) = self.terms(true) else {
+        let Some(terms) = self.terms(name, true) else {
             return self.inner.put_if_absent(name, body);
         };
         match self.head(name) {
@@ -225,7 +237,7 @@ impl Store for Versioned {
     /// In a locked place all versions, for good, or none where the oldest is locked: a mark of
     /// deletion would free nothing and only hide it.
     fn delete(&self, name: &str) -> Result<()> {
-        let Some(deeper) = self.locked().filter(|_| !self.memory().cannot_list) else {
+        let Some(deeper) = self.locked() else {
             let deleted = self.inner.delete(name);
             return deleted.map_err(|error| match error.kind {
                 ErrorKind::Retained => self.explain_refusal(error, name, None),

@@ -4,7 +4,7 @@ use bytes::Bytes;
 
 use super::Versioned;
 use crate::store::retention::{PutTerms, Retaining, Retention, Seen, Shown, Version, deeper};
-use crate::store::{ErrorKind, Result, Window};
+use crate::store::{ErrorKind, Result, StoreError, Window};
 
 /// `None` means the right version, not the current one.
 impl Retaining for Versioned {
@@ -15,14 +15,20 @@ impl Retaining for Versioned {
     fn retain(&self, name: &str, version: Option<&str>, retention: Retention) -> Result<()> {
         let deeper = deeper(self.inner.as_ref())?;
         let version = self.meant(name, version)?;
-        let denied = match deeper.retain(name, version.as_deref(), retention) {
-            Err(error) if error.kind == ErrorKind::Denied => error,
+        let refused = match deeper.retain(name, version.as_deref(), retention) {
+            Err(error) if is_refusal(&error) => error,
             result => return result,
         };
-        // It is refused as well where the lock is longer, or cannot be lifted, already.
+        // It is refused as well where the lock is longer already, or of the other mode: compliance
+        // never becomes governance, and elsewhere than at Amazon's not the other way round either. A
+        // lock that goes on in the mode it has is better than one that runs out.
         match deeper.retention(name, version.as_deref())? {
             Some(kept) if kept.until >= retention.until => Ok(()),
-            _ => Err(denied),
+            Some(Retention { mode, .. }) if mode != retention.mode => {
+                let until = retention.until;
+                deeper.retain(name, version.as_deref(), Retention { mode, until })
+            }
+            _ => Err(refused),
         }
     }
 
@@ -55,14 +61,28 @@ impl Retaining for Versioned {
     }
 }
 
+/// Servers do not agree on how to say it.
+fn is_refusal(error: &StoreError) -> bool {
+    use ErrorKind::{Denied, Invalid, Other, Retained};
+    matches!(error.kind, Denied | Retained | Invalid | Other)
+}
+
 impl Versioned {
+    /// Of a name that is no hash (`repository`) nobody knows whether it is in trouble, so that its
+    /// versions are always asked for: it is one name.
     fn meant(&self, name: &str, version: Option<&str>) -> Result<Option<String>> {
-        if version.is_some() || !self.is_troubled(name) {
+        let may_be_troubled = self.is_troubled(name) || !Self::is_hash(name);
+        if version.is_some() || !may_be_troubled || self.memory().cannot_list {
             return Ok(version.map(str::to_owned));
         }
         if let Some(version) = self.memory().right.get(name) {
             return Ok(Some(version.clone()));
         }
-        Ok(self.right_version(name)?.map(|(version, _)| version.id))
+        match self.right_version(name) {
+            Ok(found) => Ok(found.map(|(version, _)| version.id)),
+            Err(error) if error.is_worth_a_retry() || self.is_troubled(name) => Err(error),
+            // Nothing was seen to be wrong, and this store lists no versions.
+            Err(_) => Ok(None),
+        }
     }
 }

@@ -135,6 +135,10 @@ impl Versioned {
         }
     }
 
+    pub(super) fn is_hash(name: &str) -> bool {
+        id_of(name).is_some()
+    }
+
     /// Whether a whole object is not what its name says.
     pub(super) fn is_wrong(name: &str, window: Window, bytes: &Bytes) -> bool {
         matches!(window, Window::Whole { .. })

@@ -4,6 +4,7 @@ use super::*;
 use crate::id::ObjectId;
 use crate::seams::SystemClock;
 use crate::store::contract::verify_store;
+use crate::store::faulty::{Fault, Faulty};
 use crate::store::memory::Memory;
 use crate::store::recording::{Operation, Recording};
 use crate::store::retention::{LockMode, Retention, Version};
@@ -208,4 +209,90 @@ fn an_extension_goes_to_the_version_that_is_right() {
     let kept = |version: &Version| scene.bucket.retention(&name, Some(&version.id)).unwrap();
     assert_eq!(kept(&versions[0]), Some(longer));
     assert_eq!(kept(&versions[1]), None);
+}
+
+/// `repository` is in no listing that a run makes, so that nobody knew that it was written over, and
+/// its lock was extended on the ransom note.
+#[test]
+fn of_what_has_a_name_of_its_own_the_oldest_version_is_extended() {
+    let scene = Scene::new();
+    let store = scene.store(Some(lock()));
+    let head = || Bytes::from_static(b"head");
+    store.put("repository", head()).unwrap();
+    scene
+        .bucket
+        .put("repository", Bytes::from_static(b"pay"))
+        .unwrap();
+    scene.clock.sleep(DAY);
+    let longer = lock().from(scene.clock.now());
+    let retaining = store.retaining().unwrap();
+    retaining.retain("repository", None, longer).unwrap();
+    assert_eq!(
+        retaining.retention("repository", None).unwrap(),
+        Some(longer)
+    );
+    let versions = scene.bucket.versions("repository").unwrap();
+    let kept = |at: usize| {
+        let version = versions[at].id.as_str();
+        scene.bucket.retention("repository", Some(version)).unwrap()
+    };
+    assert_eq!((kept(0), kept(1)), (Some(longer), None));
+}
+
+/// Whoever wrote governance into the configuration where compliance was before had every extension
+/// refused, and the locks ran out.
+#[test]
+fn a_lock_goes_on_in_its_own_mode_where_the_store_takes_no_other() {
+    let scene = Scene::new();
+    let store = scene.store(Some(lock()));
+    let (name, bytes) = body("a pack");
+    store.put(&name, bytes).unwrap();
+    scene.clock.sleep(20 * DAY);
+    let governance = ObjectLock::new(LockMode::Governance, 30).unwrap();
+    let wanted = governance.from(scene.clock.now());
+    let retaining = store.retaining().unwrap();
+    retaining.retain(&name, None, wanted).unwrap();
+    let kept = retaining.retention(&name, None).unwrap().unwrap();
+    assert_eq!(
+        (kept.mode, kept.until),
+        (LockMode::Compliance, wanted.until)
+    );
+    let sooner = Retention {
+        until: wanted.until.minus(DAY),
+        ..wanted
+    };
+    retaining.retain(&name, None, sooner).unwrap();
+    assert_eq!(retaining.retention(&name, None).unwrap(), Some(kept));
+}
+
+/// A plan that could not be deleted was carried out again by each prune, for a month.
+#[test]
+fn what_is_to_go_soon_is_put_without_a_lock() {
+    let scene = Scene::new();
+    let store = scene.store(Some(lock())).leaving(Some("plans/"));
+    let plan = format!("plans/{}", ObjectId::of(b"plan"));
+    store.put(&plan, Bytes::from_static(b"plan")).unwrap();
+    let (pack, bytes) = body("a pack");
+    store.put(&pack, bytes).unwrap();
+    let retention = |name: &str| scene.bucket.retention(name, None).unwrap();
+    assert!(retention(&plan).is_none() && retention(&pack).is_some());
+    store.delete(&plan).unwrap();
+    assert!(scene.bucket.versions(&plan).unwrap().is_empty());
+    assert!(store.delete(&pack).is_err());
+}
+
+/// A listing of versions that was refused once made every deletion a mark: prune said that space was
+/// free, and all of it was only hidden.
+#[test]
+fn nothing_locked_is_hidden_where_versions_were_not_listed() {
+    let scene = Scene::new();
+    let faulty = Arc::new(Faulty::new(scene.bucket.clone()));
+    let store = Versioned::new(faulty.clone(), scene.clock.clone(), Some(lock()), None);
+    let (name, bytes) = body("x");
+    store.put(&name, bytes.clone()).unwrap();
+    faulty.fail_call(1, Fault::Before(ErrorKind::Denied));
+    assert_eq!(names(&store).len(), 1, "listed without versions");
+    let refused = store.delete(&name).unwrap_err();
+    assert_eq!(refused.kind, ErrorKind::Retained);
+    assert_eq!(scene.bucket.get(&name, WHOLE).unwrap(), bytes);
 }

@@ -19,7 +19,12 @@ const LIMIT: Window = Window::Whole { bytes_max: 100 };
 
 fn scene(act: impl Fn(&Request, &mut TcpStream) + Send + Sync + 'static) -> (Wire, S3) {
     let wire = Wire::start(act);
-    let options = S3Options {
+    let store = S3::open(&options_of(&wire), &Seams::real()).unwrap();
+    (wire, store)
+}
+
+fn options_of(wire: &Wire) -> S3Options {
+    S3Options {
         bucket: "bucket".to_owned(),
         prefix: "pre/fix".to_owned(),
         endpoint: Some(wire.endpoint.clone()),
@@ -29,9 +34,7 @@ fn scene(act: impl Fn(&Request, &mut TcpStream) + Send + Sync + 'static) -> (Wir
             session_token: None,
         }),
         ..S3Options::default()
-    };
-    let store = S3::open(&options, &Seams::real()).unwrap();
-    (wire, store)
+    }
 }
 
 fn kind<T>(result: Result<T>) -> ErrorKind {
