@@ -122,13 +122,18 @@ impl Index {
             let mut rows = statement.query([nanoseconds(now)])?;
             while let Some(row) = rows.next()? {
                 let (number, live): (i64, bool) = (row.get(0)?, row.get(3)?);
-                if self.uses.contains(number) && !(live && is_spared(&row.get::<_, Vec<u8>>(2)?)) {
-                    found.push((number, ObjectId::new(row.get(1)?)));
+                if self.uses.contains(number) {
+                    let (id, header): (_, Vec<u8>) = (ObjectId::new(row.get(1)?), row.get(2)?);
+                    found.push((number, id, header, live));
                 }
             }
             Ok(())
         })?;
-        for (number, id) in found {
+        // Only now: whoever is asked looks things up in this index.
+        for (number, id, header, live) in found {
+            if live && is_spared(&header) {
+                continue;
+            }
             if self.holds_what_nothing_else_holds(number)? {
                 return Ok(Some(id));
             }
