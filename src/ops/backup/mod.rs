@@ -34,6 +34,7 @@ mod sequence;
 mod watches;
 
 pub use dry_run::{DryRunReport, dry_run};
+pub(super) use hold::hold;
 pub use options::{
     BackupOptions, BackupReport, DatabaseReport, Levelling, ReplicaReport, SourceChoice,
     source_name,
@@ -139,6 +140,9 @@ mod tests;
 #[path = "bad_day_tests.rs"]
 mod bad_day_tests;
 
+#[cfg(test)]
+#[path = "junk_tests.rs"]
+mod junk_tests;
 #[cfg(test)]
 #[path = "replicas_tests.rs"]
 mod replicas_tests;

@@ -1,5 +1,5 @@
-//! One copy is brought level with another: for each snapshot that it lacks, has not forgotten and
-//! would keep, the packs first, then segments of its own making that publish them, then the snapshot.
+//! One copy is brought level with another: for each snapshot that it lacks and has not forgotten,
+//! the packs first, then segments of its own making that publish them, then the snapshot.
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::target::Target;
 use crate::format::{Kind, name};
 use crate::id::ObjectId;
 use crate::index::TransferTable;
+use crate::ops::backup::hold;
 use crate::ops::pipeline::CheckpointRule;
 use crate::ops::{Replica, Result};
 use crate::progress::Progress;
@@ -35,9 +36,6 @@ pub struct LevelOptions<'o> {
     pub these: Option<&'o [ObjectId]>,
     /// Also those that the target has: for one that lost some of what they need.
     pub again: bool,
-    /// Whether the target would keep a snapshot: one that the next `forget` there would drop need
-    /// not be copied.
-    pub keeps: &'o dyn Fn(&StoredSnapshot) -> bool,
     pub checkpoint: CheckpointRule,
 }
 
@@ -46,7 +44,6 @@ impl Default for LevelOptions<'_> {
         Self {
             these: None,
             again: false,
-            keeps: &|_| true,
             checkpoint: CheckpointRule::default(),
         }
     }
@@ -70,6 +67,8 @@ pub fn level(
         progress.finish();
         return Ok(report);
     }
+    // In a folder no sweep of somebody who believes to be alone there.
+    let _held = hold(&to.repository, progress)?;
     let table = TransferTable::temporary()?;
     let target = Target::new(to, &table, progress);
     // Plans before packs: what is condemned counts as absent.
@@ -156,7 +155,7 @@ fn wanted_snapshots(
         }
         if options.these.is_none() && gone.contains(&snapshot.id) {
             report.forgotten += 1;
-        } else if options.these.is_some() || (options.keeps)(&snapshot) {
+        } else {
             wanted.push(snapshot);
         }
     }
