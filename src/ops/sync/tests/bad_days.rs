@@ -4,11 +4,10 @@ use super::*;
 use crate::format::Kind;
 use crate::format::cbor;
 use crate::format::segment::Segment;
-use crate::ops::{OpsError, Result};
-use crate::repository::{RepositoryError, seal_record};
+use crate::ops::Result;
+use crate::repository::seal_record;
 use crate::store::ErrorKind;
 use crate::store::faulty::{Fault, Faulty};
-use crate::store::local::Local;
 
 /// The n-th call fails, for each n; then it runs again, with what it knew or on a host that knows
 /// nothing.
@@ -208,23 +207,4 @@ fn a_damaged_snapshot_is_said_and_the_others_come() {
     );
     let rest = [original().snapshots[0], original().snapshots[2]];
     assert_whole(&second, &clock, &rest);
-}
-
-/// A prune that is alone in a folder may delete at once, without a grace. A sync into that folder took
-/// no lock, rested on packs that went under its hands, and called the copy level.
-#[test]
-fn a_folder_that_somebody_prunes_alone_gets_nothing_meanwhile() {
-    let (clock, first) = original().copy();
-    let folder = tempfile::tempdir().unwrap();
-    let local = || Local::open(folder.path(), Seams::real()).unwrap();
-    replicate(&original().repository, &local()).unwrap();
-    let from = original().at("first", first, &clock);
-    let to = original().at("folder", Arc::new(local()), &clock);
-    let alone = local().hold(true).unwrap().unwrap();
-    let error = level(&from, &to, &LevelOptions::default(), &Silent).unwrap_err();
-    let is_told = matches!(&error, OpsError::Repository(RepositoryError::Store(error)) if error.kind == ErrorKind::InUse);
-    assert!(is_told, "{error}");
-    drop(alone);
-    assert!(run(&from, &to).is_level());
-    assert!(local().hold(true).is_ok());
 }
