@@ -101,7 +101,7 @@ impl Context {
 
     /// The same with the first place in front that can be used, for verbs that work on one and tell
     /// the others. That others cannot be used is said.
-    pub fn from_the_first_that_answers(&self) -> Result<Self, Failure> {
+    pub fn at_the_first_that_answers(&self) -> Result<Self, Failure> {
         let places = self.distinct_places()?;
         let mut context = self.at(places.first().ok_or_else(no_place)?);
         if places.len() == 1 {

@@ -26,7 +26,7 @@ pub enum Command {
 }
 
 pub fn run(context: &Context, command: &Command) -> Result {
-    let context = &context.from_the_first_that_answers()?;
+    let context = &context.at_the_first_that_answers()?;
     match command {
         Command::List => slots::list(context),
         Command::Add(args) => slots::add(context, args),

@@ -82,7 +82,7 @@ fn whatever_is_killed_the_next_run_of_each_goes_on_and_nothing_is_lost() {
             // A snapshot there must be, of the first round.
             let may_be_empty: &[i32] = if round == 0 { &[0, 1, 4] } else { &[0, 1] };
             let forgets = server.start(&["forget", "--keep-last", "1", "--group-by", "host"]);
-            let is_cut_short = |who: usize| (round * 7 + who * 5) % 3 == 0;
+            let is_cut_short = |who: usize| (round * 7 + who * 5).is_multiple_of(3);
             let prunes = match is_folder && round % 3 > 0 {
                 true => server.start(alone),
                 false => server.start(&["prune"]),

@@ -7,14 +7,33 @@ use super::PruneTables;
 use crate::id::ChunkId;
 
 impl PruneTables<'_> {
-    /// Notes a metadata chunk; tells whether it is new, so that what lies beneath it must be gone
-    /// into.
+    /// Notes a metadata chunk that leads to others; tells whether nobody went into it before, so that
+    /// what lies beneath it must be noted too. That somebody named it as anything else does not
+    /// count: whoever can put a snapshot can name any chunk in it.
     ///
     /// # Errors
     /// `Sqlite`.
-    pub fn reach_metadata(&self, id: &ChunkId) -> Result<bool> {
+    pub fn enter_metadata(&self, id: &ChunkId) -> Result<bool> {
+        self.need_metadata(id)?;
+        self.insert(
+            "INSERT INTO temp.entered VALUES (?) ON CONFLICT DO NOTHING",
+            id,
+        )
+    }
+
+    /// Notes a metadata chunk that leads nowhere; tells whether it is new.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn need_metadata(&self, id: &ChunkId) -> Result<bool> {
+        self.insert(
+            "INSERT INTO temp.reached VALUES (?, 1) ON CONFLICT DO NOTHING",
+            id,
+        )
+    }
+
+    fn insert(&self, sql: &str, id: &ChunkId) -> Result<bool> {
         self.index.with(|connection| {
-            let sql = "INSERT INTO temp.reached VALUES (?1, 1) ON CONFLICT DO NOTHING";
             let changed = connection.prepare_cached(sql)?.execute([id.as_bytes()])?;
             Ok(changed > 0)
         })
@@ -80,5 +99,27 @@ impl PruneTables<'_> {
             let found = connection.query_row(sql, params![], |row| row.get(0));
             Ok(found.optional()?.map(ChunkId::new))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::index::Index;
+
+    /// A forged file names a chunk of a listing among its contents, or as a list of problems. Then that
+    /// chunk counted as seen, nobody went into it, and all beneath it was swept.
+    #[test]
+    fn what_was_named_as_something_else_is_gone_into_all_the_same() {
+        let index = Index::in_memory().unwrap();
+        let tables = PruneTables::new(&index).unwrap();
+        let [part, other] = [1, 2].map(|number| ChunkId::new([number; 32]));
+        tables.reach_contents(&mut vec![part]).unwrap();
+        assert!(tables.need_metadata(&part).unwrap());
+        assert!(!tables.need_metadata(&part).unwrap());
+        assert!(tables.enter_metadata(&part).unwrap());
+        assert!(!tables.enter_metadata(&part).unwrap());
+        assert!(tables.enter_metadata(&other).unwrap());
+        assert!(!tables.need_metadata(&other).unwrap());
     }
 }

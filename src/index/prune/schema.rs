@@ -2,6 +2,7 @@
 
 pub(super) const DROP: &str = "
     DROP TABLE IF EXISTS temp.reached;
+    DROP TABLE IF EXISTS temp.entered;
     DROP TABLE IF EXISTS temp.shown;
     DROP TABLE IF EXISTS temp.named;
     DROP TABLE IF EXISTS temp.going;
@@ -12,8 +13,15 @@ pub(super) const DROP: &str = "
 /// The tables, with 16 MiB of memory for all of them.
 pub(super) const CREATE: &str = "
     PRAGMA temp.cache_size = -16384;
-    -- Chunks that a listed snapshot needs.
-    CREATE TEMP TABLE reached (id BLOB PRIMARY KEY, metadata INTEGER NOT NULL) WITHOUT ROWID;
+    -- Chunks that a listed snapshot needs, of metadata or of contents: a forged snapshot may name one
+    -- as both.
+    CREATE TEMP TABLE reached (
+        id       BLOB NOT NULL,
+        metadata INTEGER NOT NULL,
+        PRIMARY KEY (id, metadata)
+    ) WITHOUT ROWID;
+    -- Metadata chunks of which all that is beneath them was followed.
+    CREATE TEMP TABLE entered (id BLOB PRIMARY KEY) WITHOUT ROWID;
     -- Packs that the LIST showed; `condemned`: a plan names it, `mine`: one of this host.
     CREATE TEMP TABLE shown (
         id        BLOB NOT NULL,

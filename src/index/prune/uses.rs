@@ -34,7 +34,7 @@ pub struct Uses {
 /// plan, then the newest. `?1`: whether chunks of contents count. Only what lies twice is sorted: the
 /// joins are written in the order in which they are to be made.
 const SPARE: &str = "
-    INSERT INTO temp.spare
+    INSERT OR IGNORE INTO temp.spare
     WITH twice AS MATERIALIZED (
         SELECT chunks.id AS id
         FROM main.chunks CROSS JOIN main.packs ON packs.number = chunks.pack
@@ -43,7 +43,7 @@ const SPARE: &str = "
         GROUP BY chunks.id HAVING count(DISTINCT packs.id) > 1)
     SELECT pack, id FROM (
         SELECT packs.id AS pack, reached.id AS id, row_number() OVER (
-            PARTITION BY reached.id
+            PARTITION BY reached.id, reached.metadata
             ORDER BY shown.condemned, shown.modified DESC, packs.id) AS place
         FROM twice CROSS JOIN temp.reached ON reached.id = twice.id
         CROSS JOIN main.chunks ON chunks.id = reached.id
@@ -51,7 +51,7 @@ const SPARE: &str = "
         CROSS JOIN temp.shown ON shown.id = packs.id AND shown.bytes = packs.bytes
             AND shown.metadata = (packs.class = 2)
         WHERE shown.metadata = reached.metadata AND (reached.metadata OR ?1)
-        GROUP BY reached.id, packs.id)
+        GROUP BY reached.id, reached.metadata, packs.id)
     WHERE place > 1";
 
 /// Sums for each claim. Ten million rows are added up in place: to sort them would take gigabytes.
@@ -62,7 +62,7 @@ const CLAIMS: &str = "
     FROM main.chunks CROSS JOIN main.packs ON packs.number = chunks.pack
     CROSS JOIN temp.shown ON shown.id = packs.id AND shown.bytes = packs.bytes
         AND shown.metadata = (packs.class = 2)
-    LEFT JOIN temp.reached ON reached.id = chunks.id
+    LEFT JOIN temp.reached ON reached.id = chunks.id AND reached.metadata = shown.metadata
     LEFT JOIN temp.spare ON spare.pack = packs.id AND spare.id = chunks.id
     WHERE true ON CONFLICT (number) DO UPDATE SET sealed = sealed + excluded.sealed,
         reached = reached + excluded.reached, needed = needed + excluded.needed";

@@ -36,6 +36,8 @@ mod stretches;
 mod watches;
 
 pub use dry_run::{DryRunReport, dry_run, dry_run_telling};
+pub(super) use hold::hold;
+pub(super) use notices::Notices;
 pub use options::{
     BackupOptions, BackupReport, DatabaseReport, Levelling, ReplicaReport, SourceChoice,
     source_name,
@@ -142,6 +144,9 @@ mod tests;
 #[path = "bad_day_tests.rs"]
 mod bad_day_tests;
 
+#[cfg(test)]
+#[path = "junk_tests.rs"]
+mod junk_tests;
 #[cfg(test)]
 #[path = "replicas_tests.rs"]
 mod replicas_tests;

@@ -35,7 +35,9 @@ impl Seen<'_> {
     /// How many snapshots of the other it lacks, those aside that a forget record at either
     /// explains.
     pub fn lacking(&self, other: &Seen<'_>) -> usize {
-        let lacking: BTreeSet<_> = other.listed.difference(&self.listed).copied().collect();
+        // What nobody can read there cannot be had from there.
+        let ids = other.snapshots.iter().map(|one| one.id);
+        let lacking = ids.filter(|id| !self.listed.contains(id)).collect();
         let left = other.unexplained(self.unexplained(lacking));
         left.len()
     }

@@ -63,29 +63,36 @@ impl Noted<'_> {
         for id in problems.chain(findings).flat_map(|Joined(ids)| ids) {
             self.note(*id)?;
         }
-        if !seen.insert(record.listing.1) {
+        if seen.contains(&record.listing.1) {
             return Ok(());
         }
         self.note(record.listing.1)?;
         // The filter cannot note them itself: it is called while the reader reads.
         let fresh = std::cell::RefCell::new(Vec::new());
+        let mut entered = HashSet::from([record.listing.1]);
         let filter = |_: (u32, &[u8]), _: Option<(u32, &[u8])>, id: &ChunkId| {
-            let is_new = seen.insert(*id);
+            let is_new = !seen.contains(id) && entered.insert(*id);
             if is_new {
                 fresh.borrow_mut().push(*id);
             }
             is_new
         };
+        let mut is_whole = true;
         let entries = ListingReader::new(self.chunks, record.listing).filtered(Box::new(filter));
         for entry in entries {
             for id in fresh.borrow_mut().drain(..) {
                 self.note(id)?;
             }
             let read = entry.and_then(|entry| self.entry(&entry));
+            is_whole &= read.is_ok();
             self.or_unreadable(snapshot, read)?;
         }
         for id in fresh.borrow_mut().drain(..) {
             self.note(id)?;
+        }
+        // A part that is out of place in a forged listing is read anew in its own.
+        if is_whole {
+            seen.extend(entered);
         }
         Ok(())
     }

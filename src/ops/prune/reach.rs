@@ -48,17 +48,17 @@ fn follow(
     batch: &mut Vec<ChunkId>,
 ) -> Result<(), RepositoryError> {
     for id in &snapshot.problem_lists {
-        if tables.reach_metadata(id)? {
+        if tables.need_metadata(id)? {
             chunks.metadata(id)?;
         }
     }
     let top = snapshot.listing;
-    if !tables.reach_metadata(&top.1)? {
+    if !tables.enter_metadata(&top.1)? {
         return Ok(());
     }
     let mut failure = None;
     {
-        let enter = |id: &ChunkId| match tables.reach_metadata(id) {
+        let enter = |id: &ChunkId| match tables.enter_metadata(id) {
             Ok(is_new) => is_new,
             Err(error) => {
                 failure.get_or_insert(error);
@@ -69,7 +69,7 @@ fn follow(
         let filter = move |_: (u32, &[u8]), _: Option<(u32, &[u8])>, id: &ChunkId| enter(id);
         for entry in ListingReader::new(chunks, top).filtered(Box::new(filter)) {
             let mut list =
-                |id: &ChunkId| -> Result<bool, RepositoryError> { Ok(tables.reach_metadata(id)?) };
+                |id: &ChunkId| -> Result<bool, RepositoryError> { Ok(tables.enter_metadata(id)?) };
             visit_ids::<RepositoryError>(chunks, &entry?, &mut list, &mut |id| {
                 batch.push(*id);
                 if batch.len() >= BATCH {

@@ -230,7 +230,9 @@ fn delete(judge: &Judge<'_>, condemned: Timestamp, pack: &ShownPack) -> Result<O
     let name = name_of(pack);
     match store.head(&name) {
         // A HEAD knows whole seconds, and rounds down.
-        Ok(info) if info.modified.seconds() >= condemned.seconds() => return Ok(Outcome::Kept(Fate::Needed)),
+        Ok(info) if info.modified.seconds() >= condemned.seconds() => {
+            return Ok(Outcome::Kept(Fate::Needed));
+        }
         Ok(_) => {}
         Err(error) if error.kind == ErrorKind::NotFound => return Ok(Outcome::Kept(Fate::Gone)),
         Err(error) => return Err(error.into()),

@@ -1,5 +1,5 @@
-//! One copy is brought level with another: for each snapshot that it lacks, has not forgotten and
-//! would keep, the packs first, then segments of its own making that publish them, then the snapshot.
+//! One copy is brought level with another: for each snapshot that it lacks and has not forgotten,
+//! the packs first, then segments of its own making that publish them, then the snapshot.
 
 use std::collections::BTreeMap;
 use std::time::Duration;
@@ -13,6 +13,7 @@ use super::target::Target;
 use crate::format::{Kind, name};
 use crate::id::ObjectId;
 use crate::index::TransferTable;
+use crate::ops::backup::{Notices, hold};
 use crate::ops::pipeline::CheckpointRule;
 use crate::ops::{Replica, Result, Retention};
 use crate::progress::Progress;
@@ -31,6 +32,7 @@ const COMMIT_WITHIN: Duration = Duration::from_secs(15 * 60);
 const LISTED_WITHIN: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// What is to be copied.
+#[derive(Default)]
 pub struct LevelOptions<'o> {
     /// Only these, also those that the target has forgotten; `None`: all but what it has forgotten.
     pub these: Option<&'o [ObjectId]>,
@@ -40,17 +42,6 @@ pub struct LevelOptions<'o> {
     /// keeps all.
     pub retention: Option<&'o Retention>,
     pub checkpoint: CheckpointRule,
-}
-
-impl Default for LevelOptions<'_> {
-    fn default() -> Self {
-        Self {
-            these: None,
-            again: false,
-            retention: None,
-            checkpoint: CheckpointRule::default(),
-        }
-    }
 }
 
 /// Brings `to` level with `from`. It can be interrupted at any moment and run again: what was put
@@ -71,6 +62,8 @@ pub fn level(
         progress.finish();
         return Ok(report);
     }
+    // In a folder no sweep of somebody who believes to be alone there.
+    let _held = hold(&to.repository, &Notices::of(&to.name, progress))?;
     let table = TransferTable::temporary()?;
     let target = Target::new(to, &table, progress);
     // Plans before packs: what is condemned counts as absent.

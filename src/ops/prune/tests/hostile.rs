@@ -7,6 +7,7 @@ use crate::format::frame::Codec;
 use crate::format::housekeeping::Plan;
 use crate::format::pack::Class;
 use crate::format::segment::{PackRow, Segment};
+use crate::format::snapshot::Problems;
 use crate::id::ChunkId;
 use crate::ops::PruneError;
 use crate::repository::{PackWriter, Plaintext, SealedObject, open_record, seal_record};
@@ -232,5 +233,49 @@ fn a_snapshot_that_nobody_can_read_is_given_up_by_name() {
     assert!(is_named, "{refused}");
     assert_eq!(given_up(&newer, true).unwrap(), (vec![newer], 0));
     assert!(world.prune_as_writer().marked.packs > 0);
+    world.restore_all();
+}
+
+/// A forged snapshot that names the listing of an honest one as its list of problems: the listing
+/// counted as seen, nobody followed it, and with the next sweep all of its photos were gone.
+#[test]
+fn a_listing_that_is_named_as_a_list_of_problems_is_followed_all_the_same() {
+    let world = with_waste();
+    world.write("later.jpg", &noise(7, 900_000));
+    world.pass(DAY);
+    let honest = world.back_up();
+    let opened = world.look();
+    let of = |id: &ObjectId| {
+        let found = opened.snapshots.iter().find(|one| one.id == *id);
+        found.unwrap().record.clone()
+    };
+    let other = opened
+        .snapshots
+        .iter()
+        .find(|one| one.id != honest)
+        .unwrap();
+    let first = world.names("snapshots/").into_iter().next().unwrap();
+    // Drawn until it is read before all others.
+    let forged = loop {
+        let mut record = other.record.clone();
+        record.session = SessionId::new([9; 16]);
+        record.problems = Some(Problems {
+            count: 1,
+            chunks: vec![of(&honest).listing.1].into(),
+        });
+        let random = world.repository.seams.random.as_ref();
+        let payload = cbor::encode(&record);
+        let writer = &world.repository.writer;
+        let sealed = seal_record(writer, random, Kind::Snapshot, &payload).unwrap();
+        if sealed.name < first {
+            break sealed;
+        }
+    };
+    world.store.put(&forged.name, forged.bytes.clone()).unwrap();
+    world.pass(HOUR);
+    world.prune_as_writer();
+    world.pass(73 * HOUR);
+    assert!(world.prune_as_writer().swept.packs > 0);
+    world.memory.lose(&forged.name);
     world.restore_all();
 }
