@@ -14,7 +14,7 @@
 //! deletes what a plan names without looking at the snapshots again (8 orders); a commit whatever the
 //! look before it shows (8 orders of 60).
 //!
-//! 200 orders over each store; `OFFSITE_INTERLEAVINGS=N` for more, `OFFSITE_INTERLEAVING=SEED` for one.
+//! 100 orders over each store; `OFFSITE_INTERLEAVINGS=N` for more, `OFFSITE_INTERLEAVING=SEED` for one.
 //! Within one process a seed gives the same calls of the same bytes; in another one names of objects
 //! are others, since the photos have other change times, and with them the order of a LIST.
 
@@ -31,7 +31,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use weeks::{Weeks, Where};
 
 /// Orders of calls over each store, if nobody says otherwise.
-const ORDERS: u64 = 200;
+const ORDERS: u64 = 100;
 
 fn number(variable: &str) -> Option<u64> {
     Some(std::env::var(variable).ok()?.parse().unwrap())
