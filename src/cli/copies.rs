@@ -39,9 +39,11 @@ impl Context {
     pub fn helped(&self, place: &Place) -> Result<Self, Failure> {
         let mut context = self.at(place);
         let mut keys = BTreeSet::from([place.key()]);
+        let mut names = BTreeSet::from([place.name.clone()]);
         let configured = self.configuration()?.repositories.iter().cloned();
         for other in self.places()?.into_iter().chain(configured) {
-            if keys.insert(other.key()) {
+            // What the environment adds, such as an endpoint, makes another key of the same place.
+            if keys.insert(other.key()) && names.insert(other.name.clone()) {
                 context.global.repo.push(other.name);
             }
         }

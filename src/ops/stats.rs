@@ -3,13 +3,14 @@
 use std::collections::HashSet;
 
 use super::Result;
+use crate::format::Kind;
 use crate::format::entry::{Entry, EntryType};
 use crate::format::pack::Class;
 use crate::id::ChunkId;
 use crate::index::{ClassTotals, Index, ReferenceTotals};
 use crate::progress::Progress;
 use crate::repository::{
-    ChunkReader, Fetch, ListingReader, Repository, RepositoryError, StoredSnapshot, read_ids,
+    ChunkReader, Fetch, ListingReader, Repository, RepositoryError, SeenLists, StoredSnapshot,
 };
 
 /// Figures of a whole repository.
@@ -168,6 +169,7 @@ struct Batch<'i> {
     /// Of the snapshot that was chosen, and not of another.
     is_chosen: bool,
     ids: Vec<ChunkId>,
+    lists: SeenLists,
 }
 
 impl<'i> Batch<'i> {
@@ -176,17 +178,23 @@ impl<'i> Batch<'i> {
             index,
             is_chosen,
             ids: Vec::with_capacity(BATCH),
+            lists: SeenLists::default(),
         }
     }
 
     fn add(&mut self, chunks: &ChunkReader<'_>, entry: &Entry) -> Result<()> {
-        read_ids::<RepositoryError>(chunks, entry, &mut |id| {
-            self.ids.push(*id);
+        let mut lists = std::mem::take(&mut self.lists);
+        let read = lists.all::<RepositoryError>(chunks, entry, &mut |kind, id| {
+            if kind == Kind::DataPack {
+                self.ids.push(*id);
+            }
             if self.ids.len() >= BATCH {
                 self.hand_over()?;
             }
-            Ok(())
-        })?;
+            Ok(true)
+        });
+        self.lists = lists;
+        read?;
         Ok(())
     }
 

@@ -32,6 +32,7 @@ mod plans;
 mod proofs;
 mod record;
 mod replicate;
+mod seen_lists;
 mod segment_writer;
 mod slot_list;
 mod slots;
@@ -76,6 +77,7 @@ pub use proofs::{
 };
 pub use record::{SealedObject, open_record, seal_record};
 pub use replicate::{check_slot_bytes, copy_slot, replicate};
+pub use seen_lists::SeenLists;
 pub use segment_writer::SegmentWriter;
 pub use slot_list::{SlotFacts, list_slots, slot_label};
 pub use slots::{add_slot, check_slot, unlock, unlock_slot};

@@ -9,7 +9,11 @@ use offsite::format::listing::{append_entry, begin_leaf, encode_id_list};
 use offsite::format::pack::Class;
 use offsite::format::snapshot::Snapshot;
 use offsite::id::ObjectId;
-use offsite::repository::unlock;
+use offsite::index::Index;
+use offsite::ops::{LevelOptions, Replica, VerifyOptions, level, verify};
+use offsite::progress::Silent;
+use offsite::repository::{replicate, unlock};
+use offsite::store::{Store, memory::Memory};
 
 use crate::world::{PASSPHRASE, Troubled, World, claim, noise, restore};
 
@@ -66,6 +70,38 @@ fn id_lists_that_repeat_each_other_end_at_the_size_of_the_file() {
         assert_eq!(report.problems.len(), 1);
         assert!(!target.path().join("endless").exists());
     }
+}
+
+/// The same lists, and a size that would fit: whoever looks at every chunk of a snapshot without
+/// writing anything had no bound at all. Verify, sync and what is extended never came to an end.
+#[test]
+fn id_lists_that_repeat_each_other_are_gone_into_once() {
+    let world = World::new();
+    let (ids, _) = world.put_chunks(Class::Files, &[&noise(7, 100)]);
+    let mut id = ids[0];
+    for level in 1..=4 {
+        let list = encode_id_list(level, &vec![id; 30_000]);
+        id = world.put_chunks(Class::Metadata, &[&list]).0[0];
+    }
+    let mut entry = Entry::new(1, b"endless".to_vec(), EntryType::File);
+    entry.size = Some(u64::MAX / 2);
+    entry.lists = Some((4, Joined(vec![id; 512])));
+    let forged = with_one_file(&world, &entry);
+    let opened = world.open();
+    let options = VerifyOptions { data: true };
+    let report = verify(&opened.repository, &opened.index, &options, &Silent).unwrap();
+    assert!(report.is_sound(), "{:?}", report.damage);
+
+    let second = Arc::new(Memory::new(world.repository.seams.clock.clone()));
+    replicate(&world.repository, second.as_ref()).unwrap();
+    let at = |name: &str, store: Arc<dyn Store>| Replica {
+        name: name.to_owned(),
+        repository: world.over(store),
+        index: Index::in_memory().unwrap(),
+    };
+    let (first, second) = (at("first", world.store.clone()), at("second", second));
+    let report = level(&first, &second, &LevelOptions::default(), &Silent).unwrap();
+    assert!(report.snapshots_copied.contains(&forged), "{report:?}");
 }
 
 /// A forged leaf within the bound of a content chunk, eight MiB of the smallest entries there are,

@@ -7,17 +7,17 @@ use super::super::Result;
 use super::report::UNREADABLE_MAX;
 use crate::format::cbor::Joined;
 use crate::format::entry::Entry;
-use crate::format::listing::decode_id_list;
 use crate::id::ChunkId;
 use crate::index::Index;
-use crate::repository::{ChunkReader, ListingReader, RepositoryError, StoredSnapshot};
+use crate::repository::{ChunkReader, ListingReader, RepositoryError, SeenLists, StoredSnapshot};
 use crate::seams::Interrupt;
 
 /// So many ids are handed to the index at once.
 const BATCH: usize = 4096;
 
-/// Notes what all snapshots refer to, but for parts of listings that were `seen` before. What cannot be read is named in `unreadable`, and holds up
-/// nothing else: locks that run out are worse than one snapshot that is damaged already.
+/// Notes what all snapshots refer to, but for parts of listings that were `seen` before. What cannot
+/// be read is named in `unreadable`, and holds up nothing else: locks that run out are worse than one
+/// snapshot that is damaged already.
 ///
 /// # Errors
 /// `Store` when the store is out of reach, `Index`.
@@ -34,6 +34,7 @@ pub fn note_all(
         index,
         chunks,
         ids: Vec::with_capacity(BATCH),
+        lists: SeenLists::default(),
         unreadable,
     };
     for snapshot in snapshots {
@@ -48,6 +49,7 @@ struct Noted<'n> {
     index: &'n Index,
     chunks: &'n ChunkReader<'n>,
     ids: Vec<ChunkId>,
+    lists: SeenLists,
     unreadable: &'n mut Vec<String>,
 }
 
@@ -98,30 +100,13 @@ impl Noted<'_> {
     }
 
     fn entry(&mut self, entry: &Entry) -> Result<(), RepositoryError> {
-        if let Some(Joined(ids)) = &entry.chunks {
-            return ids.iter().try_for_each(|id| self.note(*id));
-        }
-        match &entry.lists {
-            Some((level, Joined(ids))) => self.lists(*level, ids),
-            None => Ok(()),
-        }
-    }
-
-    /// One id list of each level is held; a level counts down, so that it ends.
-    fn lists(&mut self, level: u8, ids: &[ChunkId]) -> Result<(), RepositoryError> {
-        for id in ids {
+        let mut lists = std::mem::take(&mut self.lists);
+        let read = lists.all(self.chunks, entry, &mut |_, id| {
             self.note(*id)?;
-            let Some(below) = level.checked_sub(1) else {
-                continue;
-            };
-            let list = decode_id_list(&self.chunks.metadata(id)?, level)?;
-            if below == 0 {
-                list.iter().try_for_each(|id| self.note(*id))?;
-            } else {
-                self.lists(below, &list)?;
-            }
-        }
-        Ok(())
+            Ok(true)
+        });
+        self.lists = lists;
+        read.map(|_| ())
     }
 
     fn note(&mut self, id: ChunkId) -> Result<(), RepositoryError> {

@@ -229,8 +229,7 @@ fn delete(judge: &Judge<'_>, condemned: Timestamp, pack: &ShownPack) -> Result<O
     let store = judge.repository.store.as_ref();
     let name = name_of(pack);
     match store.head(&name) {
-        // A HEAD knows whole seconds, and rounds down.
-        Ok(info) if info.modified.seconds() >= condemned.seconds() => {
+        Ok(info) if is_not_before(info.modified, condemned) => {
             return Ok(Outcome::Kept(Fate::Needed));
         }
         Ok(_) => {}
@@ -243,6 +242,13 @@ fn delete(judge: &Judge<'_>, condemned: Timestamp, pack: &ShownPack) -> Result<O
         Err(error) if error.kind == ErrorKind::Denied => Ok(Outcome::Denied),
         Err(error) => Err(error.into()),
     }
+}
+
+/// Whether an object may have been put at `moment` or later. A HEAD of object storage knows whole
+/// seconds, and rounds down.
+fn is_not_before(modified: Timestamp, moment: Timestamp) -> bool {
+    let is_whole = modified == Timestamp::from_seconds(modified.seconds());
+    modified >= moment || is_whole && modified.seconds() == moment.seconds()
 }
 
 fn note(report: &mut PruneReport, pack: &ShownPack, outcome: Outcome) {

@@ -11,8 +11,8 @@ use crate::format::Kind;
 use crate::id::{ChunkId, ObjectId};
 use crate::ops::{Replica, Result};
 use crate::repository::{
-    ChunkReader, Fetch, ListingReader, RepositoryError, StoredSnapshot, fetch_plan, load_snapshots,
-    read_ids, salvage,
+    ChunkReader, Fetch, ListingReader, RepositoryError, SeenLists, StoredSnapshot, fetch_plan,
+    load_snapshots, salvage,
 };
 
 /// So many files of one snapshot are looked up for one plan at most: an honest one is never proved
@@ -64,17 +64,18 @@ fn takes_all_places(
     }
     let chunks = ChunkReader::new(&at.repository, &at.index, Fetch::Packs);
     let reader = ListingReader::new(&chunks, top);
+    let mut lists = SeenLists::default();
     for entry in reader.entries().take(LOOKED_UP_MAX) {
         let mut found = false;
         let read = entry.and_then(|entry| {
-            read_ids::<RepositoryError>(&chunks, &entry, &mut |id| {
-                found = found || takes(id)?;
-                Ok(())
+            lists.all::<RepositoryError>(&chunks, &entry, &mut |kind, id| {
+                found = found || kind == Kind::DataPack && takes(id)?;
+                Ok(true)
             })
         });
         match read {
-            Ok(()) if found => return Ok(true),
-            Ok(()) => {}
+            Ok(_) if found => return Ok(true),
+            Ok(_) => {}
             Err(error) if error.is_damage() => {}
             Err(error) => return Err(error.into()),
         }

@@ -6,15 +6,14 @@ use std::collections::{HashMap, HashSet};
 use super::report::Lacking;
 use super::target::{Standing, Target};
 use crate::format::Kind;
-use crate::format::cbor::Joined;
 use crate::format::entry::Entry;
-use crate::format::listing::{ID_LIST_LEVEL_MAX, decode_id_list};
 use crate::format::pack::Class;
 use crate::id::{ChunkId, ObjectId};
 use crate::index::TransferTable;
-use crate::ops::{Replica, Result};
+use crate::ops::{OpsError, Replica, Result};
 use crate::repository::{
-    ChunkReader, Fetch, ListingReader, RepositoryError, StoredSnapshot, salvage, salvage_named,
+    ChunkReader, Fetch, ListingReader, RepositoryError, SeenLists, StoredSnapshot, salvage,
+    salvage_named,
 };
 
 /// Where chunks come from and where they are to go.
@@ -24,6 +23,7 @@ pub struct Reach<'r> {
     pub table: &'r TransferTable,
     /// Chunks of listings of which all that is beneath them is at the target for good.
     pub settled: HashSet<ChunkId>,
+    lists: SeenLists,
     /// How far the source's packs of a kind were asked what they hold: those that no segment names,
     /// then all, since what segments say may be false.
     asked: HashMap<Kind, u8>,
@@ -45,6 +45,7 @@ impl<'r> Reach<'r> {
             target,
             table,
             settled: HashSet::new(),
+            lists: SeenLists::default(),
             asked: HashMap::new(),
         }
     }
@@ -55,6 +56,8 @@ impl<'r> Reach<'r> {
     /// `Store`, `Index`. Damage is in what is found.
     pub fn snapshot(&mut self, snapshot: &StoredSnapshot) -> Result<Reached> {
         let mut reached = Reached::default();
+        // Between two snapshots packs may have turned out to be bad.
+        self.lists = SeenLists::default();
         let from = self.from;
         let chunks = ChunkReader::new(&from.repository, &from.index, Fetch::Packs);
         for id in problem_lists(snapshot) {
@@ -112,41 +115,13 @@ impl<'r> Reach<'r> {
 
     /// Whether all of a file can be had.
     fn entry(&mut self, chunks: &ChunkReader<'_>, entry: &Entry) -> Result<bool> {
-        let mut whole = true;
-        if let Some(Joined(ids)) = &entry.chunks {
-            for id in ids {
-                whole &= self.need(Kind::DataPack, id)?;
-            }
-        } else if let Some((level, Joined(ids))) = &entry.lists {
-            for id in ids {
-                whole &= self.id_list(chunks, *level, id)?;
-            }
+        let mut lists = std::mem::take(&mut self.lists);
+        let read = lists.all(chunks, entry, &mut |kind, id| self.need(kind, id));
+        self.lists = lists;
+        match read {
+            Err(OpsError::Repository(error)) => damage(error).map(|_| false),
+            read => read,
         }
-        Ok(whole)
-    }
-
-    fn id_list(&mut self, chunks: &ChunkReader<'_>, level: u8, id: &ChunkId) -> Result<bool> {
-        if !(1..=ID_LIST_LEVEL_MAX).contains(&level) {
-            return Ok(false);
-        }
-        let mut whole = self.need(Kind::ListingPack, id)?;
-        let read = chunks
-            .metadata(id)
-            .and_then(|bytes| Ok(decode_id_list(&bytes, level)?));
-        let ids = match read {
-            Ok(ids) => ids,
-            Err(error) => {
-                damage(error)?;
-                return Ok(false);
-            }
-        };
-        for id in &ids {
-            whole &= match level {
-                1 => self.need(Kind::DataPack, id)?,
-                _ => self.id_list(chunks, level - 1, id)?,
-            };
-        }
-        Ok(whole)
     }
 
     /// Sees to it that a chunk will be at the target; tells whether it can be had.

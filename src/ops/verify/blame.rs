@@ -12,7 +12,7 @@ use crate::format::pack::Class;
 use crate::format::{Kind, name};
 use crate::id::ChunkId;
 use crate::index::Index;
-use crate::repository::{ChunkReader, ObjectProblem, RepositoryError, read_ids};
+use crate::repository::{ChunkReader, ObjectProblem, RepositoryError, SeenLists};
 
 /// Finds out which object is to blame.
 pub struct Blame<'b> {
@@ -33,11 +33,12 @@ impl Blame<'_> {
     pub fn file(&self, entry: &Entry) -> Result<BTreeSet<String>> {
         let mut objects = BTreeSet::new();
         let mut lost = Vec::new();
-        let read = read_ids::<RepositoryError>(self.chunks, entry, &mut |id| {
-            if !self.contents.is_stored(id)? {
+        let mut lists = SeenLists::default();
+        let read = lists.all::<RepositoryError>(self.chunks, entry, &mut |kind, id| {
+            if kind == Kind::DataPack && !self.contents.is_stored(id)? {
                 lost.push(*id);
             }
-            Ok(())
+            Ok(true)
         });
         if let Err(error) = damage_apart(read)? {
             objects.extend(match chunk_of(&error) {

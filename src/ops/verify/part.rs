@@ -12,8 +12,8 @@ use crate::format::pack::Class;
 use crate::id::{ChunkId, ObjectId};
 use crate::index::{Index, PackRead, Trust};
 use crate::repository::{
-    ChunkReader, Fetch, ListingReader, Repository, RepositoryError, StoredSnapshot, list_objects,
-    read_ids,
+    ChunkReader, Fetch, ListingReader, Repository, RepositoryError, SeenLists, StoredSnapshot,
+    list_objects,
 };
 
 /// What a person asked to have checked; the default is everything.
@@ -222,6 +222,7 @@ fn needed_by(
     let chunks = ChunkReader::new(repository, claims, Fetch::Packs);
     let mut packs = HashSet::new();
     let mut seen = HashSet::new();
+    let mut lists = SeenLists::default();
     for snapshot in snapshots {
         let filter = |_: (u32, &[u8]), _: Option<(u32, &[u8])>, id: &ChunkId| seen.insert(*id);
         let listing = ListingReader::new(&chunks, snapshot.record.listing);
@@ -229,9 +230,11 @@ fn needed_by(
             let Ok(entry) = damage_apart(entry)? else {
                 continue;
             };
-            let read = read_ids::<RepositoryError>(&chunks, &entry, &mut |id| {
-                packs.extend(claims.places(id)?.iter().map(|place| place.pack));
-                Ok(())
+            let read = lists.all::<RepositoryError>(&chunks, &entry, &mut |kind, id| {
+                if kind == Kind::DataPack {
+                    packs.extend(claims.places(id)?.iter().map(|place| place.pack));
+                }
+                Ok(true)
             });
             // Told by the walk.
             let _ = damage_apart(read)?;

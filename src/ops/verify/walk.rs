@@ -12,13 +12,14 @@ use super::fetch::damage_apart;
 use super::findings::Findings;
 use super::part::Contents;
 use crate::format::FormatError;
+use crate::format::Kind;
 use crate::format::entry::Entry;
 use crate::format::finding::decode_finding_list;
 use crate::format::listing::decode_problem_list;
 use crate::id::ChunkId;
 use crate::index::Index;
 use crate::repository::{
-    ChunkReader, Fetch, ListingReader, Repository, RepositoryError, StoredSnapshot, read_ids,
+    ChunkReader, Fetch, ListingReader, Repository, RepositoryError, SeenLists, StoredSnapshot,
 };
 
 pub struct Walk<'w> {
@@ -32,6 +33,7 @@ pub struct Walk<'w> {
     seen: HashSet<[u8; 32]>,
     /// Whether all is well with a chunk of a listing (or a problem list) and its entries.
     sound: HashMap<ChunkId, bool>,
+    lists: SeenLists,
     files_checked: u64,
 }
 
@@ -45,6 +47,7 @@ impl<'w> Walk<'w> {
             chunks: ChunkReader::new(repository, claims, Fetch::Packs),
             seen: HashSet::new(),
             sound: HashMap::new(),
+            lists: SeenLists::default(),
             files_checked: 0,
         }
     }
@@ -78,6 +81,7 @@ impl<'w> Walk<'w> {
             seen,
             sound,
             files_checked,
+            lists,
             ..
         } = self;
         let filter = |first: Key<'_>, next: Option<Key<'_>>, id: &ChunkId| {
@@ -88,7 +92,7 @@ impl<'w> Walk<'w> {
             let is_sound = match damage_apart(entry)? {
                 Ok(entry) if entry.has_content() => {
                     *files_checked += 1;
-                    is_whole(chunks, contents, &entry)?
+                    is_whole(chunks, contents, lists, &entry)?
                 }
                 Ok(_) => true,
                 Err(_) => false,
@@ -183,11 +187,16 @@ fn note(sound: &mut HashMap<ChunkId, bool>, id: ChunkId, is_sound: bool) {
 }
 
 /// Whether every chunk of a file lies somewhere.
-fn is_whole(chunks: &ChunkReader<'_>, contents: &Contents<'_>, entry: &Entry) -> Result<bool> {
-    let mut whole = true;
-    let read = read_ids::<RepositoryError>(chunks, entry, &mut |id| {
-        whole = whole && contents.is_stored(id)?;
-        Ok(())
+fn is_whole(
+    chunks: &ChunkReader<'_>,
+    contents: &Contents<'_>,
+    lists: &mut SeenLists,
+    entry: &Entry,
+) -> Result<bool> {
+    let read = lists.all::<RepositoryError>(chunks, entry, &mut |kind, id| match kind {
+        Kind::DataPack => Ok(contents.is_stored(id)?),
+        // It is read, which says more.
+        _ => Ok(true),
     });
-    Ok(damage_apart(read)?.is_ok() && whole)
+    Ok(damage_apart(read)?.unwrap_or(false))
 }
