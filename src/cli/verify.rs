@@ -229,7 +229,11 @@ fn mended(healed: &[String]) -> Vec<String> {
     }
     let number = show::counted(healed.len() as u64, "object", "objects");
     let ink = show::ink_for_stdout();
-    let mut lines = vec![ink.good(&format!("Healed {number}, such as:"))];
+    let such = match healed.len() > FILES_SHOWN_MAX {
+        true => ", such as",
+        false => "",
+    };
+    let mut lines = vec![ink.good(&format!("Healed {number}{such}:"))];
     let names = healed.iter().take(FILES_SHOWN_MAX);
     lines.extend(names.map(|name| format!("  {}", show::harmless(name.as_bytes()))));
     lines
