@@ -241,8 +241,17 @@ fn mended(healed: &[String]) -> Vec<String> {
 
 /// What to do about damage.
 fn advice(report: &VerifyReport, healed: bool, has_others: bool) -> Option<String> {
+    let is_spare = |damage: &Damage| {
+        damage.snapshots.is_empty()
+            && ["packs/", "listings/"]
+                .iter()
+                .any(|it| damage.object.starts_with(it))
+    };
     let text = match (report.is_sound(), healed, has_others) {
         (true, _, _) => return None,
+        (false, true, _) if report.damage.iter().all(is_spare) => {
+            "No snapshot needs what is still damaged: offsite prune lets it go in time."
+        }
         (false, false, true) => "offsite verify --heal puts back what another copy has.",
         (false, true, true) => "No other copy that can be reached has what is still damaged.",
         (false, true, false) => {

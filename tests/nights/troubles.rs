@@ -161,26 +161,23 @@ impl World {
             false => Default::default(),
         };
         let [packs, listings] = rewritten;
-        // A rewritten pack is healed by its chunks, which are put elsewhere. Were its bytes still
-        // there, altered, they would lie about for ever: prune keeps what it cannot read. So these
-        // are lost.
         let victims = [
-            (of("packs/", true), 2, 3),
-            (packs, 1, 1),
-            (of("listings/", true), 1, 3),
-            (listings, 1, 1),
-            (of("index/", false), 1, 3),
-            (of("forgets/", false), 1, 3),
-            (of("snapshots/", true), 1, 3),
+            (of("packs/", true), 2),
+            (packs, 1),
+            (of("listings/", true), 1),
+            (listings, 1),
+            (of("index/", false), 1),
+            (of("forgets/", false), 1),
+            (of("snapshots/", true), 1),
         ];
         let mut told = Vec::new();
-        for (mut names, hits, ways) in victims {
+        for (mut names, hits) in victims {
             for _ in 0..hits {
                 if names.is_empty() {
                     break;
                 }
                 let name = names.swap_remove(self.dice.below(names.len()));
-                let how = self.dice.below(ways);
+                let how = self.dice.below(3);
                 told.push(self.harm(copy, &name, how));
             }
         }

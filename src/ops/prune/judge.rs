@@ -4,11 +4,13 @@ use super::elsewhere::Elsewhere;
 use super::options::PruneOptions;
 use super::sessions::Sessions;
 use super::view::{kind_of, name_of};
+use crate::format::header::Header;
+use crate::format::pack::Class;
 use crate::id::ChunkId;
 use crate::index::Index;
 use crate::index::prune::{PruneTables, ShownPack};
 use crate::ops::Result;
-use crate::repository::{PackContents, Repository, RepositoryError, read_contents};
+use crate::repository::{ObjectProblem, PackContents, Repository, RepositoryError, read_contents};
 use crate::seams::Timestamp;
 use crate::store::ErrorKind;
 
@@ -40,6 +42,14 @@ pub enum Proof {
     Claimed,
 }
 
+/// What a pack says of itself.
+enum Contents {
+    Read(PackContents),
+    Gone,
+    /// It is there, and its end is not that of a pack.
+    Mute(ObjectProblem),
+}
+
 /// Judges packs; shared by threads.
 pub struct Judge<'p> {
     pub repository: &'p Repository,
@@ -57,8 +67,9 @@ impl Judge<'_> {
     /// `Store` where the store is out of reach; `Index`.
     pub fn fate(&self, pack: &ShownPack, free_at: Timestamp, proof: Proof) -> Result<Fate> {
         let contents = match self.contents(pack)? {
-            Ok(contents) => contents,
-            Err(fate) => return Ok(fate),
+            Contents::Read(contents) => contents,
+            Contents::Gone => return Ok(Fate::Gone),
+            Contents::Mute(problem) => return self.fate_of_mute(pack, free_at, proof, &problem),
         };
         if !self.sessions.are_over_for(&contents.header, pack.modified) {
             self.note_its_word(pack, &contents)?;
@@ -81,6 +92,54 @@ impl Judge<'_> {
             self.note_its_word(pack, &contents)?;
         }
         Ok(fate)
+    }
+
+    /// Of a pack whose own end is damaged, so that nobody can find anything in it but by what segments
+    /// say of it: that stands in for its word. Where none speaks of a pack of this size nobody can
+    /// find anything in it at all.
+    fn fate_of_mute(
+        &self,
+        pack: &ShownPack,
+        free_at: Timestamp,
+        proof: Proof,
+        problem: &ObjectProblem,
+    ) -> Result<Fate> {
+        let unreadable = Fate::Unreadable(problem.to_string());
+        if problem.is_unsupported() {
+            return Ok(unreadable);
+        }
+        let mut claims = self.index.claims_of(&pack.id)?;
+        claims.retain(|claim| {
+            claim.bytes == pack.bytes && (claim.class == Class::Metadata as u8) == pack.metadata
+        });
+        let repository = Some(self.repository.id());
+        let mut headers = claims
+            .iter()
+            .map(|claim| Header::decode(&claim.header, kind_of(pack), repository));
+        let are_over = |header: &Header| self.sessions.are_over_for(header, pack.modified);
+        let is_over =
+            !claims.is_empty() && headers.all(|header| header.is_ok_and(|it| are_over(&it)));
+        if !is_over && !self.sessions.are_over_for_all(pack.modified) {
+            return Ok(unreadable);
+        }
+        if self.is_paid_for(pack, free_at) {
+            return Ok(Fate::PaidFor);
+        }
+        let mut needed = Vec::new();
+        for claim in &claims {
+            for chunk in self.index.chunks_of(claim.number)? {
+                if self.tables.is_reached(&chunk.id)? {
+                    needed.push(chunk.id);
+                }
+            }
+        }
+        if needed.is_empty() {
+            return Ok(Fate::Dead);
+        }
+        Ok(match self.elsewhere(pack, &needed, proof)? {
+            Fate::Needed => unreadable,
+            fate => fate,
+        })
     }
 
     /// From now on its own word is known, whatever segments say.
@@ -114,19 +173,19 @@ impl Judge<'_> {
         pack.modified.plus(self.options.minimum_storage) > at
     }
 
-    /// What the pack says that it holds, or what that makes of it.
-    fn contents(&self, pack: &ShownPack) -> Result<Result<PackContents, Fate>> {
+    /// What the pack says that it holds.
+    fn contents(&self, pack: &ShownPack) -> Result<Contents> {
         let store = self.repository.store.as_ref();
         let writer = &self.repository.writer;
         let read = read_contents(store, writer, kind_of(pack), &pack.id, pack.bytes);
         let problem = match read {
-            Ok(contents) => return Ok(Ok(contents)),
+            Ok(contents) => return Ok(Contents::Read(contents)),
             Err(RepositoryError::Object { problem, .. }) => problem,
             Err(error) => return Err(error.into()),
         };
         match store.head(&name_of(pack)) {
-            Err(error) if error.kind == ErrorKind::NotFound => Ok(Err(Fate::Gone)),
-            _ => Ok(Err(Fate::Unreadable(problem.to_string()))),
+            Err(error) if error.kind == ErrorKind::NotFound => Ok(Contents::Gone),
+            _ => Ok(Contents::Mute(problem)),
         }
     }
 }

@@ -12,7 +12,7 @@ use crate::format::header::Header;
 use crate::format::housekeeping::Plan;
 use crate::id::ObjectId;
 use crate::index::NotedPlan;
-use crate::index::prune::PackUse;
+use crate::index::prune::{PackUse, ShownPack};
 use crate::ops::prune::view::kind_of;
 use crate::ops::{OpsError, Result};
 use crate::repository::{MARK_MAX, RepositoryError, store_plan};
@@ -89,30 +89,42 @@ impl Run<'_> {
         loop {
             let page = self.tables.little_used(0.0, after, PAGE)?;
             let Some(last) = page.last() else {
-                return Ok(found);
+                break;
             };
             after = Some((last.pack.id, last.pack.metadata));
             for (one, fate) in self.judge_page(&page, rewritten)? {
-                let pack = one.pack;
-                match fate {
-                    Fate::Dead => found.dead.push(pack.id),
-                    Fate::Superseded => found.superseded.push(pack.id),
-                    Fate::Unreadable(problem) => {
-                        self.report.cannot_read(name_of(&pack), problem);
-                        continue;
-                    }
-                    Fate::PaidFor => {
-                        self.report.paid_for.add(pack.bytes);
-                        continue;
-                    }
-                    Fate::Needed | Fate::Running | Fate::Unproven | Fate::Gone => continue,
-                }
-                if !before.contains(&pack.id) {
-                    self.report.marked.add(pack.bytes);
-                    let free_at = self.view.now.plus(self.options.grace);
-                    self.note_early(&pack, free_at);
-                }
+                self.take(&one.pack, fate, before, &mut found);
             }
+        }
+        let free_at = self.view.now.plus(self.options.grace);
+        for pack in std::mem::take(&mut self.view.mute) {
+            let shown = self.tables.shown_as(&pack.id, pack.metadata)?;
+            if let Some(pack) = shown.filter(|shown| !shown.mine) {
+                let fate = self.judge().fate(&pack, free_at, Proof::Read)?;
+                self.take(&pack, fate, before, &mut found);
+            }
+        }
+        Ok(found)
+    }
+
+    fn take(
+        &mut self,
+        pack: &ShownPack,
+        fate: Fate,
+        before: &HashSet<ObjectId>,
+        found: &mut Found,
+    ) {
+        match fate {
+            Fate::Dead => found.dead.push(pack.id),
+            Fate::Superseded => found.superseded.push(pack.id),
+            Fate::Unreadable(problem) => return self.report.cannot_read(name_of(pack), problem),
+            Fate::PaidFor => return self.report.paid_for.add(pack.bytes),
+            Fate::Needed | Fate::Running | Fate::Unproven | Fate::Gone => return,
+        }
+        if !before.contains(&pack.id) {
+            self.report.marked.add(pack.bytes);
+            let free_at = self.view.now.plus(self.options.grace);
+            self.note_early(pack, free_at);
         }
     }
 

@@ -77,4 +77,9 @@ impl Sessions {
         let is_old = |at: Timestamp| self.now.since(at) > ORPHAN_AGE;
         is_closed || (is_old(modified) && sign.is_none_or(is_old))
     }
+
+    /// The same for a pack of which nobody can tell the session.
+    pub fn are_over_for_all(&self, modified: Timestamp) -> bool {
+        self.now.since(modified) > ORPHAN_AGE
+    }
 }

@@ -31,6 +31,8 @@ use crate::store::ErrorKind;
 const BATCH: usize = 1000;
 /// So many snapshots are missed because a plan of somebody else names them.
 const MISSED_BY_OTHERS_MAX: usize = 10_000;
+/// So many packs that nobody can read are judged in one run; what is more is counted.
+const MUTE_MAX: usize = 10_000;
 /// So many forget records are named in a plan: 3 MB.
 const FORGETS_TOLD_MAX: usize = 100_000;
 
@@ -74,6 +76,8 @@ pub struct View {
     gone: Vec<ObjectId>,
     pub segments: Vec<SegmentHead>,
     pub sessions: Sessions,
+    /// Packs that no segment names by their size, and that do not say themselves what they hold.
+    pub mute: Vec<ShownPack>,
 }
 
 impl View {
@@ -113,6 +117,7 @@ impl View {
             forgets: Vec::new(),
             segments: Vec::new(),
             sessions: Sessions::new(now),
+            mute: Vec::new(),
         };
         for stored in plans.plans {
             match own.remove(&stored.id) {
@@ -242,10 +247,8 @@ impl View {
             }
             match repository.store.head(&name_of(&pack)) {
                 Err(error) if error.kind == ErrorKind::NotFound => tables.hide(&pack)?,
-                _ => {
-                    let problem = "no segment names it, and it does not say itself what it holds";
-                    report.cannot_read(name_of(&pack), problem.to_owned());
-                }
+                _ if self.mute.len() < MUTE_MAX => self.mute.push(pack),
+                _ => report.unreadable_total += 1,
             }
         }
         let repository = repository.id();

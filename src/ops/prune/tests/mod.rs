@@ -2,6 +2,7 @@
 
 mod bad_day;
 mod hostile;
+mod mute;
 mod nights;
 mod protocol;
 mod refusals;
