@@ -44,6 +44,7 @@ mod man;
 mod mounts;
 mod named_places;
 mod output;
+mod part;
 mod places;
 mod prices;
 mod profile;

@@ -1,15 +1,14 @@
 //! `offsite restore`
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, ValueEnum};
 
 use super::context::{Access, Context};
 use super::exit::{Failure, Result, Status};
+use super::part::Part;
 use super::typed_path::understand;
 use super::{restored, show, when};
-use crate::format::entry::DATABASE_PATH;
 use crate::ops::{self, Opened, OpsError, Overwrite, RestoreOptions};
 use crate::progress::Progress;
 use crate::repository::{RepositoryError, SnapshotFilter, StoredSnapshot};
@@ -109,22 +108,8 @@ pub struct Args {
     /// The folder to restore into: better a new one, for files of the same names are replaced
     #[arg(long, value_name = "DIR")]
     target: PathBuf,
-    /// Only this folder or file of the snapshot
-    #[arg(long, value_name = "SUBFOLDER", conflicts_with = "database_only")]
-    path: Option<OsString>,
-    /// Only what this pattern matches, and what is beneath it: '*.jpg' at any depth, a path from the
-    /// top of the snapshot; may be repeated
-    #[arg(long, value_name = "GLOB", conflicts_with = "database_only")]
-    include: Vec<String>,
-    /// Not what this pattern matches; may be repeated
-    #[arg(long, value_name = "GLOB", conflicts_with = "database_only")]
-    exclude: Vec<String>,
-    /// Files, but not the database dump
-    #[arg(long, conflicts_with = "database_only")]
-    files_only: bool,
-    /// The database dump alone, as DIR/database.sql
-    #[arg(long)]
-    database_only: bool,
+    #[command(flatten)]
+    part: Part,
     /// What to do with files that are there already
     #[arg(long, value_enum, value_name = "WHEN", default_value = "always")]
     overwrite: OverwriteChoice,
@@ -145,14 +130,8 @@ pub struct Args {
 impl Args {
     /// What is asked for, with what the typed path means.
     fn options(&self, path: &[u8]) -> RestoreOptions {
-        let path = path.to_vec();
         RestoreOptions {
             target: self.target.clone(),
-            files: !self.database_only,
-            database: !self.files_only && (path.is_empty() || path == DATABASE_PATH),
-            path,
-            include: self.include.clone(),
-            exclude: self.exclude.clone(),
             overwrite: match self.overwrite {
                 OverwriteChoice::Always => Overwrite::Always,
                 OverwriteChoice::Changed => Overwrite::Changed,
@@ -162,6 +141,7 @@ impl Args {
             dry_run: self.dry_run,
             into_live: self.into_live,
             numeric_owners: self.numeric_owner,
+            ..self.part.options(path)
         }
     }
 }
@@ -170,7 +150,7 @@ pub fn run(context: &Context, args: &Args) -> Result {
     let opened = context.look(Access::Reader)?;
     let snapshot = args.choice.choose(context, &opened)?;
     let (repository, index) = (&opened.repository, &opened.index);
-    let typed = args.path.clone().unwrap_or_default();
+    let typed = args.part.path.clone().unwrap_or_default();
     let progress = context.progress.as_ref();
     let report = understand(&typed, |path| {
         ops::restore(

@@ -1,6 +1,5 @@
 //! What each verb would cost at one copy.
 
-use std::ffi::OsString;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -10,10 +9,10 @@ use serde_json::json;
 use super::site::{Site, prices_of};
 use super::told::Cost;
 use crate::cli::exit::Failure;
+use crate::cli::part::Part;
 use crate::cli::restore::Choice;
 use crate::cli::typed_path::understand;
 use crate::cli::{prune, show, verify};
-use crate::format::entry::DATABASE_PATH;
 use crate::ops::{
     self, BackupOptions, Forecast, PackReads, PruneReport, RestoreOptions, Shares, VerifyOptions,
 };
@@ -28,21 +27,8 @@ pub struct RestoreArgs {
     /// A folder: what is there and right already is not counted
     #[arg(long, value_name = "DIR")]
     target: Option<PathBuf>,
-    /// Only this folder or file of the snapshot
-    #[arg(long, value_name = "SUBFOLDER", conflicts_with = "database_only")]
-    path: Option<OsString>,
-    /// Only what this pattern matches, and what is beneath it; may be repeated
-    #[arg(long, value_name = "GLOB", conflicts_with = "database_only")]
-    include: Vec<String>,
-    /// Not what this pattern matches; may be repeated
-    #[arg(long, value_name = "GLOB", conflicts_with = "database_only")]
-    exclude: Vec<String>,
-    /// Files, but not the database dump
-    #[arg(long, conflicts_with = "database_only")]
-    files_only: bool,
-    /// The database dump alone
-    #[arg(long)]
-    database_only: bool,
+    #[command(flatten)]
+    part: Part,
 }
 
 impl RestoreArgs {
@@ -50,13 +36,8 @@ impl RestoreArgs {
         RestoreOptions {
             // Nothing can be beneath what is no folder.
             target: self.target.clone().unwrap_or_else(|| "/nowhere".into()),
-            files: !self.database_only,
-            database: !self.files_only && (path.is_empty() || path == DATABASE_PATH),
-            path: path.to_vec(),
-            include: self.include.clone(),
-            exclude: self.exclude.clone(),
             dry_run: true,
-            ..RestoreOptions::default()
+            ..self.part.options(path)
         }
     }
 }
@@ -169,7 +150,7 @@ impl Site<'_> {
         let snapshot = args.choice.choose(self.context, &self.opened)?;
         let (repository, index) = (&self.opened.repository, &self.opened.index);
         let progress = self.context.progress.as_ref();
-        let typed = args.path.clone().unwrap_or_default();
+        let typed = args.part.path.clone().unwrap_or_default();
         let made = understand(&typed, |path| {
             let options = args.options(path);
             ops::estimate_restore(repository, index, &snapshot.record, &options, progress)
