@@ -127,7 +127,7 @@ def told(case, wanted, work):
         server = stack.enter_context(weed.Weed(f"{work}/weed")) if case == "s3" else None
         figures, failures = rounds(case, kinds, wanted, work, server)
     missing = [it.name for it in tools.OF_CASE[case] if it not in kinds]
-    lines = [f"## {case}: {files} files, {total / 1e9:.2f} GB, {wanted.rounds} rounds", machine(busy),
+    lines = [f"## {case}: {total / 1e9:.2f} GB; files: {files:,}; rounds: {wanted.rounds}", machine(busy),
              "; ".join(it.version() for it in kinds) + (f"; left out: {', '.join(missing)}" if missing else "") + ".",
              targets.tables(case, figures)]
     if failures:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 class Taken(NamedTuple):
     """Wall clock and CPU (user and system) in seconds, peak resident memory in MiB.
 
-    The peak is that of the largest process. It is never less than what this program takes itself, some 15 MiB:
+    The peak is that of the largest process. It is never less than what this program takes itself, some 30 MiB:
     the kernel counts from before the exec."""
 
     wall: float

@@ -104,7 +104,7 @@ TARGETS = {
 
 def tables(case, figures):
     """Three tables of Markdown: medians, ratios, targets. `figures` is by row, column and round."""
-    return "\n\n".join([medians(figures), ratios(figures), reached(TARGETS[case], figures)])
+    return "\n\n".join(filter(None, [medians(figures), ratios(figures), reached(TARGETS[case], figures)]))
 
 
 def medians(figures):
@@ -125,7 +125,7 @@ def ratios(figures):
 
     others = {row: {column: {column: runs} for column, runs in columns.items()}
               for row, columns in figures.items() if row not in (OURS, BY_WORDS)}
-    return grid("offsite over: wall / CPU", others, lambda runs: quotients(*runs.popitem()))
+    return others and grid("offsite over: wall / CPU", others, lambda runs: quotients(*runs.popitem()))
 
 
 def grid(corner, figures, cell):
