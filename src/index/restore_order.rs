@@ -7,8 +7,8 @@ use super::schema::keep_plans;
 use super::{Index, IndexError, Result};
 use crate::id::ChunkId;
 
-/// Where a file comes in the order: the number of the pack of its first chunk, and where that begins.
-pub type Turn = (i64, u64);
+/// Where a file comes in the order: the number of the pack of its first chunk.
+pub type Turn = i64;
 
 /// Files, as whoever fills the table encodes them.
 pub struct RestoreOrder {
@@ -27,14 +27,14 @@ impl Index {
         self.with(|connection| {
             let reading = connection.transaction()?;
             let mut statement =
-                reading.prepare_cached("SELECT pack, start FROM chunks WHERE id = ? LIMIT 1")?;
+                reading.prepare_cached("SELECT pack FROM chunks WHERE id = ? LIMIT 1")?;
             let mut turns = Vec::with_capacity(first.len());
             for id in first {
-                let mut turn = (0, 0);
+                let mut turn = 0;
                 if let Some(id) = id {
                     let mut rows = statement.query([id.as_bytes().as_slice()])?;
                     if let Some(row) = rows.next()? {
-                        turn = (row.get(0)?, row.get(1)?);
+                        turn = row.get(0)?;
                     }
                 }
                 turns.push(turn);
@@ -56,8 +56,7 @@ impl RestoreOrder {
             connection.execute_batch(
                 "PRAGMA journal_mode = OFF; PRAGMA cache_size = -4096;
                  CREATE TABLE files (
-                    number INTEGER PRIMARY KEY, pack INTEGER NOT NULL, start INTEGER NOT NULL,
-                    file BLOB NOT NULL
+                    number INTEGER PRIMARY KEY, pack INTEGER NOT NULL, file BLOB NOT NULL
                  );
                  BEGIN;",
             )?;
@@ -66,7 +65,7 @@ impl RestoreOrder {
         Ok(Self {
             connection: made.map_err(failure)?,
             is_sorted: false,
-            last: ((i64::MIN, 0), 0),
+            last: (i64::MIN, 0),
         })
     }
 
@@ -74,10 +73,10 @@ impl RestoreOrder {
     ///
     /// # Errors
     /// `Sqlite`: the disk is full.
-    pub fn add(&mut self, (pack, start): Turn, file: &[u8]) -> Result<()> {
-        let sql = "INSERT INTO files (pack, start, file) VALUES (?, ?, ?)";
+    pub fn add(&mut self, turn: Turn, file: &[u8]) -> Result<()> {
+        let sql = "INSERT INTO files (pack, file) VALUES (?, ?)";
         let insert = self.connection.prepare_cached(sql);
-        let added = insert.and_then(|mut insert| insert.execute(params![pack, start, file]));
+        let added = insert.and_then(|mut insert| insert.execute(params![turn, file]));
         added.map(drop).map_err(failure)
     }
 
@@ -92,19 +91,19 @@ impl RestoreOrder {
 
     fn read(&mut self, count: usize) -> rusqlite::Result<Vec<Vec<u8>>> {
         if !std::mem::replace(&mut self.is_sorted, true) {
-            let sql = "CREATE INDEX in_order ON files (pack, start, number)";
+            let sql = "CREATE INDEX in_order ON files (pack, number)";
             self.connection.execute_batch(sql)?;
         }
         let mut statement = self.connection.prepare_cached(
-            "SELECT pack, start, number, file FROM files INDEXED BY in_order
-             WHERE (pack, start, number) > (?1, ?2, ?3) ORDER BY pack, start, number LIMIT ?4",
+            "SELECT pack, number, file FROM files INDEXED BY in_order
+             WHERE (pack, number) > (?1, ?2) ORDER BY pack, number LIMIT ?3",
         )?;
-        let ((pack, start), number) = self.last;
-        let mut rows = statement.query(params![pack, start, number, count])?;
+        let (turn, number) = self.last;
+        let mut rows = statement.query(params![turn, number, count])?;
         let mut files = Vec::new();
         while let Some(row) = rows.next()? {
-            self.last = ((row.get(0)?, row.get(1)?), row.get(2)?);
-            files.push(row.get(3)?);
+            self.last = (row.get(0)?, row.get(1)?);
+            files.push(row.get(2)?);
         }
         Ok(files)
     }
@@ -119,23 +118,18 @@ fn failure(source: rusqlite::Error) -> IndexError {
 
 #[cfg(test)]
 mod tests {
-    use super::super::ChunkRow;
     use super::super::chunks::tests::{chunk, pack};
     use super::*;
 
     #[test]
     fn files_come_in_the_order_of_their_packs() {
         let index = Index::in_memory().unwrap();
-        let second = ChunkRow {
-            start: 900,
-            ..chunk(2)
-        };
-        index.add_pack(&pack(9, &[chunk(1), second])).unwrap();
+        index.add_pack(&pack(9, &[chunk(1), chunk(2)])).unwrap();
         index.add_pack(&pack(3, &[chunk(3)])).unwrap();
         let first = [3, 2, 9, 1, 2].map(|number| Some(chunk(number).id));
         let turns = index.turns(&first).unwrap();
-        assert_eq!(turns, [(2, 212), (1, 900), (0, 0), (1, 212), (1, 900)]);
-        assert_eq!(index.turns(&[None]).unwrap(), [(0, 0)]);
+        assert_eq!(turns, [2, 1, 0, 1, 1]);
+        assert_eq!(index.turns(&[None]).unwrap(), [0]);
         let mut order = RestoreOrder::temporary().unwrap();
         for (turn, name) in turns.iter().zip(["c", "b", "lost", "a", "b again"]) {
             order.add(*turn, name.as_bytes()).unwrap();
@@ -148,6 +142,6 @@ mod tests {
             }
             files.extend(some.into_iter().map(|it| String::from_utf8(it).unwrap()));
         }
-        assert_eq!(files, ["lost", "a", "b", "b again", "c"]);
+        assert_eq!(files, ["lost", "b", "a", "b again", "c"]);
     }
 }

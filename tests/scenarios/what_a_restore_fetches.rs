@@ -127,8 +127,8 @@ fn a_dump_comes_out_of_the_packs_of_many_nights() {
 /// restored a batch of files at a time, and a pack was fetched for every batch that needed it.
 #[test]
 fn a_scattered_library_comes_once() {
-    const NIGHTS: u64 = 4;
-    const FILES: u64 = 9_000;
+    const NIGHTS: u64 = 3;
+    const FILES: u64 = 6_000;
     const BYTES: usize = 16_000;
     let world = World::new();
     // Long paths make small batches.
