@@ -181,6 +181,18 @@ impl Index {
         self.with(|connection| schema::limit_memory(connection, among))
     }
 
+    /// Whether it is remembered from run to run.
+    pub fn is_kept(&self) -> bool {
+        self.path.is_some()
+    }
+
+    /// It was seen to be wrong: the next run makes it anew. This one goes on with it.
+    pub fn discard(&self) {
+        if let Some(path) = &self.path {
+            Self::remove(path);
+        }
+    }
+
     /// Deletes the files of an index; what is not there is no error.
     pub fn remove(path: &Path) {
         for suffix in ["", "-wal", "-shm"] {

@@ -49,7 +49,7 @@ fn ways(scene: &Scene) -> Vec<Way> {
     ];
     let cuts = [1, 100, 4096, length / 2, length - 4096, length - 1];
     ways.extend(cuts.map(Way::Cut));
-    let (step, inside) = if is_full() { (1, 20_000) } else { (7, 300) };
+    let (step, inside) = if is_full() { (1, 5_000) } else { (7, 300) };
     let ends = (0..256).chain(length - 256..length).step_by(step);
     ways.extend(ends.map(|at| Way::Flip(at, 1 << (at % 8))));
     let mut dice = blake3::Hasher::new().update(b"local").finalize_xof();
