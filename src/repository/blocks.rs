@@ -11,7 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
-use super::runs::Plan;
+use super::runs::{Plan, Ticket};
 use crate::format::Kind;
 use crate::id::ObjectId;
 
@@ -19,21 +19,6 @@ use crate::id::ObjectId;
 const KEPT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Of those, bytes that nobody has asked for yet.
 const AHEAD_BYTES_MAX: usize = KEPT_BYTES_MAX / 2;
-
-/// Bytes of one object. There may be objects of one hash under both prefixes, and only one of them
-/// is right.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Ticket {
-    pub kind: Kind,
-    pub pack: ObjectId,
-    pub range: Range<u64>,
-}
-
-impl Ticket {
-    fn bytes(&self) -> usize {
-        usize::try_from(self.range.end.saturating_sub(self.range.start)).unwrap_or(usize::MAX)
-    }
-}
 
 /// What will be fetched of packs, in the order of its first use.
 pub struct Ahead {

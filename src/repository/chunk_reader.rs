@@ -6,12 +6,12 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 
-use super::blocks::{Ahead, Blocks, Ticket};
+use super::blocks::{Ahead, Blocks};
 use super::body_keys::BodyKeys;
 use super::catalog::{load, problem_of, salvage, salvage_named, take_footer};
 use super::foreseen::Foreseen;
 use super::pack_reader::{frame_range, open_frame};
-use super::runs::{Planner, Runs, SizedPack, WINDOW_BYTES, Wanted};
+use super::runs::{Planner, Runs, SizedPack, Ticket, WINDOW_BYTES, Wanted};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
 use crate::crypto::ObjectKey;
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX, name};

@@ -4,12 +4,11 @@
 //! pack of which nearly all is wanted, whole.
 //!
 //! What is wanted is gone through in its order, in stretches that are small enough to be kept until they
-//! are used ([`super::blocks`]): so nothing is fetched twice because it was dropped meanwhile.
+//! are used (`blocks`): so nothing is fetched twice because it was dropped meanwhile.
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use super::blocks::Ticket;
 use crate::format::{Kind, PACK_BYTES_MAX};
 use crate::id::ObjectId;
 
@@ -28,6 +27,21 @@ const HORIZON_BYTES: u64 = 32 * WINDOW_BYTES;
 const PACKS_REMEMBERED: usize = 64 * 1024;
 /// Of a pack each window is a bit.
 const _: () = assert!(PACK_BYTES_MAX <= 128 * WINDOW_BYTES);
+
+/// Bytes of one object. There may be objects of one hash under both prefixes, and only one of them
+/// is right.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(super) struct Ticket {
+    pub kind: Kind,
+    pub pack: ObjectId,
+    pub range: Range<u64>,
+}
+
+impl Ticket {
+    pub fn bytes(&self) -> usize {
+        usize::try_from(self.range.end.saturating_sub(self.range.start)).unwrap_or(usize::MAX)
+    }
+}
 
 /// A pack, with its size: of two claims about its size only one is right, and the wrong one must not
 /// spoil what is fetched for the other.

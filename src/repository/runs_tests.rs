@@ -1,3 +1,5 @@
+//! Runs as they are planned: aligned, in order, once, and no more of them than they are worth.
+
 use super::*;
 
 const MIB: u64 = 1024 * 1024;

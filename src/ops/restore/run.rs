@@ -33,12 +33,7 @@ pub fn restore(
         // What would be restored is said without it.
         repository.read_key("to restore")?;
     }
-    // Of the listing only what leads to a path, or all of it.
-    let fetch = match options.path.is_empty() {
-        true => Fetch::Packs,
-        false => Fetch::Windows,
-    };
-    let chunks = ChunkReader::new(repository, index, fetch);
+    let chunks = ChunkReader::new(repository, index, fetch_for(options));
     let listing = ListingReader::new(&chunks, snapshot.listing);
     let selection = Selection::new(options)?;
     let bytes = refuse_nothing(&listing, snapshot, options, &selection, progress)?;
@@ -93,6 +88,14 @@ pub fn restore(
     }
     progress.finish();
     Ok(work.report())
+}
+
+/// Of the listing all is read, or only what leads to a path.
+fn fetch_for(options: &RestoreOptions) -> Fetch {
+    match options.path.is_empty() {
+        true => Fetch::Packs,
+        false => Fetch::Windows,
+    }
 }
 
 fn open_target(repository: &Repository, options: &RestoreOptions) -> Result<Target> {
