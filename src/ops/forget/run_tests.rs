@@ -40,16 +40,16 @@ impl Clock for ByHand {
     fn sleep(&self, _time: Duration) {}
 }
 
-struct World {
+pub struct World {
     clock: Arc<ByHand>,
     memory: Arc<Memory>,
     repository: Repository,
     index: Index,
-    trust: Trust,
+    pub trust: Trust,
 }
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let clock = Arc::new(ByHand::default());
         let memory = Arc::new(Memory::new(clock.clone()));
         let key = ReadKey::from_master(Secret::new(&[5; 32]));
@@ -88,7 +88,12 @@ impl World {
     }
 
     /// Commits a snapshot of a host at a time of the store, as `change` has it.
-    fn commit(&self, host: &str, time: Timestamp, change: impl FnOnce(&mut Snapshot)) -> ObjectId {
+    pub fn commit(
+        &self,
+        host: &str,
+        time: Timestamp,
+        change: impl FnOnce(&mut Snapshot),
+    ) -> ObjectId {
         let mut session = [0; 16];
         self.repository.seams.random.fill(&mut session).unwrap();
         let mut record = Snapshot {
@@ -131,7 +136,7 @@ impl World {
         nights.collect()
     }
 
-    fn forget(&self, options: &ForgetOptions) -> Result<ForgetReport> {
+    pub fn forget(&self, options: &ForgetOptions) -> Result<ForgetReport> {
         self.forget_over(self.memory.clone(), options)
     }
 
@@ -149,7 +154,7 @@ impl World {
         forget(&place, options, &Silent)
     }
 
-    fn listed(&self) -> BTreeSet<ObjectId> {
+    pub fn listed(&self) -> BTreeSet<ObjectId> {
         let names = self.memory.names();
         let ids = names.iter().filter_map(|name| match name::parse(name) {
             Some((Kind::Snapshot, id)) => id,
@@ -159,7 +164,7 @@ impl World {
     }
 
     /// What forget records explain.
-    fn explained(&self) -> Vec<ObjectId> {
+    pub fn explained(&self) -> Vec<ObjectId> {
         let forgets = load_forgets(&self.repository);
         let ids = forgets
             .iter()
@@ -168,7 +173,7 @@ impl World {
     }
 }
 
-fn rules() -> ForgetOptions {
+pub fn rules() -> ForgetOptions {
     ForgetOptions {
         policy: Policy {
             daily: some(7),
