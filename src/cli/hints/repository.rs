@@ -17,6 +17,11 @@ pub fn meaning(error: &RepositoryError) -> (u8, &'static str) {
             "check the address, and whether the disk is mounted; offsite init --repo URL makes a \
                  repository in a new folder, but no bucket",
         ),
+        RepositoryError::Away { .. } => (
+            NO_REPOSITORY,
+            "mount the disk and run again: nothing is made in its place; only if it is lost for \
+             good, offsite init --repo URL --replica-of OTHER makes a new copy there",
+        ),
         RepositoryError::HeadLost { .. } => (
             NO_REPOSITORY,
             "put it back: the recovery kit holds a copy; the packs were not touched",
