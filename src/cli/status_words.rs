@@ -97,13 +97,8 @@ fn of_copy(board: &Board, copy: &CopyStatus, what: Checked) -> (&'static str, St
     let newest = facts.newest.as_ref();
     match what {
         Checked::Distinct => {
-            let other = copy.same_as.and_then(|at| board.repositories.get(at));
-            let detail = match other {
-                Some(other) => format!("it is the same place as {}", name_of(other)),
-                None => "a place of its own".to_owned(),
-            };
-            let hint = "name each place once, and put a further copy elsewhere".to_owned();
-            ("distinct", detail, hint)
+            let hint = "name each place once, and put a further copy elsewhere";
+            ("distinct", distinct(board, copy), hint.to_owned())
         }
         Checked::Whole => ("whole", whole(facts), LOOK.to_owned()),
         Checked::Snapshot => ("snapshot", snapshot(board, copy), back_up(copy)),
@@ -178,6 +173,13 @@ fn snapshot(board: &Board, copy: &CopyStatus) -> String {
             ago(board, newest)
         ),
         None => "there is no good snapshot".to_owned(),
+    }
+}
+
+fn distinct(board: &Board, copy: &CopyStatus) -> String {
+    match copy.same_as.and_then(|at| board.repositories.get(at)) {
+        Some(other) => format!("it is the same place as {}", name_of(other)),
+        None => "a place of its own".to_owned(),
     }
 }
 

@@ -1,7 +1,6 @@
 //! The disk on which this host remembers things is full, from some moment on: what is gone is
 //! explained, and the next run finishes.
 
-use super::judge_tests::night;
 use super::run_tests::{World, rules};
 
 #[test]
@@ -33,8 +32,6 @@ fn nothing_goes_unexplained_and_the_next_run_finishes() {
 
 fn filled() -> World {
     let world = World::new();
-    for number in 0..40 {
-        world.commit("nas", night(number), |_| {});
-    }
+    world.nights(40);
     world
 }

@@ -88,12 +88,7 @@ impl World {
     }
 
     /// Commits a snapshot of a host at a time of the store, as `change` has it.
-    pub fn commit(
-        &self,
-        host: &str,
-        time: Timestamp,
-        change: impl FnOnce(&mut Snapshot),
-    ) -> ObjectId {
+    fn commit(&self, host: &str, time: Timestamp, change: impl FnOnce(&mut Snapshot)) -> ObjectId {
         let mut session = [0; 16];
         self.repository.seams.random.fill(&mut session).unwrap();
         let mut record = Snapshot {
@@ -131,8 +126,8 @@ impl World {
         sealed.id
     }
 
-    fn year(&self) -> Vec<ObjectId> {
-        let nights = (0..365).map(|number| self.commit("nas", night(number), |_| {}));
+    pub fn nights(&self, number: i64) -> Vec<ObjectId> {
+        let nights = (0..number).map(|number| self.commit("nas", night(number), |_| {}));
         nights.collect()
     }
 
@@ -210,7 +205,7 @@ fn refusal(result: Result<ForgetReport>) -> ForgetError {
 fn a_year_of_nights_is_let_go_of_and_every_absence_is_explained() {
     let world = World::new();
     let laptop = world.commit("laptop", night(3), |_| {});
-    let year = world.year();
+    let year = world.nights(365);
     let damaged = name::of(Kind::Snapshot, &ObjectId::of(b"junk"));
     world
         .memory

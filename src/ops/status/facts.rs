@@ -135,11 +135,8 @@ pub fn gather(
     let mut snapshots = look(repository, index, progress)?;
     // As `load_snapshots`: an invented one must not make a copy look fresh for ever.
     snapshots.retain(|one| one.record.time <= now.plus(DAY));
-    let damaged = |name: &str, problem: &dyn std::fmt::Display| {
-        progress.notice(&format!("{name} cannot be used: {problem}"));
-    };
     let proofs = load_proofs_remembered(repository, index, &mut |name, problem| {
-        damaged(name, problem);
+        progress.notice(&format!("{name} cannot be used: {problem}"));
     })?;
     let newest_of = |kind: &str, signature: Signature| {
         let proof = proofs.iter().rev().find(|proof| {
