@@ -91,22 +91,23 @@ impl Index {
         })
     }
 
-    /// Notes references to chunks, after [`Index::clear_references`].
+    /// Notes references to chunks, after [`Index::clear_references`], and empties `ids`. The more there are at
+    /// once the better: they are sorted, as the table is.
     ///
     /// # Errors
     /// `Sqlite`.
-    pub fn note_references(&self, ids: &[ChunkId]) -> Result<()> {
+    pub fn note_references(&self, ids: &mut Vec<ChunkId>) -> Result<()> {
         self.for_each_id(
             ids,
             "INSERT INTO temp.noted (id, shared) VALUES (?1, 0) ON CONFLICT DO NOTHING",
         )
     }
 
-    /// Notes that something else refers to those chunks too.
+    /// Notes that something else refers to those chunks too, and empties `ids`.
     ///
     /// # Errors
     /// `Sqlite`.
-    pub fn share_references(&self, ids: &[ChunkId]) -> Result<()> {
+    pub fn share_references(&self, ids: &mut Vec<ChunkId>) -> Result<()> {
         self.for_each_id(
             ids,
             "UPDATE temp.noted SET shared = 1 WHERE id = ?1 AND NOT shared",
@@ -143,17 +144,21 @@ impl Index {
         })
     }
 
-    fn for_each_id(&self, ids: &[ChunkId], sql: &str) -> Result<()> {
+    fn for_each_id(&self, ids: &mut Vec<ChunkId>, sql: &str) -> Result<()> {
+        ids.sort_unstable();
+        ids.dedup();
         self.with(|connection| {
             let transaction = connection.transaction()?;
             {
                 let mut statement = transaction.prepare_cached(sql)?;
-                for id in ids {
+                for id in ids.iter() {
                     statement.execute(params![id.as_bytes().as_slice()])?;
                 }
             }
             transaction.commit()
-        })
+        })?;
+        ids.clear();
+        Ok(())
     }
 }
 
@@ -197,9 +202,11 @@ mod tests {
         let id = |number| ChunkId::new([number; 32]);
         for _ in 0..2 {
             index.clear_references().unwrap();
-            index.note_references(&[id(1), id(2), id(2)]).unwrap();
-            index.note_references(&[id(2), id(9)]).unwrap();
-            index.share_references(&[id(2), id(3)]).unwrap();
+            index
+                .note_references(&mut vec![id(1), id(2), id(2)])
+                .unwrap();
+            index.note_references(&mut vec![id(2), id(9)]).unwrap();
+            index.share_references(&mut vec![id(2), id(3)]).unwrap();
             let expected = ReferenceTotals {
                 chunks: 3,
                 chunks_missing: 1,
