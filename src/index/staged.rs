@@ -59,6 +59,8 @@ pub struct Staging<'i> {
     index: &'i Index,
     packs: usize,
     chunks: usize,
+    /// When so many are staged, they are taken in.
+    chunks_max: usize,
 }
 
 impl<'i> Staging<'i> {
@@ -70,6 +72,7 @@ impl<'i> Staging<'i> {
             index,
             packs: 0,
             chunks: 0,
+            chunks_max: CHUNKS_AT_ONCE,
         })
     }
 
@@ -86,7 +89,7 @@ impl<'i> Staging<'i> {
             self.stage(&transaction, id, session, packs)?;
             transaction.commit()
         })?;
-        match self.chunks < CHUNKS_AT_ONCE {
+        match self.chunks < self.chunks_max {
             true => Ok(()),
             false => self.take_in(),
         }
@@ -232,4 +235,81 @@ fn staged_chunks(
         chunks.push(ChunkRow::of(row)?);
     }
     Ok(chunks)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::chunks::tests::{chunk, pack};
+    use super::*;
+
+    const SESSION: SessionId = SessionId::new([0; 16]);
+
+    fn staged(known: &[IndexedPack], segments: &[&[IndexedPack]], chunks_max: usize) -> Index {
+        let index = Index::in_memory().unwrap();
+        known
+            .iter()
+            .for_each(|known| index.add_pack(known).unwrap());
+        let mut staging = Staging::new(&index).unwrap();
+        staging.chunks_max = chunks_max;
+        for (number, packs) in (1..).zip(segments) {
+            let id = ObjectId::new([number; 32]);
+            staging.add(&id, &SESSION, packs).unwrap();
+        }
+        staging.finish().unwrap();
+        index
+    }
+
+    #[test]
+    fn it_makes_no_difference_how_many_segments_are_taken_in_at_once() {
+        let known = [pack(3, &[chunk(3), chunk(4)]), pack(5, &[chunk(5)])];
+        let segments: [&[IndexedPack]; 4] = [
+            &[
+                pack(2, &[chunk(2), chunk(1)]),
+                pack(1, &[chunk(1), chunk(1)]),
+            ],
+            // Less than the pack itself says, and all that it says.
+            &[pack(3, &[chunk(3)]), pack(5, &[chunk(5)])],
+            &[pack(1, &[chunk(7)]), pack(3, &[chunk(4), chunk(3)])],
+            &[],
+        ];
+        let one_by_one = staged(&known, &segments, 0);
+        let unpublished = one_by_one.unpublished_packs().unwrap();
+        assert!(unpublished.is_empty(), "{unpublished:?}");
+        for chunks_max in [3, 100] {
+            let index = staged(&known, &segments, chunks_max);
+            let counts = [&index, &one_by_one].map(|it| it.count_chunks().unwrap());
+            assert_eq!(counts[0], counts[1]);
+            assert!(index.unpublished_packs().unwrap().is_empty());
+            for number in 1..=7 {
+                let places = |index: &Index| {
+                    let places = index.places(&chunk(number).id).unwrap().into_iter();
+                    let places =
+                        places.map(|place| (place.pack, place.verified, place.chunk.start));
+                    let mut places: Vec<_> = places.collect();
+                    places.sort_unstable();
+                    places
+                };
+                assert_eq!(places(&index), places(&one_by_one), "chunk {number}");
+            }
+            for number in 1..=4 {
+                assert!(index.has_segment(&ObjectId::new([number; 32])).unwrap());
+            }
+        }
+        let less = staged(&known, &segments[..2], 100);
+        let unpublished = less.unpublished_packs().unwrap();
+        let unpublished: Vec<ObjectId> = unpublished.iter().map(|pack| pack.id).collect();
+        assert_eq!(unpublished, [ObjectId::new([3; 32])]);
+    }
+
+    #[test]
+    fn a_run_that_ends_before_segments_are_taken_in_knows_none_of_them() {
+        let index = Index::in_memory().unwrap();
+        let id = ObjectId::new([1; 32]);
+        let mut staging = Staging::new(&index).unwrap();
+        staging.add(&id, &SESSION, &[pack(1, &[chunk(1)])]).unwrap();
+        drop(staging);
+        assert!(!index.has_segment(&id).unwrap());
+        assert!(index.claims_of(&ObjectId::new([1; 32])).unwrap().is_empty());
+        assert_eq!(index.count_chunks().unwrap(), 0);
+    }
 }

@@ -57,11 +57,18 @@ impl Index {
                 })
             })?;
             let mut totals = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+            // Each chunk asks for its pack: unlike `packs` this fits into memory.
+            connection.execute_batch(
+                "PRAGMA temp.cache_size = -16384;
+                 DROP TABLE IF EXISTS temp.alive;
+                 CREATE TEMP TABLE alive (number INTEGER PRIMARY KEY, class INTEGER NOT NULL);
+                 INSERT INTO temp.alive SELECT number, class FROM packs WHERE live ORDER BY number;",
+            )?;
             let mut chunks = connection.prepare(
                 "SELECT class, count(*), sum(plain), sum(stored) FROM (
                     SELECT min(class) AS class, max(plain) AS plain, min(stored) AS stored
-                    FROM chunks JOIN packs ON packs.number = chunks.pack
-                    WHERE packs.live GROUP BY chunks.id)
+                    FROM chunks CROSS JOIN temp.alive ON alive.number = chunks.pack
+                    GROUP BY chunks.id)
                  GROUP BY class",
             )?;
             let mut rows = chunks.query([])?;
