@@ -1,187 +1,198 @@
-"""Runs the rounds and prints the tables: `compare.py CASE ROUNDS FOLDER`, called by peers.sh."""
+"""Runs the rounds and prints the tables; called by peers.sh, which says what its arguments are."""
+import argparse
+import contextlib
+import datetime
 import os
+import platform
 import shutil
-import socket
-import statistics
+import signal
 import subprocess
 import sys
+import tempfile
 import time
 
 import sources
+import targets
 import tools
+import weed
+from measure import Failed, measure
 
-STEPS = ["first backup", "unchanged", "verify", "restore"]
+# Twice in one case, and it is not asked again.
+FAILURES_MAX = 2
+# Of other programs, before anything is measured.
+BUSY_MAX = 0.2
 
 
-def measure(command, environment):
-    """Wall and CPU seconds and peak resident MiB of a program with its children."""
+def say(text):
+    print(f"peers: {text}", file=sys.stderr, flush=True)
+
+
+def main():
+    # So that everything is cleaned up then too.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    wanted = arguments()
+    if wanted.check:
+        return check(wanted)
+    failed = False
+    with tempfile.TemporaryDirectory(prefix="offsite-peers.", dir=wanted.folder, ignore_cleanup_errors=True) as work:
+        for case in wanted.cases:
+            text, ours_failed = told(case, wanted, f"{work}/{case}")
+            failed |= ours_failed
+            print(text, flush=True)
+            if wanted.to:
+                with open(wanted.to, "a") as file:
+                    file.write(f"\n{text}")
+    return 1 if failed else 0
+
+
+def arguments():
+    def size(text):
+        units = {"kB": 10**3, "MB": 10**6, "GB": 10**9, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30}
+        number = text.rstrip("KMGiBk")
+        return int(float(number) * units.get(text[len(number):], 1))
+
+    parser = argparse.ArgumentParser(prog="benches/peers.sh")
+    parser.add_argument("cases", nargs="*", metavar="CASE", help=", ".join(tools.OF_CASE))
+    for flag, kind, default in [("--rounds", int, 5), ("--size", size, "2GB"), ("--large", size, "10GB"),
+                                ("--files", int, 200_000), ("--limit", int, 3600), ("--folder", str, None),
+                                ("--to", os.path.abspath, None), ("--tools", lambda it: it.split(","), None)]:
+        parser.add_argument(flag, type=kind, default=default)
+    parser.add_argument("--check", action="store_true", help="only look whether these arguments make sense")
+    wanted = parser.parse_args()
+    wanted.cases = wanted.cases or ["photos"]
+    for what, given, known in [("case", wanted.cases, tools.OF_CASE),
+                               ("tool", wanted.tools or [], [it.name for it in tools.ALL])]:
+        if unknown := set(given) - set(known):
+            parser.error(f"there is no {what} {', '.join(unknown)}; there are {', '.join(known)}")
+    if min(wanted.rounds, wanted.size, wanted.large, wanted.files) < 1:
+        parser.error("rounds, sizes and files are at least 1")
+    wanted.folder = os.path.abspath(wanted.folder or tempfile.gettempdir())
+    if not os.path.isdir(wanted.folder):
+        parser.error(f"{wanted.folder} is not a folder")
+    return wanted
+
+
+def check(wanted):
+    """Says what is missing or will make the figures worth little."""
+    for case in wanted.cases:
+        for tool in tools.OF_CASE[case]:
+            if is_wanted(tool, wanted) and tool is not tools.Offsite and not tools.is_there(tool):
+                say(f"{case}: {tool.name} is not installed (benches/peers.sh --install) and is left out")
+        if case == "s3" and not (weed.program() and shutil.which("rclone")):
+            sys.exit("peers: s3 needs SeaweedFS and rclone: benches/peers.sh --install, or OFFSITE_TEST_WEED")
+        # A file of 2 kB takes 4, and some for its inode and the name.
+        needed = {"photos": 4 * wanted.size, "s3": 7 * wanted.size, "large": 4 * wanted.large,
+                  "small": 4 * 5_000 * wanted.files}[case]
+        free = shutil.disk_usage(wanted.folder).free
+        if free < needed:
+            say(f"{case}: {wanted.folder} has {free / 1e9:.1f} GB free, and this takes up to {needed / 1e9:.1f} GB")
+        inodes = os.statvfs(wanted.folder).f_favail
+        if case == "small" and 0 < inodes < 4 * wanted.files:
+            say(f"{case}: {wanted.folder} has {inodes} inodes free, and this takes up to {4 * wanted.files}")
+    if (busy := processors_busy()) > BUSY_MAX:
+        say(f"others are at work on this machine ({busy:.1f} processors): the times will say little")
+
+
+def processors_busy():
+    """How many are at work while this program waits."""
+    def idle():
+        with open("/proc/stat") as file:
+            # The fourth and fifth: idle, and idle while a disk is waited for.
+            return sum(map(int, file.readline().split()[4:6])) / os.sysconf("SC_CLK_TCK")
+
     os.sync()
-    begin = time.monotonic()
-    process = subprocess.Popen(command, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-    said = process.stderr.read()
-    _, status, usage = os.wait4(process.pid, 0)
-    took = time.monotonic() - begin
-    if os.waitstatus_to_exitcode(status) != 0:
-        sys.exit(f"{' '.join(command)} failed:\n{said.decode(errors='replace')}")
-    return took, usage.ru_utime + usage.ru_stime, usage.ru_maxrss / 1024
+    before, begin = idle(), time.monotonic()
+    time.sleep(3)
+    return max(0, os.cpu_count() - (idle() - before) / (time.monotonic() - begin))
 
 
-def files_below(folder):
-    return sum(len(names) for _, _, names in os.walk(folder))
+def is_wanted(tool, wanted):
+    is_floor = tool in (tools.Find, tools.Rclone)
+    return wanted.tools is None or tool is tools.Offsite or is_floor or tool.name in wanted.tools
 
 
-def story(tool):
+def told(case, wanted, work):
+    """All there is to say of a case, and whether offsite failed in it."""
+    kinds = [it for it in tools.OF_CASE[case] if is_wanted(it, wanted) and tools.is_there(it)]
+    with contextlib.ExitStack() as stack:
+        stack.callback(shutil.rmtree, work, ignore_errors=True)
+        source = f"{work}/source"
+        kind, number = {"photos": ("photos", wanted.size), "s3": ("photos", wanted.size),
+                        "small": ("small", wanted.files), "large": ("large", wanted.large)}[case]
+        say(f"{case}: making what is backed up")
+        # In a process of its own: what this one takes counts in the peak of each that it measures.
+        subprocess.run([sys.executable, sources.__file__, kind, source, str(number)], check=True)
+        files, total = extent(source)
+        busy = processors_busy()
+        server = stack.enter_context(weed.Weed(f"{work}/weed")) if case == "s3" else None
+        figures, failures = rounds(case, kinds, wanted, work, server)
+    missing = [it.name for it in tools.OF_CASE[case] if it not in kinds]
+    lines = [f"## {case}: {total / 1e9:.2f} GB; files: {files:,}; rounds: {wanted.rounds}", machine(busy),
+             "; ".join(it.version() for it in kinds) + (f"; left out: {', '.join(missing)}" if missing else "") + ".",
+             targets.tables(case, figures)]
+    if failures:
+        lines.append("Failed:\n\n" + "\n".join(f"- {it}" for _, it in failures))
+    return "\n\n".join(lines) + "\n", any(it is tools.Offsite for it, _ in failures)
+
+
+def machine(busy):
+    with open("/proc/cpuinfo") as file:
+        model = next((line.split(":")[1].strip() for line in file if line.startswith("model name")), "?")
+    memory = os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES") / 2**30
+    quiet = "" if busy < BUSY_MAX else f", **not quiet: others kept {busy:.1f} processors busy**"
+    return (f"{datetime.date.today()}, {model}, {os.cpu_count()} cores, {memory:.0f} GiB, "
+            f"Linux {platform.release()}{quiet}.")
+
+
+def rounds(case, kinds, wanted, work, server):
+    """Figures by row, column and round; and who failed, with what was said."""
+    figures, failures = {it.name: {} for it in kinds}, []
+    for number in range(wanted.rounds):
+        # Nobody is always the first, nor always behind the same.
+        shift = number % len(kinds)
+        for kind in kinds[shift:] + kinds[:shift]:
+            if [it for it, _ in failures].count(kind) >= FAILURES_MAX:
+                continue
+            say(f"{case}: round {number + 1} of {wanted.rounds}: {kind.name}")
+            place = f"{work}/{kind.name}"
+            bucket = f"{kind.name}-{number}" if server else None
+            try:
+                os.makedirs(place)
+                if server:
+                    server.bucket(bucket)
+                tool = kind(place, f"{work}/source", server, bucket)
+                story(tool, wanted.limit, lambda row, column, taken:
+                      figures.setdefault(row, {}).setdefault(column, {}).update({number: taken}))
+            except (Failed, OSError) as failure:
+                say(f"{case}: {kind.name} failed, the others go on: {failure}")
+                failures.append((kind, f"round {number + 1}, {kind.name}: {failure}"))
+            finally:
+                if server:
+                    server.drop(bucket)
+                shutil.rmtree(place, ignore_errors=True)
+    # Without what nobody measured; the second row of offsite beneath the first.
+    names = sorted(filter(figures.get, figures), key=lambda it: not it.startswith("offsite"))
+    return {it: figures[it] for it in names}, failures
+
+
+def story(tool, seconds_max, note):
     """One tool from an empty repository to a restored source."""
     for command in tool.prepare():
-        measure(command, tool.environment)
-    figures = {"first backup": measure(tool.backup(), tool.environment)}
-    # An unchanged file that is younger than some seconds is read again by careful tools.
-    time.sleep(4)
-    figures["unchanged"] = measure(tool.backup(), tool.environment)
-    if command := tool.verify():
-        figures["verify"] = measure(command, tool.environment)
-    target = f"{tool.place}/restored"
-    figures["restore"] = measure(tool.restore(target), tool.environment)
-    if files_below(target) < files_below(tool.source):
-        sys.exit(f"{tool.name} did not restore every file")
-    return figures
+        measure(command, tool.environment, seconds_max)
+    for row, column, command, environment, target in tool.steps(lambda: time.sleep(4)):
+        taken = measure(command, environment, seconds_max)
+        if target and extent(target) != extent(tool.source):
+            raise Failed(f"{column} brought {extent(target)} files and bytes back, not {extent(tool.source)}")
+        note(row, column, taken)
+        if target:
+            shutil.rmtree(target)
 
 
-class Weed:
-    """A SeaweedFS of this measurement alone, with room for what each tool stores."""
-
-    def __init__(self, folder):
-        self.port, *others = free_ports(5)
-        os.makedirs(folder)
-        master, volume, filer, metrics = others
-        self.process = subprocess.Popen(
-            [os.environ.get("OFFSITE_TEST_WEED", "weed"), "server", f"-dir={folder}", "-ip=127.0.0.1",
-             "-master.volumeSizeLimitMB=1024", "-volume.max=100", f"-master.port={master}",
-             f"-master.port.grpc={master + 10000}", f"-volume.port={volume}", f"-volume.port.grpc={volume + 10000}",
-             f"-filer.port={filer}", f"-filer.port.grpc={filer + 10000}", "-filer", "-s3", f"-s3.port={self.port}",
-             f"-s3.port.grpc={self.port + 10000}"],
-            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-        for _ in range(300):
-            with socket.socket() as it:
-                if it.connect_ex(("127.0.0.1", self.port)) == 0:
-                    break
-            time.sleep(0.1)
-        time.sleep(5)
-        # Nothing here speaks TLS, and this version of rclone stumbles over a bundle of certificates.
-        os.environ.pop("AWS_CA_BUNDLE", None)
-        os.environ.update(AWS_ACCESS_KEY_ID="any", AWS_SECRET_ACCESS_KEY="any", AWS_REGION="us-east-1",
-                          RCLONE_CONFIG_WEED_TYPE="s3", RCLONE_CONFIG_WEED_PROVIDER="Other",
-                          RCLONE_CONFIG_WEED_ENDPOINT=self.address, RCLONE_CONFIG_WEED_ENV_AUTH="true",
-                          RCLONE_CONFIG_WEED_FORCE_PATH_STYLE="true", AWS_ENDPOINT_URL=self.address)
-
-    @property
-    def address(self):
-        return f"http://127.0.0.1:{self.port}"
-
-    def bucket(self, name):
-        subprocess.run(["rclone", "mkdir", f"weed:{name}"], check=True)
-        return name
-
-    def drop(self, name):
-        subprocess.run(["rclone", "purge", f"weed:{name}"], check=True)
-
-
-def free_ports(count):
-    """Ports whose neighbour 10,000 above exists as well, for the server's second protocol."""
-    held = []
-    while len(held) < count:
-        it = socket.socket()
-        it.bind(("127.0.0.1", 0))
-        if it.getsockname()[1] < 50_000:
-            held.append(it)
-    ports = [it.getsockname()[1] for it in held]
-    for it in held:
-        it.close()
-    return ports
-
-
-def remote(kind, place, source, weed, bucket):
-    """A tool whose repository is a bucket."""
-    url = {"offsite": f"s3://{bucket}", "restic": f"s3:{weed.address}/{bucket}", "rustic": "opendal:s3"}[kind.name]
-    tool = kind(place, source, url)
-    if kind is tools.Rustic:
-        # Its own names for what the standard variables say to the others.
-        for key, value in {"bucket": bucket, "endpoint": weed.address, "region": "us-east-1", "root": "/",
-                           "access_key_id": "any", "secret_access_key": "any"}.items():
-            tool.environment[f"OPENDAL_S3_{key.upper()}"] = value
-            tool.environment[f"OPENDAL_{key.upper()}"] = value
-    return tool
-
-
-def floor_of_copies(weed, work):
-    """What it takes rclone to move 2 GB of objects of 16 MiB to the server and back."""
-    objects = f"{work}/objects"
-    if not os.path.exists(objects):
-        os.makedirs(objects)
-        for number in range(120):
-            subprocess.run(f"head -c 16M /dev/urandom >{objects}/{number}", shell=True, check=True)
-    name = weed.bucket("floor")
-    up = measure(["rclone", "copy", objects, f"weed:{name}"], os.environ)
-    down = measure(["rclone", "copy", f"weed:{name}", f"{work}/back"], os.environ)
-    shutil.rmtree(f"{work}/back")
-    weed.drop(name)
-    return {"first backup": up, "restore": down}
-
-
-def floor_of_find(source):
-    return {"unchanged": measure(["find", source, "-printf", "%s %T@\n"], os.environ)}
-
-
-def rounds(case, count, work):
-    """Figures by tool: a list of one dictionary a round."""
-    source = f"{work}/source"
-    # In a process of its own: what a measured program inherits by fork counts in its peak.
-    made = "small" if case == "small" else "photos"
-    subprocess.run([sys.executable, sources.__file__, made, source], check=True)
-    weed = Weed(f"{work}/weed") if case == "s3" else None
-    kinds = [it for it in tools.there() if not weed or it.name in ("offsite", "restic", "rustic")]
-    figures = {it.name: [] for it in kinds}
-    for number in range(count):
-        for kind in kinds[number % len(kinds):] + kinds[: number % len(kinds)]:
-            place = f"{work}/{kind.name}"
-            os.makedirs(place)
-            if weed:
-                bucket = weed.bucket(f"{kind.name}-{number}")
-                figures[kind.name].append(story(remote(kind, place, source, weed, bucket)))
-                weed.drop(bucket)
-            else:
-                figures[kind.name].append(story(kind(place, source)))
-            shutil.rmtree(place)
-        if weed:
-            figures.setdefault("rclone", []).append(floor_of_copies(weed, work))
-        if case == "small":
-            figures.setdefault("find", []).append(floor_of_find(source))
-        print(f"round {number + 1} of {count} done", file=sys.stderr, flush=True)
-    if weed:
-        weed.process.terminate()
-    return figures
-
-
-def table(figures):
-    """Medians of the figures, then medians of each round's quotient of wall clocks."""
-    middle = statistics.median
-    print("| wall / CPU / peak |", " | ".join(STEPS), "|\n|---|" + "---|" * len(STEPS))
-    for name, runs in figures.items():
-        cells = []
-        for step in STEPS:
-            seen = [it[step] for it in runs if step in it]
-            cells.append("{:.2f} s / {:.1f} / {:.0f} MiB".format(*map(middle, zip(*seen))) if seen else "–")
-        print(f"| {name} |", " | ".join(cells), "|")
-    print("\n| offsite / | " + " | ".join(STEPS), "|\n|---|" + "---|" * len(STEPS))
-    for name, runs in figures.items():
-        if name == "offsite":
-            continue
-        cells = []
-        for step in STEPS:
-            pairs = [(ours[step][0], it[step][0]) for ours, it in zip(figures["offsite"], runs) if step in it]
-            cells.append(f"{middle(a / b for a, b in pairs):.2f}" if pairs else "–")
-        print(f"| {name} |", " | ".join(cells), "|")
+def extent(folder):
+    """How many files are below it, and their bytes."""
+    sizes = [os.lstat(f"{place}/{name}").st_size for place, _, names in os.walk(folder) for name in names]
+    return len(sizes), sum(sizes)
 
 
 if __name__ == "__main__":
-    table(rounds(sys.argv[1], int(sys.argv[2]), sys.argv[3]))
+    sys.exit(main())

@@ -1,8 +1,10 @@
-//! What a file held when it was last read: so that an unchanged file is not read again.
+//! What a file held when it was last read: so that an unchanged file is not read again. Behind the
+//! ids of its chunks stands a check of all that is said of it.
 
 use rusqlite::{OptionalExtension, params};
 
-use super::{Index, IndexError, Result};
+use super::check::{CHECK_BYTES, check, split};
+use super::{Index, Result};
 use crate::format::cbor::{decode, encode};
 use crate::format::entry::Attribute;
 use crate::id::ChunkId;
@@ -52,7 +54,7 @@ impl Index {
     /// What is known of the file at `path`: how it looked, and what it held then.
     ///
     /// # Errors
-    /// `Sqlite`, `Damaged`.
+    /// `Sqlite`.
     pub fn file(&self, path: &[u8]) -> Result<Option<(FileStamp, CachedContent)>> {
         Ok(self.files(&[path], 0)?.pop().flatten())
     }
@@ -61,7 +63,7 @@ impl Index {
     /// least of one, if all together takes more than `bytes_max`.
     ///
     /// # Errors
-    /// `Sqlite`, `Damaged`.
+    /// `Sqlite`.
     pub fn files(
         &self,
         paths: &[&[u8]],
@@ -78,15 +80,14 @@ impl Index {
             for path in paths {
                 let row = statement.query_row([path], Row::of).optional()?;
                 bytes += row.as_ref().map_or(0, Row::bytes);
-                rows.push(row);
+                rows.push(row.and_then(|row| row.into_known(path)));
                 if bytes >= bytes_max {
                     break;
                 }
             }
             Ok(())
         })?;
-        let known = |row: Option<Row>| row.map(Row::into_known).transpose();
-        rows.into_iter().map(known).collect()
+        Ok(rows)
     }
 
     /// Remembers files in one transaction; what was known of them is replaced.
@@ -121,12 +122,8 @@ impl Index {
                     content,
                 } in files
                 {
-                    let joined: Vec<u8> = content
-                        .chunks
-                        .iter()
-                        .flat_map(|id| id.as_bytes())
-                        .copied()
-                        .collect();
+                    let ids = content.chunks.iter().flat_map(|id| id.as_bytes());
+                    let mut chunks: Vec<u8> = ids.copied().collect();
                     // Most files have none, and most databases would be larger for saying so.
                     let attributes =
                         content
@@ -136,6 +133,9 @@ impl Index {
                                 true => Vec::new(),
                                 false => encode(list),
                             });
+                    let check =
+                        check_of(path, stamp, &content.sha1, &chunks, attributes.as_deref());
+                    chunks.extend(check);
                     insert.execute(params![
                         path,
                         stamp.size,
@@ -143,7 +143,7 @@ impl Index {
                         stamp.changed.nanoseconds(),
                         stamp.inode.cast_signed(),
                         content.sha1,
-                        joined,
+                        chunks,
                         attributes
                     ])?;
                 }
@@ -203,20 +203,48 @@ impl Row {
         self.chunks.len() + self.attributes.as_ref().map_or(0, Vec::len)
     }
 
-    fn into_known(self) -> Result<(FileStamp, CachedContent)> {
-        let chunks = self.chunks.chunks(ChunkId::LEN).map(ChunkId::from_slice);
-        let chunks: Option<Vec<_>> = chunks.collect();
+    /// `None` where it is not what was written: then the file is read again.
+    fn into_known(self, path: &[u8]) -> Option<(FileStamp, CachedContent)> {
+        let (chunks, kept) = split(&self.chunks)?;
+        let attributes = self.attributes.as_deref();
+        if kept != check_of(path, &self.stamp, &self.sha1, chunks, attributes) {
+            return None;
+        }
+        let chunks = chunks.chunks(ChunkId::LEN).map(ChunkId::from_slice);
         let attributes = self.attributes.map(|bytes| match bytes.as_slice() {
-            [] => Ok(Vec::new()),
-            bytes => decode(bytes).map_err(|_| IndexError::Damaged),
+            [] => Some(Vec::new()),
+            bytes => decode(bytes).ok(),
         });
         let content = CachedContent {
             sha1: self.sha1,
-            chunks: chunks.ok_or(IndexError::Damaged)?,
-            attributes: attributes.transpose()?,
+            chunks: chunks.collect::<Option<_>>()?,
+            attributes: match attributes {
+                Some(attributes) => Some(attributes?),
+                None => None,
+            },
         };
-        Ok((self.stamp, content))
+        Some((self.stamp, content))
     }
+}
+
+fn check_of(
+    path: &[u8],
+    stamp: &FileStamp,
+    sha1: &[u8; 20],
+    chunks: &[u8],
+    attributes: Option<&[u8]>,
+) -> [u8; CHECK_BYTES] {
+    check(&[
+        path,
+        &stamp.size.to_le_bytes(),
+        &stamp.modified.nanoseconds().to_le_bytes(),
+        &stamp.changed.nanoseconds().to_le_bytes(),
+        &stamp.inode.to_le_bytes(),
+        sha1,
+        chunks,
+        attributes.map_or(&[0][..], |_| &[1]),
+        attributes.unwrap_or_default(),
+    ])
 }
 
 #[cfg(test)]

@@ -7,6 +7,7 @@
 #[cfg(test)]
 mod all_rows;
 pub mod audit;
+mod check;
 mod chunks;
 mod condemned;
 mod distrust;
@@ -68,6 +69,13 @@ impl From<rusqlite::Error> for Reason {
 pub enum IndexError {
     #[error("the local index {path} could not be used")]
     Sqlite {
+        path: String,
+        #[source]
+        source: Reason,
+    },
+    /// It is no sound database, and was removed.
+    #[error("the local index {path} was damaged and has been removed; the next run makes it anew")]
+    Unsound {
         path: String,
         #[source]
         source: Reason,
@@ -175,6 +183,18 @@ impl Index {
         self.with(|connection| schema::limit_memory(connection, among))
     }
 
+    /// Whether it is remembered from run to run.
+    pub fn is_kept(&self) -> bool {
+        self.path.is_some()
+    }
+
+    /// It was seen to be wrong: the next run makes it anew. This one goes on with it.
+    pub fn discard(&self) {
+        if let Some(path) = &self.path {
+            Self::remove(path);
+        }
+    }
+
     /// Deletes the files of an index; what is not there is no error.
     pub fn remove(path: &Path) {
         for suffix in ["", "-wal", "-shm"] {
@@ -205,11 +225,20 @@ impl Index {
             .unwrap_or_else(PoisonError::into_inner)
     }
 
+    /// Nobody need be there to clear away what is no sound database: the next run begins anew.
     fn error(&self, source: rusqlite::Error) -> IndexError {
-        let path = self.path.as_deref().unwrap_or(Path::new("in memory"));
-        IndexError::Sqlite {
-            path: path.display().to_string(),
-            source: source.into(),
+        let is_unsound = schema::is_unsound(&source);
+        let source = source.into();
+        match self.path.as_deref() {
+            Some(path) if is_unsound => {
+                Self::remove(path);
+                let path = path.display().to_string();
+                IndexError::Unsound { path, source }
+            }
+            path => {
+                let path = path.unwrap_or(Path::new("in memory")).display().to_string();
+                IndexError::Sqlite { path, source }
+            }
         }
     }
 }

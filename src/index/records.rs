@@ -1,12 +1,13 @@
-//! Payloads of snapshot records that were opened before.
+//! Payloads of snapshot records that were opened before, each with a check behind it.
 
 use rusqlite::{OptionalExtension, params};
 
+use super::check::{check, split};
 use super::{Index, Result};
 use crate::id::ObjectId;
 
 impl Index {
-    /// The payload of a record, if it was opened before.
+    /// The payload of a record, if it was opened before, as it was then.
     ///
     /// # Errors
     /// `Sqlite`.
@@ -14,9 +15,13 @@ impl Index {
         self.with(|connection| {
             let mut statement =
                 connection.prepare_cached("SELECT payload FROM records WHERE id = ?")?;
-            statement
+            let kept: Option<Vec<u8>> = statement
                 .query_row([id.as_bytes().as_slice()], |row| row.get(0))
-                .optional()
+                .optional()?;
+            Ok(kept.and_then(|kept| {
+                let (payload, kept) = split(&kept)?;
+                (kept == check(&[id.as_bytes(), payload])).then(|| payload.to_vec())
+            }))
         })
     }
 
@@ -25,9 +30,10 @@ impl Index {
     pub fn remember_record(&self, id: &ObjectId, payload: &[u8]) -> Result<()> {
         self.with(|connection| {
             let sql = "INSERT OR REPLACE INTO records (id, payload) VALUES (?1, ?2)";
+            let kept = [payload, &check(&[id.as_bytes(), payload])].concat();
             connection
                 .prepare_cached(sql)?
-                .execute(params![id.as_bytes(), payload])
+                .execute(params![id.as_bytes(), kept])
                 .map(|_| ())
         })
     }

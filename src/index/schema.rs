@@ -135,14 +135,25 @@ pub(super) fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
 
 /// Whether a new, empty index would help: it is of another schema, or not a sound database.
 pub(super) fn is_worth_a_fresh_start(error: &rusqlite::Error) -> bool {
+    matches!(error, rusqlite::Error::InvalidQuery) || is_unsound(error)
+}
+
+/// Whether it is not, or not any more, a sound database: among others when a value is of a type or
+/// a size that nobody wrote.
+pub(super) fn is_unsound(error: &rusqlite::Error) -> bool {
+    use rusqlite::Error::{
+        FromSqlConversionFailure, IntegralValueOutOfRange, InvalidColumnType, SqlInputError,
+    };
     match error {
-        rusqlite::Error::InvalidQuery => true,
-        rusqlite::Error::SqliteFailure(failure, _) => {
-            matches!(
-                failure.code,
-                ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt
-            )
-        }
+        rusqlite::Error::SqliteFailure(failure, _) => matches!(
+            failure.code,
+            ErrorCode::NotADatabase | ErrorCode::DatabaseCorrupt
+        ),
+        FromSqlConversionFailure(..)
+        | IntegralValueOutOfRange(..)
+        | InvalidColumnType(..)
+        // A column is not called what it was.
+        | SqlInputError { .. } => true,
         _ => false,
     }
 }

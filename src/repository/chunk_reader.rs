@@ -2,13 +2,13 @@
 //! that no segment names, before a chunk is said to be lost (format.md §9).
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
 use super::blocks::{Ahead, Blocks, Ticket};
 use super::body_keys::BodyKeys;
-use super::catalog::{problem_of, salvage, salvage_named, take_footer};
+use super::catalog::{load, problem_of, salvage, salvage_named, take_footer};
 use super::foreseen::Foreseen;
 use super::pack_reader::{frame_range, open_frame};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
@@ -40,6 +40,8 @@ pub struct ChunkReader<'r> {
     /// Where chunks lie that will soon be wanted.
     foreseen: Foreseen,
     asked: Mutex<Asked>,
+    /// Made when the index of this host led to nothing: it may be the index that is damaged.
+    anew: OnceLock<Index>,
     /// How often claims about a pack, its own or another's, led to nothing.
     failures: Mutex<HashMap<(ObjectId, bool), u32>>,
 }
@@ -73,6 +75,7 @@ impl<'r> ChunkReader<'r> {
             keys: BodyKeys::default(),
             foreseen: Foreseen::default(),
             asked: Mutex::default(),
+            anew: OnceLock::new(),
             failures: Mutex::default(),
         }
     }
@@ -98,6 +101,11 @@ impl<'r> ChunkReader<'r> {
     /// asked what they hold, in steps that cost ever more, and after each all places are tried that
     /// were not. So a false claim costs a look at a footer, not a whole pack.
     fn read(&self, id: &ChunkId, kind: Kind) -> Result<Vec<u8>> {
+        if let Some(anew) = self.anew.get()
+            && let Some(plain) = self.read_anew(anew, id, kind)?
+        {
+            return Ok(plain);
+        }
         let mut trouble = None;
         let likeliest = match self.foreseen(id, kind) {
             Some(place) => Some(place),
@@ -132,6 +140,14 @@ impl<'r> ChunkReader<'r> {
         if let Some(plain) = self.anywhere_else(id, kind) {
             return Ok(plain);
         }
+        if self.index.is_kept()
+            && self.anew.get().is_none()
+            && let Some(plain) = self.read_anew(self.made_anew()?, id, kind)?
+        {
+            // Nothing that it says is to be believed any more.
+            self.index.discard();
+            return Ok(plain);
+        }
         Err(match trouble {
             Some((pack, problem)) => RepositoryError::ChunkDamaged {
                 id: *id,
@@ -140,6 +156,25 @@ impl<'r> ChunkReader<'r> {
             },
             None => RepositoryError::ChunkMissing { id: *id },
         })
+    }
+
+    /// What segments and footers say of the repository now.
+    fn made_anew(&self) -> Result<&Index> {
+        let anew = Index::temporary()?;
+        load(self.repository, &anew)?;
+        Ok(self.anew.get_or_init(|| anew))
+    }
+
+    /// The chunk from where an index says that was made anew.
+    fn read_anew(&self, anew: &Index, id: &ChunkId, kind: Kind) -> Result<Option<Vec<u8>>> {
+        for place in anew.places(id)? {
+            if kind_of(&place) == kind
+                && let Ok(plain) = self.read_place(&place, kind)?
+            {
+                return Ok(Some(plain));
+            }
+        }
+        Ok(None)
     }
 
     /// The chunk from one of its packs as another copy holds it; the bytes are kept for its

@@ -24,6 +24,8 @@ pub struct Memory {
     pub(super) older: Option<Mutex<Older>>,
     /// Something was put with a lock, or got one.
     pub(super) has_locks: AtomicBool,
+    /// What is extended gets the time of the extension.
+    pub(super) renews_times: AtomicBool,
 }
 
 /// Versions that are not current, by name, oldest first; and the number of the next version.
@@ -48,6 +50,7 @@ impl Memory {
             objects: Mutex::default(),
             older: None,
             has_locks: AtomicBool::new(false),
+            renews_times: AtomicBool::new(false),
         }
     }
 
@@ -57,6 +60,11 @@ impl Memory {
             older: Some(Mutex::default()),
             ..Self::new(clock)
         }
+    }
+
+    /// From now on an object whose lock is extended looks as if it were put then, as at SeaweedFS.
+    pub fn renew_times(&self) {
+        self.renews_times.store(true, Ordering::Relaxed);
     }
 
     /// All names, in byte order.

@@ -70,6 +70,9 @@ impl Retaining for Memory {
                 return Err(StoreError::new(ErrorKind::Denied, operation, name));
             }
             stored.retention = Some(retention);
+            if self.renews_times.load(Ordering::Relaxed) {
+                stored.modified = self.clock.now();
+            }
             self.has_locks.store(true, Ordering::Relaxed);
             Ok(())
         })

@@ -229,6 +229,7 @@ pub(super) struct Gathered {
     name: String,
     /// Size and newest time, for the sizes seen so far.
     sizes: Vec<(u64, Timestamp)>,
+    /// Size and time of the last that came.
     oldest: Option<(u64, Timestamp)>,
     versions: u64,
     is_current: bool,
@@ -252,13 +253,12 @@ impl Gathered {
         &self.name
     }
 
-    /// Versions may come in any order; `is_latest`: a plain GET yields this one.
+    /// Versions come newest first; `is_latest`: a plain GET yields this one. Their times do not order
+    /// them: some stores give a version whose lock is extended the time of the extension.
     pub(super) fn add(&mut self, bytes: u64, modified: Timestamp, is_latest: bool) {
         self.versions += 1;
         self.is_current |= is_latest;
-        if self.oldest.is_none_or(|(_, oldest)| modified <= oldest) {
-            self.oldest = Some((bytes, modified));
-        }
+        self.oldest = Some((bytes, modified));
         let has_room = self.sizes.len() < SIZES_MAX;
         match self.sizes.iter_mut().find(|(size, _)| *size == bytes) {
             Some((_, newest)) => *newest = modified.max(*newest),
@@ -305,6 +305,18 @@ mod tests {
         ] {
             assert!(wrong.parse::<ObjectLock>().is_err(), "{wrong}");
         }
+    }
+
+    /// On SeaweedFS an extended lock makes the version look newer than what an attacker wrote over it
+    /// before; the listing then told the attacker's size, and prune missed the chunks of that pack.
+    #[test]
+    fn the_first_version_is_the_first_whatever_its_lock_did_to_its_time() {
+        let at = Timestamp::from_seconds;
+        let mut gathered = Gathered::new("packs/1");
+        gathered.add(3, at(10), true);
+        gathered.add(368_640, at(11), false);
+        let seen = gathered.seen().unwrap();
+        assert_eq!((seen.info.bytes, seen.is_troubled), (368_640, true));
     }
 
     #[test]

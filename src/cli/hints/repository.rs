@@ -51,6 +51,10 @@ pub fn meaning(error: &RepositoryError) -> (u8, &'static str) {
             "check that it can be written and has room; if it is damaged, move it away: from then on \
              this host remembers anew, and cannot tell what vanished before",
         ),
+        RepositoryError::Index(IndexError::Unsound { .. }) => (
+            FAILED,
+            "run the same command again; if this happens again, check the disk of the state folder",
+        ),
         RepositoryError::Index(_) => (
             FAILED,
             "check that the state folder can be written and has room, or name another with \

@@ -22,6 +22,8 @@ pub struct Locks<'l> {
     wanted: Retention,
     /// What is locked so long suffices.
     suffices: Timestamp,
+    /// One that was extended.
+    extended: Option<String>,
 }
 
 /// What became of one object.
@@ -50,7 +52,23 @@ impl<'l> Locks<'l> {
             now,
             suffices: wanted.until.minus(lock.period() / 3),
             wanted,
+            extended: None,
         }
+    }
+
+    /// Until when an object is locked that is extended.
+    pub fn wanted(&self) -> Timestamp {
+        self.wanted.until
+    }
+
+    /// Remembers what was extended with other dates.
+    pub fn take_over(&mut self, other: Locks<'_>) {
+        self.extended = self.extended.take().or(other.extended);
+    }
+
+    /// The name of an object that was extended.
+    pub fn extended(&self) -> Option<&str> {
+        self.extended.as_deref()
     }
 
     /// What is locked until then is locked long enough.
@@ -66,6 +84,7 @@ impl<'l> Locks<'l> {
                 until,
                 ..self.wanted
             },
+            extended: None,
             ..*self
         }
     }
@@ -159,7 +178,7 @@ impl<'l> Locks<'l> {
         }
     }
 
-    fn note(&self, outcomes: Vec<(String, Outcome)>, report: &mut ExtendReport) -> Result<()> {
+    fn note(&mut self, outcomes: Vec<(String, Outcome)>, report: &mut ExtendReport) -> Result<()> {
         let mut locks = Vec::with_capacity(outcomes.len());
         for (name, outcome) in outcomes {
             match outcome {
@@ -169,6 +188,7 @@ impl<'l> Locks<'l> {
                 }
                 Outcome::Extended => {
                     report.extended += 1;
+                    self.extended.get_or_insert_with(|| name.clone());
                     locks.push((name, self.wanted.until));
                 }
                 Outcome::Refused(error) => {

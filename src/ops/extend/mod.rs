@@ -38,8 +38,8 @@ const AFTERWARDS: Duration = Duration::from_secs(2 * 24 * 60 * 60);
 /// Two answers of a store about one object: one may know whole seconds only.
 const SAME_TIME: Duration = Duration::from_secs(1);
 
-/// Kinds of which all that there are is needed, but for snapshots, of which somebody decides.
-const KINDS: [Kind; 4] = [Kind::Repository, Kind::KeySlot, Kind::Segment, Kind::Forget];
+/// Kinds of which all that there are is needed. Of snapshots somebody decides.
+const KINDS: [Kind; 3] = [Kind::Repository, Kind::KeySlot, Kind::Segment];
 
 /// Extends the locks of everything that the first `snapshots` need. The others are to be forgotten:
 /// their own locks run out, and what they need is locked until then, so that a snapshot that is locked
@@ -82,14 +82,16 @@ pub fn extend_locks(
     progress.finish();
 
     progress.stage("Extending locks", None);
-    let mut names = small_objects(repository)?;
-    names.extend(kept.iter().map(|one| name::of(Kind::Snapshot, &one.id)));
-    for batch in names.chunks(BATCH) {
-        repository.seams.interrupt.check()?;
-        locks.extend(batch, &mut report)?;
-    }
+    run.extend_all(&small_objects(repository)?, &mut locks, &mut report)?;
     run.extend_packs(&mut locks, &mut report)?;
     run.let_go(let_go, seen, &mut locks, &mut report)?;
+    let mut closing = names_of(repository, Kind::Forget)?;
+    closing.extend(kept.iter().map(|one| name::of(Kind::Snapshot, &one.id)));
+    let mut locks = match run.renews_times(&locks, now)? {
+        true => locks.until(locks.wanted()),
+        false => locks,
+    };
+    run.extend_all(&closing, &mut locks, &mut report)?;
     progress.finish();
     if let Some(until) = report.until.filter(|_| report.refused_count == 0) {
         let horizon = LockHorizon {
@@ -134,6 +136,34 @@ impl Run<'_> {
         Ok(())
     }
 
+    fn extend_all(
+        &self,
+        names: &[String],
+        locks: &mut Locks<'_>,
+        report: &mut ExtendReport,
+    ) -> Result<()> {
+        for batch in names.chunks(BATCH) {
+            self.repository.seams.interrupt.check()?;
+            locks.extend(batch, report)?;
+        }
+        Ok(())
+    }
+
+    /// Whether this store, SeaweedFS for one, gave what was extended the time of its extension. Then a
+    /// session seems to have gone on after the record that closes it, and prune would wait for it for
+    /// ever, unless that record is extended along with it.
+    fn renews_times(&self, locks: &Locks<'_>, began: Timestamp) -> Result<bool> {
+        let Some(extended) = locks.extended() else {
+            return Ok(false);
+        };
+        match self.repository.store.head(extended) {
+            // To the second: what is due for an extension was put days ago.
+            Ok(info) => Ok(info.modified.seconds() >= began.seconds()),
+            Err(error) if error.is_worth_a_retry() => Err(RepositoryError::from(error).into()),
+            Err(_) => Ok(false),
+        }
+    }
+
     fn extend_packs(&self, locks: &mut Locks<'_>, report: &mut ExtendReport) -> Result<()> {
         let mut last: Option<(ObjectId, bool)> = None;
         loop {
@@ -176,7 +206,9 @@ impl Run<'_> {
             self.progress.item(one.id.to_string().as_bytes());
             let mut alone = ExtendReport::default();
             self.reach(std::slice::from_ref(one), &mut seen, &mut alone)?;
-            self.extend_packs(&mut locks.until(until.plus(AFTERWARDS)), &mut alone)?;
+            let mut shorter = locks.until(until.plus(AFTERWARDS));
+            self.extend_packs(&mut shorter, &mut alone)?;
+            locks.take_over(shorter);
             report.add(alone);
         }
         Ok(())
@@ -213,10 +245,16 @@ fn small_objects(repository: &Repository) -> Result<Vec<String>> {
             names.push(name::REPOSITORY.to_owned());
             continue;
         }
-        list_objects(repository.store.as_ref(), kind, &mut |_, info| {
-            names.push(info.name);
-        })?;
+        names.extend(names_of(repository, kind)?);
     }
+    Ok(names)
+}
+
+fn names_of(repository: &Repository, kind: Kind) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    list_objects(repository.store.as_ref(), kind, &mut |_, info| {
+        names.push(info.name);
+    })?;
     Ok(names)
 }
 

@@ -306,6 +306,29 @@ fn what_is_locked_restores_though_it_is_to_be_forgotten() {
     assert_eq!(report.snapshots_checked, 2);
 }
 
+/// SeaweedFS gives what is extended a new time. A session then seemed to have gone on after the
+/// snapshot that closes it, since the two are extended on different nights, and prune kept its litter
+/// for ever.
+#[test]
+fn no_extension_makes_a_session_look_younger_than_what_closes_it() {
+    let scene = Scene::new();
+    scene.bucket.renew_times();
+    for night in 1..60 {
+        scene.clock.sleep(DAY);
+        if night % 7 == 0 {
+            scene.write(night);
+            scene.back_up();
+        }
+        let extended = scene.extend().unwrap().extended;
+        for name in scene.bucket.names() {
+            let modified = scene.bucket.head(&name).unwrap().modified;
+            if extended > 0 && name.starts_with("snapshots/") {
+                assert_eq!(modified, scene.clock.now(), "night {night}: {name}");
+            }
+        }
+    }
+}
+
 /// A pack that prune wrote anew still holds what snapshots need, so that it was extended, each time,
 /// and could never be deleted.
 #[test]
