@@ -35,9 +35,11 @@ impl Index {
         })
     }
 
-    /// Takes in what a segment claims.
-    #[cfg(test)]
-    pub(super) fn add_segment(
+    /// Takes in what one segment claims. Its packs are not live until the store was seen to hold them.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn add_segment(
         &self,
         id: &ObjectId,
         session: &SessionId,

@@ -22,8 +22,8 @@ use crate::repository::{
     ChunkReader, Fetch, ListingReader, Repository, RepositoryError, SeenLists, StoredSnapshot,
 };
 
-/// Contents that are asked for at once, in the order of the index: 16 MiB.
-const ASKED_MAX: usize = 256 * 1024;
+/// Chunks of contents that are looked up at once, in the order of the index: 4 MiB.
+const ASKED_MAX: usize = 64 * 1024;
 
 pub struct Walk<'w> {
     claims: &'w Index,
