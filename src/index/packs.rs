@@ -35,21 +35,6 @@ impl Index {
         })
     }
 
-    /// Takes in what one segment claims. Its packs are not live until the store was seen to hold them.
-    ///
-    /// # Errors
-    /// `Sqlite`.
-    pub fn add_segment(
-        &self,
-        id: &ObjectId,
-        session: &SessionId,
-        packs: &[IndexedPack],
-    ) -> Result<()> {
-        let mut staging = super::Staging::new(self)?;
-        staging.add(id, session, packs)?;
-        staging.finish()
-    }
-
     /// Notes that a segment which carries packs of this host was acknowledged.
     ///
     /// # Errors

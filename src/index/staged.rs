@@ -169,6 +169,23 @@ impl Drop for Staging<'_> {
     }
 }
 
+impl Index {
+    /// Takes in what one segment claims. Its packs are not live until the store was seen to hold them.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn add_segment(
+        &self,
+        id: &ObjectId,
+        session: &SessionId,
+        packs: &[IndexedPack],
+    ) -> Result<()> {
+        let mut staging = Staging::new(self)?;
+        staging.add(id, session, packs)?;
+        staging.finish()
+    }
+}
+
 /// Rows come in the order of the table, so that its pages are written one after another.
 const TAKE_CHUNKS: &str = "
     INSERT INTO main.chunks (id, pack, start, stored, plain, position, codec)
