@@ -1,16 +1,18 @@
 //! The local index: which chunks are there, and where.
 
 use std::cell::Cell;
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
 use divan::Bencher;
 use divan::counter::ItemsCount;
 use offsite::id::{ChunkId, ObjectId, SessionId};
-use offsite::index::{ChunkRow, Index, IndexedPack};
+use offsite::index::{ChunkRow, Index, IndexError, IndexedPack};
 use tempfile::TempDir;
 
 /// Of a pack of small files or of a dump.
 const CHUNKS_OF_PACK: u64 = 1_000;
+const PACKS_OF_SEGMENT: u64 = 50;
 /// Files are looked up a stretch at a time.
 const STRETCH: u64 = 128;
 
@@ -44,18 +46,42 @@ fn pack(number: u64) -> IndexedPack {
     }
 }
 
-/// An index of so many chunks, on disk as in use.
+/// Packs of one segment.
+fn segment(number: u64) -> (ObjectId, Vec<IndexedPack>) {
+    let id = ObjectId::new(*blake3::hash(&number.to_le_bytes()).as_bytes());
+    let first = number * PACKS_OF_SEGMENT;
+    (id, (first..first + PACKS_OF_SEGMENT).map(pack).collect())
+}
+
+static FILLED: OnceLock<(Index, TempDir)> = OnceLock::new();
+
+/// An index of so many chunks, on disk as in use: segments are read in, then the store is looked at.
 fn filled() -> &'static Index {
-    static FILLED: OnceLock<(Index, TempDir)> = OnceLock::new();
     let (index, _) = FILLED.get_or_init(|| {
         let folder = tempfile::tempdir().expect("a temporary folder");
         let index = Index::open(&folder.path().join("index.sqlite")).expect("an index");
-        for number in 0..chunks() / CHUNKS_OF_PACK {
-            index.add_pack(&pack(number)).expect("a pack is added");
+        let mut listed = BTreeMap::new();
+        for number in 0..chunks().div_ceil(PACKS_OF_SEGMENT * CHUNKS_OF_PACK) {
+            let (id, packs) = segment(number);
+            let added = index.add_segment(&id, &SessionId::new([1; 16]), &packs);
+            added.expect("a segment is added");
+            listed.extend(packs.iter().map(|pack| (pack.id, pack.bytes)));
         }
+        let live = index.reconcile_packs::<IndexError>(false, |see| {
+            listed.iter().for_each(|(id, bytes)| see(*id, *bytes));
+            Ok(())
+        });
+        live.expect("packs are live");
         (index, folder)
     });
     index
+}
+
+/// Nothing that is static is ever dropped.
+pub fn remove_files() {
+    if let Some((_, folder)) = FILLED.get() {
+        let _ = std::fs::remove_dir_all(folder.path());
+    }
 }
 
 /// Numbers of chunks all over the index; the same in every run.
@@ -71,7 +97,8 @@ fn scattered() -> impl FnMut() -> u64 {
 #[divan::bench(sample_count = 100, sample_size = 1)]
 fn add_pack(bencher: Bencher<'_, '_>) {
     let index = filled();
-    let next = Cell::new(chunks() / CHUNKS_OF_PACK);
+    // After all that are there.
+    let next = Cell::new(u64::MAX / 4 / CHUNKS_OF_PACK);
     bencher
         .counter(ItemsCount::new(CHUNKS_OF_PACK))
         .with_inputs(|| {
@@ -81,22 +108,16 @@ fn add_pack(bencher: Bencher<'_, '_>) {
         .bench_local_refs(|pack| index.add_pack(pack));
 }
 
-/// A segment of fifty packs that another host stored, into an index that begins: rebuilding it.
+/// A segment that another host stored, into an index that begins: rebuilding it.
 #[divan::bench(sample_count = 20, sample_size = 1)]
 fn rebuild(bencher: Bencher<'_, '_>) {
     let folder = tempfile::tempdir().expect("a temporary folder");
     let index = Index::open(&folder.path().join("index.sqlite")).expect("an index");
     let next = Cell::new(0);
     bencher
-        .counter(ItemsCount::new(50 * CHUNKS_OF_PACK))
-        .with_inputs(|| {
-            let first = next.replace(next.get() + 50);
-            (first, (first..first + 50).map(pack).collect::<Vec<_>>())
-        })
-        .bench_local_refs(|(number, packs)| {
-            let segment = ObjectId::new(*blake3::hash(&number.to_le_bytes()).as_bytes());
-            index.add_segment(&segment, &SessionId::new([1; 16]), packs)
-        });
+        .counter(ItemsCount::new(PACKS_OF_SEGMENT * CHUNKS_OF_PACK))
+        .with_inputs(|| segment(next.replace(next.get() + 1)))
+        .bench_local_refs(|(id, packs)| index.add_segment(id, &SessionId::new([1; 16]), packs));
 }
 
 /// A chunk of a changed file, asked for alone.

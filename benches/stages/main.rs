@@ -20,6 +20,7 @@ use offsite::store::memory::Memory;
 
 fn main() {
     divan::main();
+    index::remove_files();
 }
 
 /// A repository in memory, with the key that reads.
