@@ -16,7 +16,7 @@ use super::secret::{self, Purpose, SecretError, Surroundings, Ways};
 use crate::crypto::ReadKey;
 use crate::id::RepositoryId;
 use crate::index::Index;
-use crate::ops::{Opened, OpsError, StateFolder};
+use crate::ops::{Opened, OpsError, StateFolder, trust};
 use crate::progress::Progress;
 use crate::repository::{Others, Repository, SnapshotFilter, StoredSnapshot, open_with, unlock};
 use crate::seams::Seams;
@@ -209,11 +209,14 @@ impl Context {
         let writer = match (kept, &reader) {
             (Some(writer), _) => writer,
             (None, Some(reader)) => {
-                // From now on this host can back up without the passphrase.
-                state.save_writer_key(reader.writer())?;
+                // From now on this host can back up without the passphrase. Where it cannot be kept,
+                // whoever reads needs it no more.
                 let place = state.path().display();
-                self.progress
-                    .notice(&format!("note: kept the writer key in {place}"));
+                let said = match state.save_writer_key(reader.writer()) {
+                    Ok(()) => format!("note: kept the writer key in {place}"),
+                    Err(error) => format!("the writer key could not be kept: {error}"),
+                };
+                self.progress.notice(&said);
                 reader.writer().clone()
             }
             (None, None) => return Err(no_writer_key(&state)),
@@ -317,7 +320,39 @@ pub fn host_name() -> String {
         .into_owned()
 }
 
+impl Context {
+    /// Where this host knows a repository in a folder, an empty or missing one means that a disk is
+    /// not mounted: nobody should be told to make a new one there.
+    pub fn known_to_be_there(&self, place: &Place, failure: Failure) -> Failure {
+        let StoreUrl::Folder(folder) = &place.url else {
+            return failure;
+        };
+        let is_filled = || std::fs::read_dir(folder).is_ok_and(|mut it| it.next().is_some());
+        let states = || self.states().ok();
+        let knows = || {
+            states()
+                .and_then(|it| trust::noted(&it, &place.key()))
+                .is_some()
+        };
+        if !failure.is_nothing_there() || !knows() || is_filled() {
+            return failure;
+        }
+        let url = place.url.to_string();
+        crate::repository::RepositoryError::Away { url }.into()
+    }
+}
+
 impl Failure {
+    /// Whether the answer was that there is nothing.
+    pub fn is_nothing_there(&self) -> bool {
+        use crate::repository::RepositoryError::{Away, NoPlace, NoRepository};
+        self.store_kind() == Some(ErrorKind::NoContainer)
+            || matches!(
+                self.error.downcast_ref(),
+                Some(NoRepository { .. } | NoPlace { .. } | Away { .. })
+            )
+    }
+
     /// A missing folder or bucket, where a repository was expected, is "no repository there".
     pub fn with_address(self, name: &str) -> Self {
         match self.store_kind() {

@@ -84,8 +84,20 @@ impl Context {
         let store = self.existing(place)?;
         let (mut repository, state) = self.repository_in(place, store, access)?;
         repository.others = others.clone();
-        let index = state.open_index(&place.key())?;
-        let opened = Opened::look(repository, index, self.progress.as_ref())?;
+        let progress = self.progress.as_ref();
+        let index = state.open_index(&place.key());
+        let looked = index.and_then(|index| Opened::look(repository.clone(), index, progress));
+        let opened = match looked {
+            // Who reads is in need: a full disk of the state folder must not stand in the way.
+            Err(error) if error.is_about_state() => {
+                let error = show::harmless_sentence(&Failure::from(error).in_one_line());
+                progress.notice(&format!(
+                    "{error}; a temporary index is used instead, which takes longer"
+                ));
+                Opened::look(repository, state.stopgap_index(&place.key())?, progress)?
+            }
+            looked => looked?,
+        };
         // Each command looks once.
         let _ = self.others.set(others);
         Ok(opened)
@@ -98,7 +110,9 @@ impl Context {
             return reached.swap_remove(0);
         }
         let opened = self.store_at(place, false);
-        opened.map_err(|failure| failure.with_address(&place.url.to_string()))
+        opened.map_err(|failure| {
+            self.known_to_be_there(place, failure.with_address(&place.url.to_string()))
+        })
     }
 
     /// The same with the first place in front that can be used, for verbs that work on one and tell
@@ -288,6 +302,7 @@ pub fn may_be_elsewhere(failure: &Failure) -> bool {
             error,
             RepositoryError::NoRepository { .. }
                 | RepositoryError::NoPlace { .. }
+                | RepositoryError::Away { .. }
                 | RepositoryError::HeadLost { .. }
                 | RepositoryError::NoSlots
                 | RepositoryError::Object { .. }

@@ -17,6 +17,10 @@ use crate::repository::{RepositoryError, identify};
 use crate::store::ErrorKind;
 use crate::store::open::StoreUrl;
 
+/// Widths of the table, which has 100 columns together.
+const SEEN_COLUMNS: usize = 44;
+const MEANS_COLUMNS: usize = 48;
+
 /// Try out what a store really does, and say what it means
 ///
 /// Stores and removes a few objects in tmp/ at the address of the repository: no repository need
@@ -246,11 +250,13 @@ fn lines((place, (report, remembered)): &(Place, Examined)) -> Vec<String> {
             DoctorVerdict::Broken => "BAD",
             DoctorVerdict::Unknown => "?",
         };
-        table.row([
-            verdict.to_owned(),
-            show::harmless_sentence(&finding.found),
-            finding.means.to_owned(),
-        ]);
+        let found = show::fold(&show::harmless_sentence(&finding.found), SEEN_COLUMNS);
+        let means = show::fold(finding.means, MEANS_COLUMNS);
+        for line in 0..found.len().max(means.len()) {
+            let of = |cell: &[String]| cell.get(line).cloned().unwrap_or_default();
+            let verdict = if line == 0 { verdict } else { "" };
+            table.row([verdict.to_owned(), of(&found), of(&means)]);
+        }
     }
     let ink = show::ink_for_stdout();
     let mut lines = vec![show::harmless_sentence(&place.url.to_string())];

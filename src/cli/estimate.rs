@@ -9,6 +9,7 @@ use std::num::NonZeroU64;
 use clap::{Args as ClapArgs, Subcommand};
 
 use super::context::{Access, Context};
+use super::copies::may_be_elsewhere;
 use super::exit::{Failure, Result, Status};
 use super::global::rate;
 use super::places::Place;
@@ -21,7 +22,7 @@ use told::{Cost, Told};
 /// Say what something would cost, in requests, bytes and money, before it is done
 ///
 /// Of each copy. Nothing is written there, and little is read: names, records and listings. What it is in
-/// money is known where offsite.toml names prices.
+/// money is known where offsite.toml names prices. Where a copy could not be asked, it ends with 7.
 #[derive(ClapArgs, Debug)]
 pub struct Args {
     /// Say how long it takes on a line that carries so many bytes a second (such as 500k or 2M)
@@ -67,6 +68,10 @@ pub fn run(context: &Context, args: &Args) -> Result {
         let at = context.at(&place);
         let cost = cost_at(&at, &place, args, source.as_ref(), &mut forecast);
         context.progress.finish();
+        let cost = match cost {
+            Err(failure) if !may_be_elsewhere(&failure) => return Err(failure),
+            cost => cost,
+        };
         if let Some(failure) = cost.as_ref().err().filter(|_| several) {
             let (name, why) = (show::harmless(place.name.as_bytes()), failure.in_one_line());
             context
@@ -92,7 +97,10 @@ pub fn run(context: &Context, args: &Args) -> Result {
     } else {
         output::lines(&told::lines(&told))?;
     }
-    Ok(Status::Done)
+    Ok(match told.iter().all(|one| one.cost.is_ok()) {
+        true => Status::Done,
+        false => Status::Behind,
+    })
 }
 
 fn cost_at(

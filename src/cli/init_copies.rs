@@ -4,9 +4,7 @@ use super::context::Context;
 use super::exit::Failure;
 use super::places::Place;
 use super::show;
-use crate::ops::{self, OpsError};
-use crate::repository::RepositoryError;
-use crate::store::ErrorKind;
+use crate::ops;
 
 /// Everything is there.
 pub fn nothing_to_make(context: &Context) -> Failure {
@@ -37,7 +35,7 @@ pub fn looked_at(
         });
         match found {
             Ok(()) => _ = there.get_or_insert(place),
-            Err(failure) if is_nothing(&failure) => {
+            Err(failure) if failure.is_nothing_there() => {
                 refuse_absent(context, &place)?;
                 lacking.push(place);
             }
@@ -45,24 +43,6 @@ pub fn looked_at(
         }
     }
     Ok((there, lacking))
-}
-
-/// Whether the answer was that nothing is there.
-fn is_nothing(failure: &Failure) -> bool {
-    match failure.error.downcast_ref::<OpsError>() {
-        Some(OpsError::Repository(error)) => is_no_repository(error),
-        _ => {
-            failure.store_kind() == Some(ErrorKind::NoContainer)
-                || failure.error.downcast_ref().is_some_and(is_no_repository)
-        }
-    }
-}
-
-fn is_no_repository(error: &RepositoryError) -> bool {
-    matches!(
-        error,
-        RepositoryError::NoRepository { .. } | RepositoryError::NoPlace { .. }
-    )
 }
 
 /// A folder in the place of a disk that is not mounted is no place for a new copy.

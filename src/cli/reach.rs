@@ -59,8 +59,8 @@ pub fn reach(
         let Ok((number, answer)) = hear.recv_timeout(left) else {
             break;
         };
-        if let Some(place) = found.get_mut(number) {
-            *place = answer;
+        if let (Some(found), Some(place)) = (found.get_mut(number), places.get(number)) {
+            *found = answer.map_err(|failure| context.known_to_be_there(place, failure));
         }
     }
     found

@@ -44,6 +44,25 @@ pub fn count(number: u64) -> String {
     text
 }
 
+/// Breaks between words; a word that is too long stands alone.
+pub fn fold(text: &str, columns: usize) -> Vec<String> {
+    let mut lines = vec![String::new()];
+    for word in text.split(' ') {
+        let Some(line) = lines.last_mut() else {
+            break;
+        };
+        if !line.is_empty() && line.width() + 1 + word.width() > columns {
+            lines.push(word.to_owned());
+            continue;
+        }
+        if !line.is_empty() {
+            line.push(' ');
+        }
+        line.push_str(word);
+    }
+    lines
+}
+
 /// A number and its noun, in the singular where it is one: `1 file`, `2,000 files`.
 pub fn counted(number: u64, singular: &str, plural: &str) -> String {
     format!(

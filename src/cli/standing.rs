@@ -33,7 +33,8 @@ fn one_json(one: &Vanished) -> Value {
 impl Context {
     /// Which repository stands at a place. It must be the one that stood there before.
     pub fn identify(&self, store: &dyn Store, place: &Place) -> Result<Standing, Failure> {
-        let found = trust::identify(store, &self.states()?, &place.key())?;
+        let found = trust::identify(store, &self.states()?, &place.key());
+        let found = found.map_err(|error| self.known_to_be_there(place, error.into()))?;
         if let Some(trouble) = &found.trouble {
             self.progress.notice(trouble);
         }

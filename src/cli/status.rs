@@ -1,5 +1,6 @@
 //! `offsite status`: the 3-2-1 board. `status_text` has its words, `status_json` its document.
 
+use std::os::unix::fs::MetadataExt;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +13,7 @@ use super::places::{Medium, Place};
 use super::reach::{Wait, reach};
 use super::when::time_span;
 use super::{output, show, status_json, status_text};
+use crate::format::name;
 use crate::ops::status::{self, Ages, Board, CopyStatus, Facts, Unreachable};
 use crate::progress::Progress;
 use crate::store::Store;
@@ -94,6 +96,8 @@ fn of_place(context: &Context, place: &Place, store: Reached) -> CopyStatus {
         },
         offsite: place.offsite,
         bytes_free: found.is_ok().then(|| bytes_free(place)).flatten(),
+        touched: found.is_ok().then(|| touched(place)).flatten(),
+        same_as: None,
         found,
         behind: 0,
         counts: false,
@@ -127,6 +131,17 @@ fn reason(failure: &Failure) -> String {
         source = cause.source();
     }
     reason
+}
+
+/// When the file named `repository` was last touched, of a folder.
+fn touched(place: &Place) -> Option<i128> {
+    let StoreUrl::Folder(folder) = &place.url else {
+        return None;
+    };
+    let head = std::fs::symlink_metadata(folder.join(name::REPOSITORY)).ok()?;
+    let nanoseconds = i128::from(head.ctime()) * 1_000_000_000 + i128::from(head.ctime_nsec());
+    // Windows shares count so.
+    Some(nanoseconds / 100 * 100)
 }
 
 /// What an ordinary user may still write to a folder's disk.

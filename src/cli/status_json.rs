@@ -4,7 +4,7 @@ use serde_json::{Value, json};
 
 use super::show;
 use super::status_words::about;
-use crate::ops::status::{Board, CopyStatus, Facts, Newest, Proven};
+use crate::ops::status::{Board, CopyStatus, Facts, Newest, Proven, Word};
 use crate::seams::Timestamp;
 
 /// The whole board.
@@ -74,11 +74,12 @@ fn of_facts(board: &Board, copy: &CopyStatus, facts: &Facts) -> Value {
         "latest": facts.newest.as_ref().map(|newest| latest(board.now, newest)),
         "vanished": vanished,
         "behind": copy.behind,
+        "same_as": copy.same_as.and_then(|at| board.repositories.get(at)).map(|it| &it.name),
         "bytes_stored": facts.bytes_stored,
         "packs": facts.packs,
         "bytes_snapshots": facts.bytes_snapshots,
         "bytes_added_30_days": facts.bytes_added,
-        "verify": facts.verify.as_ref().map(proven),
+        "verify": board.verify(facts).map(proven),
         "drill": facts.drill.as_ref().map(proven),
         "hosts": facts.hosts.iter().map(|(host, newest)| {
             json!({ "host": host, "latest_time": show::rfc3339(*newest) })
@@ -106,7 +107,12 @@ fn proven(proven: &Proven) -> Value {
         "time": show::rfc3339(proven.ended),
         "ok": proven.ok,
         "host": proven.host,
-        "signed": proven.signed,
+        "signed": proven.word == Word::Owner,
+        "word_of": match proven.word {
+            Word::Owner => "owner",
+            Word::ThisHost => "this_host",
+            Word::Reported => "host",
+        },
         // Of a thousand.
         "share": proven.share_permille.map(|permille| permille as f64 / 1000.0),
     })

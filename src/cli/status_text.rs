@@ -2,12 +2,11 @@
 
 use std::time::Duration;
 
-use unicode_width::UnicodeWidthStr;
-
 use super::show::{self, Ink};
 use super::status_words::{about, age, name_of};
 use crate::ops::status::{
     Board, COPIES_WANTED, Check, Checked, CopyStatus, Facts, MEDIA_WANTED, OFFSITE_WANTED, Proven,
+    Word,
 };
 use crate::seams::Timestamp;
 
@@ -92,7 +91,7 @@ impl About<'_> {
         let mark = if is_bad { "!" } else { " " };
         let head = format!("{mark} {name:<NAME$}");
         let head = if is_bad { self.ink.bad(&head) } else { head };
-        let mut folded = fold(text, COLUMNS - NAME - 2).into_iter();
+        let mut folded = show::fold(text, COLUMNS - NAME - 2).into_iter();
         let first = folded.next().unwrap_or_default();
         self.lines.push(format!("{head}{first}"));
         let indent = " ".repeat(NAME + 2);
@@ -102,6 +101,10 @@ impl About<'_> {
 
     fn facts(&mut self, copy: &CopyStatus, facts: &Facts) {
         let Board { now, ages, .. } = *self.board;
+        if let Some(other) = copy.same_as.and_then(|at| self.board.repositories.get(at)) {
+            let text = format!("{}, by another name: no copy of its own", name_of(other));
+            self.say("same as", &[Checked::Distinct], &text);
+        }
         let checks = [Checked::Snapshot, Checked::Trusted, Checked::Level];
         self.say("snapshot", &checks, &snapshot(self.board, copy, facts));
         if facts.hosts.len() > 1 {
@@ -118,7 +121,7 @@ impl About<'_> {
             self.say("vanished", &[Checked::Whole], &vanished);
         }
         self.say("size", &[], &size(facts));
-        let verified = proven(facts.verify.as_ref(), now, facts.created, ages.verify);
+        let verified = proven(self.board.verify(facts), now, facts.created, ages.verify);
         self.say("verify", &[Checked::Verify], &verified);
         let newest = facts.newest.as_ref();
         if newest.is_some_and(|newest| newest.has_database) || facts.drill.is_some() {
@@ -262,9 +265,13 @@ fn proven(
         let (whole, tenth) = (permille / 10, permille % 10);
         text.push_str(&format!(", {whole}.{tenth} % read"));
     }
-    if !proven.signed {
-        let host = show::harmless(proven.host.as_bytes());
-        text.push_str(&format!(", reported by {host}"));
+    match proven.word {
+        Word::Owner => text.push_str(", signed"),
+        Word::ThisHost => text.push_str(", by this host"),
+        Word::Reported => {
+            let host = show::harmless(proven.host.as_bytes());
+            text.push_str(&format!(", reported by {host}, unsigned"));
+        }
     }
     text
 }
@@ -284,29 +291,10 @@ fn concerns(board: &Board, ink: Ink) -> Vec<String> {
             None => String::new(),
         };
         let sentence = format!("{whose}{}; {}", words.detail, words.hint);
-        for (line, text) in fold(&sentence, COLUMNS - 4).into_iter().enumerate() {
+        for (line, text) in show::fold(&sentence, COLUMNS - 4).into_iter().enumerate() {
             let lead = if line == 0 { "! " } else { "    " };
             lines.push(format!("{lead}{text}"));
         }
-    }
-    lines
-}
-
-/// Breaks between words; a word that is too long stands alone.
-fn fold(text: &str, columns: usize) -> Vec<String> {
-    let mut lines = vec![String::new()];
-    for word in text.split(' ') {
-        let Some(line) = lines.last_mut() else {
-            break;
-        };
-        if !line.is_empty() && line.width() + 1 + word.width() > columns {
-            lines.push(word.to_owned());
-            continue;
-        }
-        if !line.is_empty() {
-            line.push(' ');
-        }
-        line.push_str(word);
     }
     lines
 }

@@ -96,6 +96,10 @@ fn of_copy(board: &Board, copy: &CopyStatus, what: Checked) -> (&'static str, St
     };
     let newest = facts.newest.as_ref();
     match what {
+        Checked::Distinct => {
+            let hint = "name each place once, and put a further copy elsewhere";
+            ("distinct", distinct(board, copy), hint.to_owned())
+        }
         Checked::Whole => ("whole", whole(facts), LOOK.to_owned()),
         Checked::Snapshot => ("snapshot", snapshot(board, copy), back_up(copy)),
         Checked::Trusted => {
@@ -120,7 +124,7 @@ fn of_copy(board: &Board, copy: &CopyStatus, what: Checked) -> (&'static str, St
             ("level", detail, "offsite sync brings it level".to_owned())
         }
         Checked::Verify => {
-            let detail = proof(board, facts.verify.as_ref(), board.ages.verify, "verify");
+            let detail = proof(board, board.verify(facts), board.ages.verify, "verify");
             let hint = "run offsite verify --data, or a part of it each night".to_owned();
             ("verify", detail, hint)
         }
@@ -169,6 +173,13 @@ fn snapshot(board: &Board, copy: &CopyStatus) -> String {
             ago(board, newest)
         ),
         None => "there is no good snapshot".to_owned(),
+    }
+}
+
+fn distinct(board: &Board, copy: &CopyStatus) -> String {
+    match copy.same_as.and_then(|at| board.repositories.get(at)) {
+        Some(other) => format!("it is the same place as {}", name_of(other)),
+        None => "a place of its own".to_owned(),
     }
 }
 

@@ -106,7 +106,7 @@ fn at_copy(context: &Context, args: &Args) -> std::result::Result<Verified, Fail
         healed.insert(0, REPOSITORY.to_owned());
     }
     Ok(Verified {
-        proof: prove(context, &repository, &report, began, &part),
+        proof: prove(context, (&repository, &index), &report, began, &part),
         has_others: !repository.others.is_empty(),
         report,
         healed,
@@ -174,7 +174,7 @@ impl Args {
 /// verify is no worse for it.
 fn prove(
     context: &Context,
-    repository: &Repository,
+    (repository, index): (&Repository, &Index),
     report: &VerifyReport,
     began: Timestamp,
     part: &VerifyPart,
@@ -186,7 +186,7 @@ fn prove(
     if report.snapshots_total == 0 {
         return None;
     }
-    match ops::prove_verify(repository, report, &host_name(), began, snapshot) {
+    match ops::prove_verify(repository, index, report, &host_name(), began, snapshot) {
         Ok(proof) => Some(proof.id.to_string()),
         Err(error) => {
             context.progress.notice(&format!(

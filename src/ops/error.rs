@@ -160,6 +160,16 @@ impl From<Interrupted> for OpsError {
     }
 }
 
+impl OpsError {
+    /// Whether the state folder is the trouble, such as its full disk, and not the repository.
+    pub fn is_about_state(&self) -> bool {
+        matches!(
+            self,
+            Self::Repository(RepositoryError::Index(_)) | Self::File { .. }
+        )
+    }
+}
+
 impl From<IndexError> for OpsError {
     fn from(error: IndexError) -> Self {
         Self::Repository(error.into())

@@ -38,12 +38,17 @@ pub fn add_key(
 }
 
 /// Removes the slot that `wanted` names: its id or a prefix of it. Whoever copied the slot before
-/// can still try passphrases on the copy.
+/// can still try passphrases on the copy. `remember` is told its name before, since the store may
+/// refuse: it may be locked, or the login may not delete.
 ///
 /// # Errors
-/// `NoSuchKey`, `AmbiguousKey`; `LastKey` unless `even_the_last`; `Store`, such as for a login that
-/// may not delete.
-pub fn remove_key(repository: &Repository, wanted: &str, even_the_last: bool) -> Result<SlotFacts> {
+/// `NoSuchKey`, `AmbiguousKey`; `LastKey` unless `even_the_last`; `Store`.
+pub fn remove_key(
+    repository: &Repository,
+    wanted: &str,
+    even_the_last: bool,
+    remember: &dyn Fn(&str),
+) -> Result<SlotFacts> {
     let slots = list_slots(repository)?;
     let matches: Vec<_> = slots.iter().filter(|slot| is_named(slot, wanted)).collect();
     let slot = match matches.as_slice() {
@@ -63,6 +68,7 @@ pub fn remove_key(repository: &Repository, wanted: &str, even_the_last: bool) ->
     if others.filter(|other| other.problem.is_none()).count() == 0 && !even_the_last {
         return Err(OpsError::LastKey);
     }
+    remember(&slot.name);
     repository.store.delete(&slot.name)?;
     Ok(slot.clone())
 }
@@ -131,22 +137,22 @@ mod tests {
 
         let id = name.strip_prefix("keys/").unwrap();
         assert!(matches!(
-            remove_key(&repository, "ffff", false),
+            remove_key(&repository, "ffff", false, &|_| {}),
             Err(OpsError::NoSuchKey { .. })
         ));
         assert!(matches!(
-            remove_key(&repository, "", false),
+            remove_key(&repository, "", false, &|_| {}),
             Err(OpsError::NoSuchKey { .. })
         ));
-        remove_key(&repository, &id[..8], false).unwrap();
+        remove_key(&repository, &id[..8], false, &|_| {}).unwrap();
         assert!(opens(&repository, "the first one") && !opens(&repository, "the second"));
         let last = list_slots(&repository).unwrap().remove(0).name;
         let last = last.strip_prefix("keys/").unwrap();
         assert!(matches!(
-            remove_key(&repository, last, false),
+            remove_key(&repository, last, false, &|_| {}),
             Err(OpsError::LastKey)
         ));
-        remove_key(&repository, last, true).unwrap();
+        remove_key(&repository, last, true, &|_| {}).unwrap();
         assert!(!opens(&repository, "the first one"));
     }
 
@@ -183,9 +189,9 @@ mod tests {
         let good = slots.iter().find(|slot| slot.problem.is_none()).unwrap();
         let good = good.name.strip_prefix("keys/").unwrap();
         assert!(matches!(
-            remove_key(&repository, good, false),
+            remove_key(&repository, good, false, &|_| {}),
             Err(OpsError::LastKey)
         ));
-        remove_key(&repository, "abab", false).unwrap();
+        remove_key(&repository, "abab", false, &|_| {}).unwrap();
     }
 }

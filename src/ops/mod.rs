@@ -84,6 +84,7 @@ pub use sync::{
     Direction, Lacking, LevelOptions, LevelReport, PlaceReport, SyncReport, Waiting, level, sync,
 };
 pub use verify::{
-    Compared, Coverage, Damage, HealReport, Healed, PackReads, RECENT_DAYS, VerifyOptions,
-    VerifyPart, VerifyReport, heal, heal_head, permille, prove_verify, verify, verify_part,
+    Compared, Coverage, Damage, HealReport, Healed, OwnVerify, PackReads, RECENT_DAYS,
+    VerifyOptions, VerifyPart, VerifyReport, heal, heal_head, own_verify, permille, prove_verify,
+    verify, verify_part,
 };

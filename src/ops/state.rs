@@ -81,6 +81,16 @@ impl StateFolder {
         Ok(Index::open(&self.index_path(place))?.watched(watch))
     }
 
+    /// As [`StateFolder::open_index`], in a temporary file: for whoever only reads, where that one
+    /// cannot be used.
+    ///
+    /// # Errors
+    /// `Index`.
+    pub fn stopgap_index(&self, place: &str) -> Result<Index> {
+        let watch = Watch::at(&self.trust_path(), place);
+        Ok(Index::temporary()?.watched(watch))
+    }
+
     /// The file of [`StateFolder::open_index`].
     pub fn index_path(&self, place: &str) -> PathBuf {
         let hash = blake3::hash(place.as_bytes()).to_hex();

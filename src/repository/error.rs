@@ -80,6 +80,10 @@ pub enum RepositoryError {
     NoRepository { url: String },
     #[error("there is no folder or bucket at {url}")]
     NoPlace { url: String },
+    #[error(
+        "the repository that this host knows at {url} is not there: its disk may not be mounted"
+    )]
+    Away { url: String },
     /// Everything else may well be there.
     #[error("the file named repository is missing at {url}, though there are packs")]
     HeadLost { url: String },

@@ -111,7 +111,8 @@ impl Scene {
             &Silent,
         );
         let now = clock.now();
-        prove_verify(&repository, &verified.unwrap(), "nas", now, None).unwrap();
+        let verified = verified.unwrap();
+        prove_verify(&repository, &index, &verified, "nas", now, None).unwrap();
         let (_, others, foreign) = honest(2);
         drop(index);
         let index = Index::open(&folder.path().join("foreign.sqlite")).unwrap();

@@ -274,7 +274,7 @@ fn verifies() {
             estimate_verify(repository, index, &snapshots, &options, &part, &Silent).unwrap();
         world.calls.take();
         let report = verify_part(repository, index, &options, &part, &Silent).unwrap();
-        prove_verify(repository, &report, "home", world.clock.now(), None).unwrap();
+        prove_verify(repository, index, &report, "home", world.clock.now(), None).unwrap();
         let issued = traffic(&world.calls.take());
         assert_eq!(said.packs_read, report.packs_read);
         if part.sample_percent.is_some() {

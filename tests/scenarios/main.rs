@@ -18,6 +18,7 @@
 //! A test makes a tree of its own, since the tests run at once, and unlocks seldom: every passphrase
 //! costs a second of Argon2.
 
+mod a_disk_that_is_not_mounted;
 mod a_little_every_night;
 mod as_of_a_time;
 mod attacker_with_the_hosts_key;

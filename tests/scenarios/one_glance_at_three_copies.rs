@@ -3,6 +3,7 @@
 
 use std::process::Command;
 
+use crate::bad_moments::in_own_mounts;
 use crate::user::User;
 
 fn check<'v>(
@@ -125,4 +126,31 @@ fn another_machine_does_not_speak_for_this_one() {
     assert_eq!(own["repositories"][0]["latest"]["host"], "server");
     let text = user.offsite(&["status"]).ended(6).text();
     assert!(text.contains("laptop just now, server just now"), "{text}");
+}
+
+/// A NAS that was mounted at two places counted as two copies.
+#[test]
+fn one_folder_by_two_ways_is_one_copy() {
+    let user = User::with_folder();
+    user.init();
+    user.write("photos/a.jpg", b"a");
+    user.offsite(&["backup", "photos"]).done();
+    let script = r#"
+        mkdir twice && mount --bind repository twice || exit 90
+        exec "$OFFSITE" status --json --repo repository --repo twice
+    "#;
+    let board = in_own_mounts(&user, script).ended(6).json();
+    let [first, second] = [0, 1].map(|at| &board["repositories"][at]);
+    assert_eq!(
+        (&first["same_as"], &second["same_as"]),
+        (&().into(), &first["name"])
+    );
+    assert_eq!(
+        (&board["copies"], &second["counts"]),
+        (&2.into(), &false.into())
+    );
+    assert_eq!(
+        check(&board, "distinct", second["name"].as_str())["ok"],
+        false
+    );
 }

@@ -404,3 +404,32 @@ fn assert_same_fields(what: &str, example: &Value, printed: &Value) {
         _ => {}
     }
 }
+
+/// The unit and cron's line cannot be run here as they are; what they run was run above. Without a
+/// login.env, which only a bucket needs, cron's line did nothing at all.
+#[test]
+fn the_unit_and_cron_run_what_was_tested() {
+    let page = page("guides/every-night.md");
+    let night = blocks(&page, "<!-- tested", "sh").pop().unwrap().1;
+    let night: Vec<&str> = night.lines().collect();
+    let unit = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("ExecStart="));
+    let unit = unit.map(|line| line.trim_start_matches('-').replace("/usr/local/bin/", ""));
+    assert_eq!(unit.collect::<Vec<_>>(), night);
+    let cron = page.lines().find_map(|line| line.strip_prefix("0 3 * * *"));
+    let user = User::with_folder();
+    let script = cron
+        .unwrap()
+        .replace("/usr/local/bin/offsite", "'echo offsite'")
+        .replace("/etc/offsite/login.env", "./login.env");
+    let run = || {
+        let mut sh = Command::new("sh");
+        sh.args(["-c", script.trim()]).env_clear();
+        let said = outcome_of(sh.current_dir(user.path(""))).done().text();
+        said.lines().map(str::to_owned).collect::<Vec<_>>()
+    };
+    assert_eq!(run(), night);
+    user.write("login.env", "export AWS_ACCESS_KEY_ID=x; echo read");
+    assert_eq!(run(), [&["read"], night.as_slice()].concat());
+}

@@ -32,9 +32,9 @@ impl<'c> Site<'c> {
         access: Access,
         bandwidth: Option<NonZeroU64>,
     ) -> Result<Self, Failure> {
-        let store = context
-            .store_at(place, false)
-            .map_err(|failure| failure.with_address(&place.name))?;
+        let store = context.store_at(place, false).map_err(|failure| {
+            context.known_to_be_there(place, failure.with_address(&place.name))
+        })?;
         let tally = Arc::new(Tally::new(store));
         let (repository, state) = context.repository_in(place, Arc::clone(&tally) as _, access)?;
         let index = state.open_index(&place.key())?;

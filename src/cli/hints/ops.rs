@@ -50,6 +50,10 @@ fn hint(error: &OpsError) -> &'static str {
             "mount the disk that it is on and run again; if it was moved or removed on purpose, \
              run it once with --accept-changes"
         }
+        OpsError::File { source, .. } if source.kind() == std::io::ErrorKind::PermissionDenied => {
+            "see whose it is: run it as that user, or name another; a state folder is for one user \
+             (--state-dir)"
+        }
         OpsError::File { .. } => {
             "check that the path is right, that it may be written, and that there is room"
         }

@@ -4,6 +4,9 @@ use crate::cli::exit::{DAMAGE, FAILED, KEY, NO_REPOSITORY};
 use crate::index::IndexError;
 use crate::repository::RepositoryError;
 
+const AWAY: &str = "mount the disk and run again: nothing is made in its place; only if it is lost for \
+                    good, offsite init --repo URL --replica-of OTHER makes a new copy there";
+
 /// The exit code and the hint.
 pub fn meaning(error: &RepositoryError) -> (u8, &'static str) {
     match error {
@@ -17,6 +20,7 @@ pub fn meaning(error: &RepositoryError) -> (u8, &'static str) {
             "check the address, and whether the disk is mounted; offsite init --repo URL makes a \
                  repository in a new folder, but no bucket",
         ),
+        RepositoryError::Away { .. } => (NO_REPOSITORY, AWAY),
         RepositoryError::HeadLost { .. } => (
             NO_REPOSITORY,
             "put it back: the recovery kit holds a copy; the packs were not touched",

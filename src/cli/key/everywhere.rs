@@ -53,9 +53,10 @@ pub fn remove(
     home: &Repository,
     wanted: &str,
     even_the_last: bool,
+    remember: &dyn Fn(&str),
 ) -> std::result::Result<(SlotFacts, Vec<Missed>), Failure> {
     let (mut gone, mut unknown) = (None, None);
-    match remove_key(home, wanted, even_the_last) {
+    match remove_key(home, wanted, even_the_last, remember) {
         Ok(slot) => gone = Some(slot),
         // It may be left over in another copy.
         Err(error @ OpsError::NoSuchKey { .. }) => unknown = Some(error),
@@ -74,7 +75,7 @@ pub fn remove(
         let full = gone
             .as_ref()
             .and_then(|slot: &SlotFacts| slot.name.rsplit('/').next());
-        match remove_key(&repository, full.unwrap_or(wanted), even_the_last) {
+        match remove_key(&repository, full.unwrap_or(wanted), even_the_last, remember) {
             Ok(slot) => {
                 gone.get_or_insert(slot);
             }

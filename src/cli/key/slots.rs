@@ -18,6 +18,7 @@ use crate::crypto::KdfCost;
 use crate::ops::add_key;
 use crate::progress::Progress;
 use crate::repository::{Repository, SlotFacts, list_slots, unlock_slot};
+use crate::store::ErrorKind;
 
 /// What removing a passphrase does not do.
 const COPIES: &str = "It opens nothing here any more. Whoever has both it and an older copy of the \
@@ -129,8 +130,17 @@ pub fn add(context: &Context, args: &AddArgs) -> Result {
 
 pub fn remove(context: &Context, args: &RemoveArgs) -> Result {
     let (repository, state) = context.repository(Access::Writer)?;
-    let (gone, missed) = everywhere::remove(context, &repository, &args.id, args.even_the_last)?;
-    context.drop_copies(&state, &gone.name);
+    // Before: where a lock keeps it, at least nobody extends that any more.
+    let remember = |slot: &str| context.drop_copies(&state, slot);
+    let (id, even_the_last) = (&args.id, args.even_the_last);
+    let removed = everywhere::remove(context, &repository, id, even_the_last, &remember);
+    let (gone, missed) = removed.inspect_err(|failure| {
+        if failure.store_kind() == Some(ErrorKind::Retained) {
+            context.progress.notice(
+                "offsite lock extend on this host lets that lock run out; run this again then",
+            );
+        }
+    })?;
     everywhere::say(
         context,
         json!({ "id": id_of(&gone.name) }),
@@ -158,6 +168,7 @@ pub fn change(context: &Context, args: &PassphraseArgs) -> Result {
     let new = args.new.get(progress)?;
     let name = make(context, &repository, &new, &label.unwrap_or_default())?;
     let (mut missed, copies) = everywhere::share(context, &repository, &name)?;
+    context.drop_copies(&context.state(id)?, &old_name);
     // The new one is there and was seen to open.
     if let Err(error) = repository.store.delete(&old_name) {
         progress.notice(&format!(
@@ -173,7 +184,6 @@ pub fn change(context: &Context, args: &PassphraseArgs) -> Result {
             everywhere::ADD_THERE,
         );
     }
-    context.drop_copies(&context.state(id)?, &old_name);
     everywhere::replace(copies, &old_name, &mut missed);
     everywhere::say(
         context,

@@ -5,6 +5,9 @@ use rusqlite::params;
 use super::Trust;
 use crate::index::Result;
 
+/// Stands for all places, in notes.
+const EVERYWHERE: &str = "";
+
 /// A copy of an object.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct KeptCopy {
@@ -64,7 +67,8 @@ impl Trust {
         })
     }
 
-    /// Forgets the copies of an object, of all places: it was removed on purpose.
+    /// Forgets the copies of an object, of all places, for good: it was removed on purpose. Where a
+    /// lock of the store still keeps it, it stands in LISTs until that is over.
     ///
     /// # Errors
     /// `Trust`.
@@ -73,7 +77,16 @@ impl Trust {
             let sql = "DELETE FROM copies WHERE name = ?";
             connection.prepare_cached(sql)?.execute([name])?;
             Ok(())
-        })
+        })?;
+        self.set_note(EVERYWHERE, name, "removed")
+    }
+
+    /// Whether somebody removed the object on purpose, on this host.
+    ///
+    /// # Errors
+    /// `Trust`.
+    pub fn was_removed(&self, name: &str) -> Result<bool> {
+        Ok(self.note(EVERYWHERE, name)?.is_some())
     }
 }
 
@@ -97,5 +110,6 @@ mod tests {
         assert_eq!(missed("b"), [false, false]);
         trust.drop_copies("keys/1").unwrap();
         assert!(missed("a").len() == 1 && missed("b").len() == 1);
+        assert!(trust.was_removed("keys/1").unwrap() && !trust.was_removed("keys/2").unwrap());
     }
 }

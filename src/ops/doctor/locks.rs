@@ -9,8 +9,18 @@ use super::scratch::Scratch;
 use crate::store::retention::{LockMode, PutTerms, Retaining, Retention};
 use crate::store::{ErrorKind, StoreError, Window};
 
-/// How long what is tried stays locked; an extension adds as much.
-const LOCK_TIME: Duration = Duration::from_secs(8);
+/// How long at least what is tried stays locked, and what an extension adds: the end is waited for.
+const LOCK_TIME_MIN: Duration = Duration::from_secs(4);
+const EXTENSION: Duration = Duration::from_secs(2);
+/// Clocks that differ more are a finding of their own, and nobody waits for that.
+const SKEW_MAX: Duration = Duration::from_secs(10);
+
+/// All must be tried while the lock holds, on a slow line too and by the store's clock.
+fn lock_time(scratch: &Scratch<'_>) -> Duration {
+    let skew = scratch.profile.clock_skew_seconds.unwrap_or_default();
+    let skew = Duration::from_secs(skew.unsigned_abs()).min(SKEW_MAX);
+    LOCK_TIME_MIN + skew + scratch.spent()
+}
 
 pub fn versions(scratch: &mut Scratch<'_>) {
     let probe = "versions";
@@ -133,13 +143,14 @@ pub fn lock(scratch: &mut Scratch<'_>, is_wanted: bool) {
         let means = "backups are locked without --object-lock; what was tried here stays as long";
         scratch.say("lock_by_default", Verdict::Good, found, means);
     }
+    let lock_time = lock_time(scratch);
     for (mode, name, probe) in [
         (LockMode::Governance, "lock/governance", "lock_governance"),
         (LockMode::Compliance, "lock/compliance", "lock_compliance"),
     ] {
         let retention = Retention {
             mode,
-            until: scratch.seams.clock.now().plus(LOCK_TIME),
+            until: scratch.seams.clock.now().plus(lock_time),
         };
         let terms = PutTerms {
             retention: Some(retention),
@@ -224,7 +235,7 @@ fn extend(scratch: &mut Scratch<'_>, retaining: &dyn Retaining) {
     let probe = "lock_extend";
     let later = Retention {
         mode: LockMode::Compliance,
-        until: scratch.seams.clock.now().plus(2 * LOCK_TIME),
+        until: scratch.locked_until().plus(EXTENSION),
     };
     match retaining.retain("lock/compliance", None, later) {
         Ok(()) => {

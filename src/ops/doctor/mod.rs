@@ -38,7 +38,7 @@ pub struct DoctorOptions<'o> {
 }
 
 /// Tries the store at a scratch place, which must be empty, without patience in between
-/// (`store::open::open_bare`). It takes some twenty seconds where there are locks to wait for.
+/// (`store::open::open_bare`). It takes some ten seconds where there are locks to wait for.
 ///
 /// # Errors
 /// `Store` when it is out of reach from the beginning, `Interrupted`. What a store does not do is in

@@ -1,6 +1,7 @@
 //! The place where a store is tried out: it remembers what was put there, and removes it.
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use bytes::Bytes;
 
@@ -14,7 +15,7 @@ use crate::store::{ErrorKind, Store, StoreError};
 const CLEAN_ROUNDS_MAX: usize = 8;
 
 /// Servers differ in the second in which a lock is over.
-const LOCK_MARGIN: std::time::Duration = std::time::Duration::from_secs(2);
+const LOCK_MARGIN: Duration = Duration::from_secs(2);
 
 pub struct Scratch<'s> {
     pub store: &'s dyn Store,
@@ -24,6 +25,8 @@ pub struct Scratch<'s> {
     names: BTreeSet<String>,
     /// When the last of the locks that were set here is over, by this machine's clock.
     locked_until: Option<Timestamp>,
+    /// When it was begun, since boot.
+    began: Duration,
 }
 
 impl<'s> Scratch<'s> {
@@ -38,7 +41,19 @@ impl<'s> Scratch<'s> {
             findings: Vec::new(),
             names: BTreeSet::new(),
             locked_until: None,
+            began: seams.clock.since_boot(),
         }
+    }
+
+    /// How long it took so far.
+    pub fn spent(&self) -> Duration {
+        self.seams.clock.since_boot().saturating_sub(self.began)
+    }
+
+    /// When the last lock is over; now, where there is none.
+    pub fn locked_until(&self) -> Timestamp {
+        let none = || self.seams.clock.now();
+        self.locked_until.unwrap_or_else(none)
     }
 
     pub fn check_interrupt(&self) -> Result<()> {
@@ -83,10 +98,13 @@ impl<'s> Scratch<'s> {
         terms: &PutTerms,
     ) -> Result<(), StoreError> {
         self.will_put(name);
-        if let Some(retention) = &terms.retention {
-            self.locked_until = self.locked_until.max(Some(retention.until));
+        let put = put_on_terms(self.store, name, body, terms);
+        // Of what came back with an error that may pass, nobody knows whether it is there.
+        let is_refused = put.as_ref().is_err_and(|it| !it.is_worth_a_retry());
+        if let Some(retention) = terms.retention.filter(|_| !is_refused) {
+            self.extended(retention.until);
         }
-        put_on_terms(self.store, name, body, terms)
+        put
     }
 
     /// For probes that put from several threads.

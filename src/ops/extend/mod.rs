@@ -82,7 +82,7 @@ pub fn extend_locks(
     progress.finish();
 
     progress.stage("Extending locks", None);
-    run.extend_all(&small_objects(repository)?, &mut locks, &mut report)?;
+    run.extend_all(&small_objects(repository, trust)?, &mut locks, &mut report)?;
     run.extend_packs(&mut locks, &mut report)?;
     run.let_go(let_go, seen, &mut locks, &mut report)?;
     let mut closing = names_of(repository, Kind::Forget)?;
@@ -237,8 +237,9 @@ fn condemned(repository: &Repository, trust: &Trust, now: Timestamp) -> Result<H
     Ok(condemned)
 }
 
-/// All objects of the kinds that are few.
-fn small_objects(repository: &Repository) -> Result<Vec<String>> {
+/// All objects of the kinds that are few, but for key slots that were removed: what a lock still keeps
+/// of them is to go when it is over.
+fn small_objects(repository: &Repository, trust: &Trust) -> Result<Vec<String>> {
     let mut names = Vec::new();
     for kind in KINDS {
         if kind == Kind::Repository {
@@ -247,7 +248,14 @@ fn small_objects(repository: &Repository) -> Result<Vec<String>> {
         }
         names.extend(names_of(repository, kind)?);
     }
-    Ok(names)
+    let mut needed = Vec::with_capacity(names.len());
+    for object in names {
+        let is_slot = object.starts_with(name::prefix(Kind::KeySlot));
+        if !is_slot || !trust.was_removed(&object).map_err(RepositoryError::from)? {
+            needed.push(object);
+        }
+    }
+    Ok(needed)
 }
 
 fn names_of(repository: &Repository, kind: Kind) -> Result<Vec<String>> {

@@ -12,7 +12,7 @@ use crate::format::housekeeping::Plan;
 use crate::index::NotedPlan;
 use crate::ops::{
     BackupOptions, CheckpointRule, InitOptions, Opened, SourceChoice, VerifyOptions, backup, init,
-    verify,
+    remove_key, verify,
 };
 use crate::progress::Silent;
 use crate::repository::store_plan;
@@ -363,4 +363,24 @@ fn what_this_host_condemned_is_not_extended_and_what_others_did_is() {
     let report = scene.extend().unwrap();
     assert_eq!(report.extended, names.len() as u64 - 1);
     assert_eq!(scene.until(pack), extended);
+}
+
+/// A slot that was removed is there until its lock is over, and so was extended, and so never went.
+#[test]
+fn the_lock_of_a_removed_key_slot_runs_out() {
+    let scene = Scene::new();
+    let names = scene.bucket.names();
+    let slot = names.iter().find(|name| name.starts_with("keys/")).unwrap();
+    let before = scene.until(slot);
+    let remember = |name: &str| scene.trust.drop_copies(name).unwrap();
+    let id = slot.strip_prefix("keys/").unwrap();
+    let removed = remove_key(&scene.repository, id, true, &remember);
+    assert!(removed.is_err(), "it is locked");
+    scene.clock.sleep(15 * DAY);
+    let report = scene.extend().unwrap();
+    assert_eq!(report.extended, names.len() as u64 - 1);
+    assert_eq!(scene.until(slot), before);
+    scene.clock.sleep(16 * DAY);
+    remove_key(&scene.repository, id, true, &remember).unwrap();
+    assert!(scene.bucket.versions(slot).unwrap().is_empty());
 }

@@ -40,16 +40,16 @@ impl Clock for ByHand {
     fn sleep(&self, _time: Duration) {}
 }
 
-struct World {
+pub struct World {
     clock: Arc<ByHand>,
     memory: Arc<Memory>,
     repository: Repository,
     index: Index,
-    trust: Trust,
+    pub trust: Trust,
 }
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let clock = Arc::new(ByHand::default());
         let memory = Arc::new(Memory::new(clock.clone()));
         let key = ReadKey::from_master(Secret::new(&[5; 32]));
@@ -126,12 +126,12 @@ impl World {
         sealed.id
     }
 
-    fn year(&self) -> Vec<ObjectId> {
-        let nights = (0..365).map(|number| self.commit("nas", night(number), |_| {}));
+    pub fn nights(&self, number: i64) -> Vec<ObjectId> {
+        let nights = (0..number).map(|number| self.commit("nas", night(number), |_| {}));
         nights.collect()
     }
 
-    fn forget(&self, options: &ForgetOptions) -> Result<ForgetReport> {
+    pub fn forget(&self, options: &ForgetOptions) -> Result<ForgetReport> {
         self.forget_over(self.memory.clone(), options)
     }
 
@@ -149,7 +149,7 @@ impl World {
         forget(&place, options, &Silent)
     }
 
-    fn listed(&self) -> BTreeSet<ObjectId> {
+    pub fn listed(&self) -> BTreeSet<ObjectId> {
         let names = self.memory.names();
         let ids = names.iter().filter_map(|name| match name::parse(name) {
             Some((Kind::Snapshot, id)) => id,
@@ -159,7 +159,7 @@ impl World {
     }
 
     /// What forget records explain.
-    fn explained(&self) -> Vec<ObjectId> {
+    pub fn explained(&self) -> Vec<ObjectId> {
         let forgets = load_forgets(&self.repository);
         let ids = forgets
             .iter()
@@ -168,7 +168,7 @@ impl World {
     }
 }
 
-fn rules() -> ForgetOptions {
+pub fn rules() -> ForgetOptions {
     ForgetOptions {
         policy: Policy {
             daily: some(7),
@@ -205,7 +205,7 @@ fn refusal(result: Result<ForgetReport>) -> ForgetError {
 fn a_year_of_nights_is_let_go_of_and_every_absence_is_explained() {
     let world = World::new();
     let laptop = world.commit("laptop", night(3), |_| {});
-    let year = world.year();
+    let year = world.nights(365);
     let damaged = name::of(Kind::Snapshot, &ObjectId::of(b"junk"));
     world
         .memory

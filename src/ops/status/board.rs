@@ -44,6 +44,11 @@ pub struct CopyStatus {
     pub found: Result<Facts, Unreachable>,
     /// Free bytes where it lies, as far as one can know.
     pub bytes_free: Option<u64>,
+    /// Of a folder: when the file named `repository` was last touched in any way, as only the file
+    /// system can say (its ctime), in nanoseconds.
+    pub touched: Option<i128>,
+    /// It is the place of an earlier one, by number, under another name.
+    pub same_as: Option<usize>,
     /// Snapshots that another copy has, and that are newer than the newest here.
     pub behind: u64,
     /// It is a copy of what the library was not long ago.
@@ -66,6 +71,8 @@ pub enum Checked {
     Offsite,
     /// Of a copy, as the following ones.
     Reachable,
+    /// It lies elsewhere than all others.
+    Distinct,
     /// Nothing vanished that this host saw there.
     Whole,
     Snapshot,
@@ -109,9 +116,11 @@ impl Board {
             let behind = repositories
                 .get(at)
                 .map_or(0, |one| behind(one, &repositories));
+            let same_as = same_as(at, &repositories);
             if let Some(one) = repositories.get_mut(at) {
                 one.behind = behind;
-                one.counts = is_fresh(one.newest(), ages.snapshot, now);
+                one.same_as = same_as;
+                one.counts = same_as.is_none() && is_fresh(one.newest(), ages.snapshot, now);
             }
         }
         let counting = || repositories.iter().filter(|one| one.counts);
@@ -144,6 +153,22 @@ impl Board {
     pub fn drill(&self) -> Option<&Proven> {
         let drills = self.facts().filter_map(|facts| facts.drill.as_ref());
         drills.max_by_key(|drill| drill.ended)
+    }
+
+    /// The verify of a copy that counts. Anybody with the writer key can report one, so what the owner
+    /// signed or this host ran goes before, until it is too old; bad news is believed of anybody, and
+    /// only those two can take back their own.
+    pub fn verify<'f>(&self, facts: &'f Facts) -> Option<&'f Proven> {
+        let (vouched, reported) = (facts.verify.as_ref(), facts.verify_reported.as_ref());
+        let (Some(known), Some(said)) = (vouched, reported) else {
+            return vouched.or(reported);
+        };
+        let is_current = is_fresh(Some(known.ended), self.ages.verify, self.now);
+        let counts = !said.ok || (known.ok && !is_current);
+        match counts && said.ended > known.ended {
+            true => reported,
+            false => vouched,
+        }
     }
 
     /// What was spent on the look.
@@ -196,13 +221,14 @@ impl Board {
         let suspect = facts.newest.as_ref().and_then(|it| it.suspect.as_ref());
         let mut checks = vec![
             (Checked::Reachable, true),
+            (Checked::Distinct, one.same_as.is_none()),
             (Checked::Whole, is_whole),
             (Checked::Snapshot, is_fresh),
             (Checked::Trusted, suspect.is_none()),
             (Checked::Level, one.behind == 0),
         ];
         if !facts.snapshots.is_empty() {
-            let verified = self.is_proven(facts.verify.as_ref(), facts.created, self.ages.verify);
+            let verified = self.is_proven(self.verify(facts), facts.created, self.ages.verify);
             checks.push((Checked::Verify, verified));
         }
         if let Some(locked) = facts.locked {
@@ -235,6 +261,22 @@ impl CopyStatus {
 
 fn is_fresh(time: Option<Timestamp>, max: Option<Duration>, now: Timestamp) -> bool {
     time.is_some_and(|time| max.is_none_or(|max| now.since(time) <= max))
+}
+
+/// Which earlier one lies at the same place. Copies share all but what each makes for itself, such as
+/// index segments. Whoever copied a folder with the times of its files made a copy all the same, but
+/// cannot have copied when a file was touched.
+fn same_as(at: usize, all: &[CopyStatus]) -> Option<usize> {
+    let one = all.get(at)?;
+    let own = one.found.as_ref().ok()?.own?;
+    all.iter().take(at).position(|other| {
+        let has_same = other
+            .found
+            .as_ref()
+            .is_ok_and(|facts| facts.own == Some(own));
+        let both = one.touched.zip(other.touched);
+        has_same && both.is_none_or(|(one, other)| one == other)
+    })
 }
 
 /// Those that are older may have been forgotten here on purpose.

@@ -4,15 +4,16 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::facts::{NextPrune, Proven, gather, remembered};
+use super::facts::{NextPrune, Proven, Word, gather, remembered};
 use super::{Ages, Board, Checked, CopyStatus, Facts, Newest, Unreachable};
 use crate::format::housekeeping::{Finding, Plan};
 use crate::format::{Kind, cbor};
 use crate::id::ObjectId;
 use crate::index::{Index, Watch};
 use crate::ops::trust::rollback_tests::{Host, PLACE, World};
+use crate::ops::{VerifyOptions, prove_verify, verify};
 use crate::progress::Silent;
-use crate::repository::{seal_record, store_proof};
+use crate::repository::{Repository, seal_record, store_proof};
 use crate::seams::{Clock, SystemClock, Timestamp};
 use crate::store::Store;
 
@@ -41,7 +42,7 @@ fn proven(hours: u64, ok: bool) -> Option<Proven> {
         ended: hours_ago(hours),
         ok,
         host: "nas".to_owned(),
-        signed: true,
+        word: Word::Owner,
         share_permille: None,
     })
 }
@@ -65,10 +66,12 @@ fn copy(medium: &'static str, offsite: bool, ages: &[u64]) -> CopyStatus {
         bytes_added: 5,
         vanished: Ok(Vec::new()),
         verify: proven(24, true),
+        verify_reported: None,
         drill: proven(24 * 30, true),
         prune: None,
         locked: None,
         created: hours_ago(24 * 365),
+        own: None,
         requests: 6,
     };
     CopyStatus {
@@ -78,6 +81,8 @@ fn copy(medium: &'static str, offsite: bool, ages: &[u64]) -> CopyStatus {
         offsite,
         found: Ok(facts),
         bytes_free: None,
+        touched: None,
+        same_as: None,
         behind: 0,
         counts: false,
     }
@@ -151,6 +156,35 @@ fn an_old_or_suspect_copy_does_not_count_and_one_that_lags_is_behind() {
     assert_eq!(empty.copies, 2);
 }
 
+/// A NAS that was mounted twice counted as two copies.
+#[test]
+fn one_place_by_two_names_is_one_copy() {
+    let own = |copy, byte| {
+        with(copy, |facts| {
+            facts.own = Some(ObjectId::new([byte; 32]));
+        })
+    };
+    let bucket = || own(copy("cloud", true, &[3]), 1);
+    let board = judge(&[own(copy("disk", false, &[3]), 2), bucket(), bucket()]);
+    assert_eq!((board.copies, board.repositories[2].same_as), (3, Some(1)));
+    assert_eq!(concerns(&board), [Checked::Distinct]);
+    // Copied with all its times, such as by rsync, it is a copy.
+    let folder = |touched| CopyStatus {
+        touched: Some(touched),
+        ..own(copy("nas", false, &[3]), 3)
+    };
+    let board = judge(&[folder(1), bucket(), folder(2)]);
+    assert_eq!((board.copies, concerns(&board)), (4, vec![]));
+    let board = judge(&[folder(1), bucket(), folder(1)]);
+    assert_eq!(
+        (board.copies, concerns(&board)),
+        (3, vec![Checked::Distinct])
+    );
+    // Nothing is there yet.
+    let new = || copy("nas", false, &[]);
+    assert!(!concerns(&judge(&[new(), new()])).contains(&Checked::Distinct));
+}
+
 #[test]
 fn a_verify_that_failed_is_too_old_or_is_due_needs_attention() {
     let verified = |verify: Option<Proven>, made: u64| {
@@ -166,6 +200,73 @@ fn a_verify_that_failed_is_too_old_or_is_due_needs_attention() {
     assert_eq!(verified(None, 9_000), [Checked::Verify]);
     // A repository of yesterday has time.
     assert_eq!(verified(None, 24), []);
+}
+
+/// Whoever had the writer key reported a verify each night, and the board stayed green for ever.
+#[test]
+fn what_anybody_could_report_does_not_stand_for_what_is_known() {
+    let judged = |known: Option<Proven>, said: Option<Proven>| {
+        let one = with(copy("cloud", true, &[3]), |facts| {
+            facts.verify = known;
+            facts.verify_reported = said;
+        });
+        let board = judge(&[copy("nas", false, &[3]), one]);
+        let facts = board.repositories[1].found.as_ref().unwrap();
+        let ended = board.verify(facts).unwrap().ended;
+        (now().since(ended).as_secs() / HOUR, concerns(&board))
+    };
+    let failed = vec![Checked::Verify];
+    // A failure that is known is not taken back by hearsay; nor is one that is only heard of unheard.
+    let known = |hours, ok| proven(hours, ok);
+    assert_eq!(
+        judged(known(48, false), proven(1, true)),
+        (48, failed.clone())
+    );
+    assert_eq!(
+        judged(known(48, true), proven(1, false)),
+        (1, failed.clone())
+    );
+    assert_eq!(judged(known(1, true), proven(48, false)), (1, vec![]));
+    // What is known goes before, until it is too old.
+    assert_eq!(judged(known(48, true), proven(1, true)), (48, vec![]));
+    assert_eq!(judged(known(24 * 40, true), proven(1, true)), (1, vec![]));
+    assert_eq!(judged(known(24 * 40, true), None), (24 * 40, failed));
+}
+
+/// The same, as the store and this host's memory have it; nobody drills without the read key.
+#[test]
+fn this_host_remembers_what_it_verified_and_believes_no_unsigned_drill() {
+    let (world, host) = (World::new(), Host::new("nas"));
+    world.back_up(&host).unwrap();
+    let writer = Repository {
+        reader: None,
+        ..world.repository.clone()
+    };
+    let look = || gather(&writer, &host.index, None, &Silent).unwrap();
+    let now = SystemClock.now();
+    for kind in ["drill", "verify"] {
+        store_proof(&writer, finding(kind, now, &[])).unwrap();
+    }
+    let facts = look();
+    assert_eq!((facts.drill, facts.verify), (None, None));
+    assert_eq!(facts.verify_reported.unwrap().word, Word::Reported);
+    let report = verify(
+        &writer,
+        &host.index,
+        &VerifyOptions { data: false },
+        &Silent,
+    )
+    .unwrap();
+    prove_verify(&writer, &host.index, &report, "nas", now, None).unwrap();
+    let known = look().verify.unwrap();
+    let expected = (true, Word::ThisHost, Some(0), "nas");
+    let found = (
+        known.ok,
+        known.word,
+        known.share_permille,
+        known.host.as_str(),
+    );
+    assert_eq!(found, expected);
 }
 
 #[test]
@@ -200,22 +301,25 @@ fn a_full_disk_ahead_and_what_vanished_are_told() {
     );
 }
 
+fn finding(kind: &str, ended: Timestamp, figures: &[(&str, u64)]) -> Finding {
+    let figures = figures.iter().map(|(name, it)| ((*name).to_owned(), *it));
+    Finding {
+        kind: kind.to_owned(),
+        host: "nas".to_owned(),
+        began: ended,
+        ended,
+        snapshot: None,
+        ok: true,
+        figures: cbor::Counts(figures.collect()),
+        summary: String::new(),
+    }
+}
+
 /// Proofs and a plan, as other verbs leave them; gives when the plan was stored.
 fn leave_proofs_and_a_plan(world: &World, now: Timestamp) -> Timestamp {
     let repository = &world.repository;
     let prove = |kind: &str, ended, figures: &[(&str, u64)]| {
-        let figures = figures.iter().map(|(name, it)| ((*name).to_owned(), *it));
-        let finding = Finding {
-            kind: kind.to_owned(),
-            host: "nas".to_owned(),
-            began: ended,
-            ended,
-            snapshot: None,
-            ok: true,
-            figures: cbor::Counts(figures.collect()),
-            summary: String::new(),
-        };
-        store_proof(repository, finding).unwrap();
+        store_proof(repository, finding(kind, ended, figures)).unwrap();
     };
     let hour = Duration::from_secs(HOUR);
     let figures = [("packs_read", 352), ("packs_total", 1_000)];
@@ -249,7 +353,8 @@ fn a_look_is_cheap_and_shows_what_other_verbs_left() {
     let facts = gather(&world.repository, &host.index, None, &Silent).unwrap();
     assert_eq!((facts.snapshots.len(), facts.packs > 0), (1, true));
     let verify = facts.verify.unwrap();
-    assert_eq!((verify.share_permille, verify.signed), (Some(352), true));
+    let expected = (Some(352), Word::Owner);
+    assert_eq!((verify.share_permille, verify.word), expected);
     let hour = Duration::from_secs(HOUR);
     assert_eq!(facts.drill.unwrap().ended, now.minus(hour * 2));
     let from = marked.plus(hour * 72);

@@ -12,7 +12,7 @@ use crate::id::ObjectId;
 use crate::index::{Index, LockHorizon, Presence};
 use crate::ops::look::look;
 use crate::ops::trust::{self, Vanished};
-use crate::ops::{Result, StateFolder};
+use crate::ops::{OwnVerify, Result, StateFolder, own_verify};
 use crate::progress::Progress;
 use crate::repository::{
     Repository, RepositoryError, Signature, StoredSnapshot, fetch_record, list_objects,
@@ -48,13 +48,19 @@ pub struct Facts {
     pub bytes_added: u64,
     /// Snapshots that are gone unexplained; an error in words where nobody can say.
     pub vanished: Result<Vec<Vanished>, String>,
+    /// The newest verify that the owner signed, or that this host ran itself.
     pub verify: Option<Proven>,
+    /// The newest that anybody reports. See [`super::Board::verify`] for which of them counts.
+    pub verify_reported: Option<Proven>,
+    /// The newest drill: always signed, since nobody holds one without the read key.
     pub drill: Option<Proven>,
     pub prune: Option<NextPrune>,
     /// Until when everything needed is locked, where this host extended locks.
     pub locked: Option<LockHorizon>,
     /// When the repository was made.
     pub created: Timestamp,
+    /// What tells the place from all others (see `Meter::own`).
+    pub own: Option<ObjectId>,
     pub requests: u64,
 }
 
@@ -73,11 +79,22 @@ pub struct Newest {
 pub struct Proven {
     pub ended: Timestamp,
     pub ok: bool,
-    /// Who says so; the owner's word where it is signed.
+    /// Where it was held.
     pub host: String,
-    pub signed: bool,
+    pub word: Word,
     /// How much of a thousand was read, where it says that: lately if known, else in that run.
     pub share_permille: Option<u64>,
+}
+
+/// Whose word a proof is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Word {
+    /// The owner's, by signature.
+    Owner,
+    /// This host ran it and remembers.
+    ThisHost,
+    /// Of the host that it names, or of anybody who holds the writer key.
+    Reported,
 }
 
 /// What a prune plan announces.
@@ -118,22 +135,21 @@ pub fn gather(
     let mut snapshots = look(repository, index, progress)?;
     // As `load_snapshots`: an invented one must not make a copy look fresh for ever.
     snapshots.retain(|one| one.record.time <= now.plus(DAY));
-    let damaged = |name: &str, problem: &dyn std::fmt::Display| {
-        progress.notice(&format!("{name} cannot be used: {problem}"));
-    };
     let proofs = load_proofs_remembered(repository, index, &mut |name, problem| {
-        damaged(name, problem);
+        progress.notice(&format!("{name} cannot be used: {problem}"));
     })?;
-    let believed = || {
-        let believed = proofs.iter().rev();
-        believed.filter(|proof| {
-            proof.signature != Signature::Bad && proof.finding.ended <= now.plus(DAY)
-        })
+    let newest_of = |kind: &str, signature: Signature| {
+        let proof = proofs.iter().rev().find(|proof| {
+            proof.signature == signature
+                && proof.finding.kind == kind
+                && proof.finding.ended <= now.plus(DAY)
+        })?;
+        Some(proven(&proof.finding, signature))
     };
-    let newest_of = |kind: &str| {
-        let proof = believed().find(|proof| proof.finding.kind == kind)?;
-        Some(proven(&proof.finding, proof.signature))
-    };
+    let own = own_verify(index).filter(|own| own.ended <= now.plus(DAY));
+    let verify = newest_of("verify", Signature::Signed).into_iter();
+    // Of one that is both, the signature says more.
+    let verify = own.map(proven_here).into_iter().chain(verify);
     let (packs, bytes_stored) = index.stored_packs()?;
     let recent = snapshots
         .iter()
@@ -156,8 +172,9 @@ pub fn gather(
         packs,
         bytes_added: bytes_added.fold(0, u64::saturating_add),
         vanished: trust::unexplained(index).map_err(|error| error.to_string()),
-        verify: newest_of("verify"),
-        drill: newest_of("drill"),
+        verify: verify.max_by_key(|it| it.ended),
+        verify_reported: newest_of("verify", Signature::Unsigned),
+        drill: newest_of("drill", Signature::Signed),
         prune: next_prune(repository, index)?,
         locked: locked(index),
         created: repository.parameters.created,
@@ -165,6 +182,7 @@ pub fn gather(
             .iter()
             .map(|one| (one.record.time, one.id))
             .collect(),
+        own: meter.own(),
         requests: meter.requests(),
     };
     remember(index, &facts, now);
@@ -187,15 +205,29 @@ fn proven(finding: &Finding, signature: Signature) -> Proven {
         let (read, total) = (figure("packs_read")?, figure("packs_total")?);
         read.checked_mul(1000)?.checked_div(total)
     };
+    let word = match signature {
+        Signature::Signed => Word::Owner,
+        Signature::Unsigned | Signature::Bad => Word::Reported,
+    };
     Proven {
         ended: finding.ended,
         ok: finding.ok,
         host: finding.host.clone(),
-        signed: signature == Signature::Signed,
+        word,
         // What was read within some weeks, in turn; of this run; or of its packs.
         share_permille: figure("recent_permille")
             .or_else(|| figure("share_permille"))
             .or_else(counted),
+    }
+}
+
+fn proven_here(own: OwnVerify) -> Proven {
+    Proven {
+        ended: own.ended,
+        ok: own.ok,
+        host: own.host,
+        word: Word::ThisHost,
+        share_permille: Some(own.share_permille),
     }
 }
 

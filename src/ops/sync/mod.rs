@@ -22,4 +22,5 @@ mod tests;
 
 pub use level::{LevelOptions, level};
 pub use report::{Lacking, LevelReport, PlaceReport, SyncReport, Waiting};
+pub(super) use run::of_a_copy;
 pub use run::{Direction, sync};

@@ -89,7 +89,7 @@ fn introduce(replicas: &mut [Replica]) {
 ///
 /// # Errors
 /// Any other, such as one of this host.
-fn of_a_copy(error: OpsError) -> Result<OpsError> {
+pub fn of_a_copy(error: OpsError) -> Result<OpsError> {
     use crate::repository::RepositoryError::{Index, Store};
     match error {
         OpsError::Repository(Store(_)) => Ok(error),

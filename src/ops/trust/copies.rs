@@ -123,7 +123,9 @@ fn compare_slots(repository: &Repository, index: &Index, progress: &dyn Progress
     let mut new: Vec<_> = listed.into_iter().collect();
     new.sort_by_key(|(_, (modified, _))| *modified);
     for (name, _) in new.into_iter().take(room) {
-        keep(repository, trust, place, &name)?;
+        if !trust.was_removed(&name)? {
+            keep(repository, trust, place, &name)?;
+        }
     }
     Ok(())
 }

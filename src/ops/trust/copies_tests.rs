@@ -102,7 +102,7 @@ fn a_slot_removed_on_this_host_is_forgotten_here() {
     let slot = add(&world, "Anna");
     world.look(&host);
     let id = slot.strip_prefix("keys/").unwrap();
-    let gone = remove_key(&world.repository, id, false).unwrap();
+    let gone = remove_key(&world.repository, id, false, &|_| {}).unwrap();
     host.trust.drop_copies(&gone.name).unwrap();
     assert!(world.look(&host).is_empty());
     assert_eq!(copies(&host).slots.len(), 1);

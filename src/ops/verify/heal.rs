@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::super::sync::{LevelOptions, level};
-use super::super::{Replica, Result};
+use super::super::error::with_causes;
+use super::super::sync::{LevelOptions, level, of_a_copy};
+use super::super::{OpsError, Replica, Result};
 use super::head::{candidate, heal_head};
 use super::own;
 use super::part::VerifyPart;
@@ -246,13 +247,27 @@ impl Healing<'_> {
         let mut whole = BTreeSet::new();
         for (name, store) in self.repository.others.reachable(self.repository.id()) {
             let other = self.replica(name, store)?;
-            let report = level(&other, &home, &options, self.progress)?;
-            whole.extend(report.snapshots_copied);
+            match level(&other, &home, &options, self.progress) {
+                Ok(report) => whole.extend(report.snapshots_copied),
+                Err(error) => self.pass_over(name, of_a_copy(error)?)?,
+            }
         }
         if !whole.is_empty() {
             load_catalog(self.repository, self.index)?;
         }
         Ok(whole)
+    }
+
+    /// A copy that fails half-way: the next one is asked, unless it was this copy that failed.
+    fn pass_over(&self, copy: &str, error: OpsError) -> Result<()> {
+        self.progress.finish();
+        if self.repository.store.head(name::REPOSITORY).is_err() {
+            return Err(error);
+        }
+        let why = with_causes(&error);
+        self.progress
+            .notice(&format!("{copy} failed while healing from it: {why}"));
+        Ok(())
     }
 
     /// A prefix stands for objects of which nothing says the names: those that lacked them found

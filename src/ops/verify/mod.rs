@@ -33,7 +33,7 @@ mod walk;
 pub use head::heal_head;
 pub use heal::{HealReport, Healed, heal};
 pub use part::{Selection, VerifyPart};
-pub use proof::{permille, prove_verify};
+pub use proof::{OwnVerify, own_verify, permille, prove_verify};
 pub use report::{Compared, Damage, VerifyOptions, VerifyReport};
 pub use run::{verify, verify_part};
 pub use turns::{Coverage, PackReads, RECENT_DAYS};

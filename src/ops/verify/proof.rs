@@ -6,17 +6,26 @@ use super::report::VerifyReport;
 use crate::format::cbor::Counts;
 use crate::format::housekeeping::Finding;
 use crate::id::ObjectId;
+use crate::index::Index;
 use crate::ops::Result;
 use crate::repository::{Repository, StoredProof, store_proof};
 use crate::seams::Timestamp;
 
+/// Under this name of a place this host remembers its last verify (see `Trust::note`).
+const NOTE: &str = "verify";
+/// Figures of the share that was read, of a thousand: within some weeks, in turn; or in this run.
+const RECENT: &str = "recent_permille";
+const SHARE: &str = "share_permille";
+
 /// Stores the proof of a verify; signed where the read key is at hand. `snapshot` is the one that it
-/// was about, if it was about one.
+/// was about, if it was about one. This host remembers it as well, since whoever has the writer key
+/// can put a proof.
 ///
 /// # Errors
 /// `Store`: credentials that only read cannot put one.
 pub fn prove_verify(
     repository: &Repository,
+    index: &Index,
     report: &VerifyReport,
     host: &str,
     began: Timestamp,
@@ -32,7 +41,44 @@ pub fn prove_verify(
         figures: Counts(figures(report)),
         summary: summary(report),
     };
+    if let Some(watch) = index.watch()
+        && let Ok(trust) = watch.trust()
+    {
+        // A memory that cannot be written costs trust in this verify, and no more.
+        let share = finding
+            .figures
+            .0
+            .get(RECENT)
+            .or(finding.figures.0.get(SHARE));
+        let share = share.copied().unwrap_or_default();
+        let ended = finding.ended.nanoseconds();
+        let note = format!("{ended} {} {share} {host}", finding.ok);
+        let _ = trust.set_note(watch.place(), NOTE, &note);
+    }
     Ok(store_proof(repository, finding)?)
+}
+
+/// A verify that this host ran.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct OwnVerify {
+    pub ended: Timestamp,
+    pub ok: bool,
+    /// Of a thousand, how much was read: lately if that is known, else in that run.
+    pub share_permille: u64,
+    pub host: String,
+}
+
+/// The last verify that this host ran at the place of the index, if it remembers one.
+pub fn own_verify(index: &Index) -> Option<OwnVerify> {
+    let watch = index.watch()?;
+    let note = watch.trust().ok()?.note(watch.place(), NOTE).ok()??;
+    let mut words = note.splitn(4, ' ');
+    Some(OwnVerify {
+        ended: Timestamp::from_nanoseconds(words.next()?.parse().ok()?),
+        ok: words.next()?.parse().ok()?,
+        share_permille: words.next()?.parse().ok()?,
+        host: words.next()?.to_owned(),
+    })
 }
 
 fn figures(report: &VerifyReport) -> BTreeMap<String, u64> {
@@ -44,7 +90,7 @@ fn figures(report: &VerifyReport) -> BTreeMap<String, u64> {
         ("pack_bytes_total", report.pack_bytes_total),
         ("pack_bytes_read", report.pack_bytes_read),
         (
-            "share_permille",
+            SHARE,
             permille(report.pack_bytes_read, report.pack_bytes_total),
         ),
         ("bytes_read", report.bytes_read),
@@ -56,7 +102,7 @@ fn figures(report: &VerifyReport) -> BTreeMap<String, u64> {
     .into();
     if let Some(coverage) = &report.coverage {
         let share = permille(coverage.recent_bytes, coverage.total_bytes);
-        figures.insert("recent_permille", share);
+        figures.insert(RECENT, share);
         figures.insert("never_read", coverage.never_read);
     }
     let named = figures.into_iter();

@@ -22,6 +22,8 @@ pub struct Local {
     pub(super) durable: Mutex<HashSet<PathBuf>>,
     /// Whether the leftovers of killed processes were looked for.
     pub(super) swept: AtomicBool,
+    /// Something was in the folder when it was opened.
+    was_filled: bool,
 }
 
 impl Local {
@@ -69,11 +71,18 @@ impl Local {
 
     fn at(root: PathBuf, seams: Seams) -> Self {
         Self {
-            root,
             seams,
             durable: Mutex::default(),
             swept: AtomicBool::new(false),
+            was_filled: holds_anything(&root),
+            root,
         }
+    }
+
+    /// Whether the folder is still the one that was opened. When its disk is unmounted meanwhile, an
+    /// empty one shows in its place: nothing is missing from that, and nothing must be made in it.
+    pub(super) fn is_there(&self) -> bool {
+        self.root.is_dir() && !(self.was_filled && !holds_anything(&self.root))
     }
 
     /// Makes one folder and puts its entry on disk.
@@ -119,7 +128,7 @@ impl Local {
         name: &str,
         error: io::Error,
     ) -> StoreError {
-        let kind = if is_absent(&error) && !self.root.is_dir() {
+        let kind = if is_absent(&error) && !self.is_there() {
             ErrorKind::NoContainer
         } else {
             kind_of(&error)
@@ -142,6 +151,12 @@ impl Local {
         }
         Ok((file, metadata.len()))
     }
+}
+
+/// What cannot be read may hold something.
+fn holds_anything(folder: &Path) -> bool {
+    let first = fs::read_dir(folder).map(|mut entries| entries.next().is_some());
+    first.unwrap_or_else(|error| !is_absent(&error))
 }
 
 pub(super) fn info(name: String, metadata: &Metadata) -> ObjectInfo {

@@ -47,7 +47,7 @@ impl Local {
         };
         self.seams.disk.before(DiskOperation::Create, &path)?;
         match open() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.is_there() => {
                 self.make_folder(&folder)?;
                 open()
             }

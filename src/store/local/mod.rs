@@ -99,7 +99,7 @@ impl Store for Local {
                     .map_or(Ok(()), |folder| self.sync_folder(folder))
             });
         match removed {
-            Err(error) if is_absent(&error) && self.root.is_dir() => Ok(()),
+            Err(error) if is_absent(&error) && self.is_there() => Ok(()),
             removed => removed.map_err(|error| self.failed("delete", name, error)),
         }
     }
@@ -119,5 +119,7 @@ impl Store for Local {
     }
 }
 
+#[cfg(test)]
+mod away_tests;
 #[cfg(test)]
 mod tests;

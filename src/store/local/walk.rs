@@ -56,7 +56,9 @@ impl Local {
             }
             found => found?,
         };
+        let mut is_empty = name.is_empty();
         for entry in found {
+            is_empty = false;
             let found = entry?;
             let kind = found.file_type()?;
             // A name that is not UTF-8 cannot be an object's; it is shown so that it can be named.
@@ -77,6 +79,9 @@ impl Local {
                     is_folder: kind.is_dir(),
                 });
             }
+        }
+        if is_empty && !self.is_there() {
+            return Err(io::ErrorKind::NotFound.into());
         }
         entries.sort_unstable_by(|a, b| b.name.cmp(&a.name));
         Ok(entries)

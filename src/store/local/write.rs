@@ -98,7 +98,7 @@ impl Local {
                 .open(&path)
         };
         let file = match create() {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            Err(error) if error.kind() == io::ErrorKind::NotFound && self.is_there() => {
                 self.make_folder(&folder)?;
                 create()?
             }

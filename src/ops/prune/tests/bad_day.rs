@@ -91,3 +91,29 @@ fn a_host_that_lost_its_state_marks_anew_and_waits_anew() {
     prune();
     assert_eq!(world.names("plans/"), Vec::<String>::new());
 }
+
+/// The disk on which this host remembers things was full, from some moment on.
+#[test]
+fn a_memory_that_takes_nothing_more_costs_a_prune_and_nothing_else() {
+    for number in 1.. {
+        let world = busy();
+        world.trust.fill_disk_at(number);
+        let pruned = world.try_prune(&world.repository, &PruneOptions::default());
+        let was_full = world.trust.was_full();
+        world.trust.fill_disk_at(0);
+        world.verify();
+        for _ in 0..3 {
+            world.prune();
+            world.pass(73 * HOUR);
+        }
+        let last = world.prune();
+        assert_eq!(last.waiting.packs, 0, "call {number}: {last:?}");
+        let left = world.pack_bytes();
+        assert!(left < 1_100_000, "call {number}: {left}");
+        if !was_full {
+            assert!(pruned.is_ok() && number > 2, "{number}");
+            world.restore_all();
+            return;
+        }
+    }
+}

@@ -1,13 +1,17 @@
 //! Copies that fail half-way, and sources that are not what they should be.
 
+use std::sync::Mutex;
+
 use super::*;
 use crate::format::Kind;
 use crate::format::cbor;
 use crate::format::segment::Segment;
 use crate::ops::Result;
+use crate::progress::Progress;
 use crate::repository::seal_record;
 use crate::store::ErrorKind;
 use crate::store::faulty::{Fault, Faulty};
+use crate::store::local::Local;
 
 /// The n-th call fails, for each n; then it runs again, with what it knew or on a host that knows
 /// nothing.
@@ -207,4 +211,55 @@ fn a_damaged_snapshot_is_said_and_the_others_come() {
     );
     let rest = [original().snapshots[0], original().snapshots[2]];
     assert_whole(&second, &clock, &rest);
+}
+
+/// Tries at each stage to be alone in a folder.
+struct Sweeper {
+    folder: Local,
+    /// Whether each stage kept it out, by its name.
+    kept_out: Mutex<Vec<(String, bool)>>,
+}
+
+impl Progress for Sweeper {
+    fn stage(&self, name: &str, _: Option<u64>) {
+        let is_out = self
+            .folder
+            .hold(true)
+            .is_err_and(|it| it.kind == ErrorKind::InUse);
+        self.kept_out
+            .lock()
+            .unwrap()
+            .push((name.to_owned(), is_out));
+    }
+    fn expect(&self, _: u64) {}
+    fn advance(&self, _: u64) {}
+    fn item(&self, _: &[u8]) {}
+    fn notice(&self, _: &str) {}
+    fn finish(&self) {}
+}
+
+/// A sweep with `--exclusive` believes to be alone in the folder, and deletes what it just marked.
+#[test]
+fn nobody_sweeps_a_folder_while_it_is_brought_level() {
+    let (clock, first) = original().copy();
+    let folder = tempfile::tempdir().unwrap();
+    let open = || Local::open(folder.path(), Seams::real()).unwrap();
+    replicate(&original().repository, &open()).unwrap();
+    let from = original().at("first", first, &clock);
+    let to = original().at("folder", Arc::new(open()), &clock);
+    let sweeper = Sweeper {
+        folder: open(),
+        kept_out: Mutex::default(),
+    };
+    let report = level(&from, &to, &LevelOptions::default(), &sweeper).unwrap();
+    assert_eq!(report.snapshots_copied.len(), 3);
+    let kept_out = sweeper.kept_out.into_inner().unwrap();
+    let mut copying = kept_out
+        .iter()
+        .filter(|(stage, _)| !stage.starts_with("Comparing"));
+    assert!(
+        kept_out.len() > 3 && copying.all(|(_, is_out)| *is_out),
+        "{kept_out:?}"
+    );
+    assert!(open().hold(true).is_ok(), "it is over");
 }

@@ -7,10 +7,15 @@
 //! of it.
 
 use super::heal::{HARMS, healed, index, with_other};
+use std::sync::Mutex;
+
 use super::*;
 use crate::index::{Trust, Watch};
-use crate::ops::{Opened, rebuild_index};
-use crate::repository::{ChunkReader, Fetch, StoredForget, load_forgets};
+use crate::ops::{Opened, VerifyPart, heal, rebuild_index};
+use crate::progress::Progress;
+use crate::repository::{ChunkReader, Fetch, Opens, Others, StoredForget, load_forgets};
+use crate::store::ErrorKind;
+use crate::store::faulty::{Fault, Faulty};
 
 #[test]
 fn what_only_this_copy_has_is_said_anew_and_let_go() {
@@ -104,4 +109,60 @@ fn a_pack_that_no_other_copy_has_by_that_name_is_not_missed() {
             assert_eq!(report.is_sound(), harm == "lost", "{:?}", report.damage);
         }
     }
+}
+
+/// What is said.
+#[derive(Default)]
+struct Heard(Mutex<Vec<String>>);
+
+impl Progress for Heard {
+    fn stage(&self, _: &str, _: Option<u64>) {}
+    fn expect(&self, _: u64) {}
+    fn advance(&self, _: u64) {}
+    fn item(&self, _: &[u8]) {}
+    fn notice(&self, text: &str) {
+        self.0.lock().unwrap().push(text.to_owned());
+    }
+    fn finish(&self) {}
+}
+
+/// The first of two further copies failed half-way, and nobody asked the other.
+#[test]
+fn a_copy_that_fails_half_way_is_passed_over_and_said() {
+    let pack = &fixture().contents[0].pack;
+    let known = index();
+    load_catalog(&fixture().repository, &known).unwrap();
+    let chunks = ChunkReader::new(&fixture().repository, &known, Fetch::Packs);
+    let (home, other) = (fixture().copy(), fixture().copy());
+    for needed in fixture().contents.iter().filter(|one| one.pack == *pack) {
+        let content = chunks.content(&needed.row.id).unwrap();
+        let at = fixture().at(other.clone());
+        super::claims::put_chunk(&at, needed.row.id, &content);
+    }
+    assert!(other.lose(pack) && home.lose(pack));
+    let failing = Arc::new(Faulty::new(other.clone()));
+    failing.fail_names("packs/", Fault::Before(ErrorKind::Transient));
+    let copies: [(&str, Arc<dyn Store>); 2] = [("failing", failing), ("sound", other)];
+    let copies = copies.map(|(name, store)| {
+        let opens: Opens = Box::new(move || Ok(store.clone()));
+        (name.to_owned(), opens)
+    });
+    let repository = Repository {
+        others: Others::new(copies),
+        ..fixture().at(home.clone())
+    };
+    let (index, part) = (index(), VerifyPart::default());
+    let found = verify(&repository, &index, &VerifyOptions { data: true }, &Silent).unwrap();
+    assert!(!found.is_sound());
+    let heard = Heard::default();
+    let report = heal(&repository, &index, found, &part, &|_| None, &heard).unwrap();
+    assert!(report.verify.is_sound(), "{:?}", report.verify.damage);
+    assert!(check(&fixture().at(home), true).is_sound());
+    let heard = heard.0.into_inner().unwrap();
+    assert!(
+        heard
+            .iter()
+            .any(|it| it.starts_with("failing failed while healing")),
+        "{heard:?}"
+    );
 }

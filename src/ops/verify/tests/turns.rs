@@ -184,12 +184,13 @@ fn the_proof_of_a_verify_says_what_was_looked_at_and_whose_word_it_is() {
         ..repository.clone()
     };
     let began = Timestamp::from_seconds(7);
+    let index = Index::in_memory().unwrap();
     for (repository, ok) in [(&repository, true), (&host, false)] {
         if !ok {
             store.lose(&fixture.names("packs/")[0]);
         }
         let report = check_part(repository, true, &remembering("here"));
-        prove_verify(repository, &report, "nas", began, None).unwrap();
+        prove_verify(repository, &index, &report, "nas", began, None).unwrap();
     }
     let proofs = load_proofs(&host, &mut |name, _| panic!("{name}")).unwrap();
     let [.., first, second] = proofs.as_slice() else {
