@@ -2,7 +2,7 @@
 //!
 //! It answers two questions: where does a chunk lie (`chunks`, `packs`), and what did a file hold
 //! when it was last read (`files`). It is a cache: deleting it costs time, never data. `links` is a table
-//! of one run, kept apart; `trust` is no cache, and a database of its own.
+//! of one run, kept apart, as is `restore_order`; `trust` is no cache, and a database of its own.
 
 #[cfg(test)]
 mod all_rows;
@@ -18,6 +18,7 @@ pub mod prune;
 mod publication;
 mod reached;
 mod records;
+mod restore_order;
 mod schema;
 mod stored;
 mod totals;
@@ -37,6 +38,7 @@ pub use chunks::{ChunkRow, IndexedPack, Place};
 pub use files::{CachedContent, CachedFile, FileStamp};
 pub use links::LinkTable;
 pub use packs::KnownPack;
+pub use restore_order::{RestoreOrder, Turn};
 pub use totals::{ClassTotals, ReferenceTotals};
 pub use transfers::{TransferTable, WantedPack};
 pub use trust::{KeptCopy, LockHorizon, NotedPlan, PackRead, Presence, SeenSnapshot, Trust, Watch};

@@ -261,7 +261,7 @@ impl<'a> StoredDump<'a> {
     ) -> Result<Self> {
         repository.read_key("to read the database dump")?;
         let database = snapshot.database.as_ref().ok_or(OpsError::NoDatabase)?;
-        let chunks = ChunkReader::new(repository, index, Fetch::Packs);
+        let chunks = ChunkReader::new(repository, index, Fetch::Windows);
         let entry = find_dump(&chunks, snapshot)?;
         Ok(Self {
             chunks,

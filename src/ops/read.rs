@@ -121,7 +121,7 @@ pub fn database(
     if snapshot.database.is_none() {
         return Err(OpsError::NoDatabase);
     }
-    let chunks = ChunkReader::new(repository, index, Fetch::Packs);
+    let chunks = ChunkReader::new(repository, index, Fetch::Windows);
     let entry = find_dump(&chunks, snapshot)?;
     write_content(&chunks, &entry, out)
 }

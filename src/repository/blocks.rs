@@ -11,6 +11,7 @@ use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
 
+use super::runs::{Plan, Ticket};
 use crate::format::Kind;
 use crate::id::ObjectId;
 
@@ -19,40 +20,43 @@ const KEPT_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Of those, bytes that nobody has asked for yet.
 const AHEAD_BYTES_MAX: usize = KEPT_BYTES_MAX / 2;
 
-/// Bytes of one object. There may be objects of one hash under both prefixes, and only one of them
-/// is right.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
-pub struct Ticket {
-    pub kind: Kind,
-    pub pack: ObjectId,
-    pub range: Range<u64>,
-}
-
-impl Ticket {
-    fn bytes(&self) -> usize {
-        usize::try_from(self.range.end.saturating_sub(self.range.start)).unwrap_or(usize::MAX)
-    }
-}
-
-/// Packs that will be wanted, with their sizes, in the order of their first use.
+/// What will be fetched of packs, in the order of its first use.
 pub struct Ahead {
-    packs: Vec<(ObjectId, u64)>,
+    tickets: Vec<Ticket>,
+    new_packs: u64,
     next: AtomicUsize,
     ended: AtomicBool,
 }
 
 impl Ahead {
-    pub fn new(packs: Vec<(ObjectId, u64)>) -> Self {
+    pub(super) fn new(plan: Plan) -> Self {
         Self {
-            packs,
+            tickets: plan.tickets,
+            new_packs: plan.new_packs,
             next: AtomicUsize::new(0),
             ended: AtomicBool::new(false),
         }
     }
 
-    pub(super) fn next(&self) -> Option<(ObjectId, u64)> {
+    /// How many packs are fetched from of which nothing was planned before.
+    pub fn new_packs(&self) -> u64 {
+        self.new_packs
+    }
+
+    /// How often something is fetched.
+    pub fn fetches(&self) -> usize {
+        self.tickets.len()
+    }
+
+    /// Bytes that are fetched in all.
+    pub fn bytes(&self) -> u64 {
+        let tickets = self.tickets.iter();
+        tickets.map(|it| it.range.end - it.range.start).sum()
+    }
+
+    pub(super) fn next(&self) -> Option<&Ticket> {
         let next = self.next.fetch_add(1, Ordering::Relaxed);
-        self.packs.get(next).copied()
+        self.tickets.get(next)
     }
 }
 
@@ -70,8 +74,8 @@ struct State {
     /// Bytes on their way, and those of them that are fetched ahead.
     coming: usize,
     coming_ahead: usize,
-    /// While packs are fetched ahead: those that came already, however it was.
-    came: Option<HashSet<ObjectId>>,
+    /// While something is fetched ahead: what came already, however it was.
+    came: Option<HashSet<Ticket>>,
 }
 
 struct Block {
@@ -130,7 +134,7 @@ impl Blocks {
             .retain(|block| (block.ticket.kind, block.ticket.pack) != (kind, *pack));
     }
 
-    /// From now on it is remembered which packs came.
+    /// From now on it is remembered what came.
     pub fn begin_ahead(&self) {
         self.lock().came = Some(HashSet::new());
     }
@@ -145,14 +149,14 @@ impl Blocks {
         self.changed.notify_all();
     }
 
-    /// Waits until there is room for a pack that nobody has asked for yet. `false`: it need not be
+    /// Waits until there is room for what nobody has asked for yet. `false`: it need not be
     /// fetched.
     pub fn claim_ahead(&self, ahead: &Ahead, ticket: &Ticket) -> bool {
         let bytes = ticket.bytes();
         let mut state = self.lock();
         loop {
             let came = state.came.as_ref();
-            let is_late = came.is_none_or(|came| came.contains(&ticket.pack));
+            let is_late = came.is_none_or(|came| came.contains(ticket));
             if ahead.ended.load(Ordering::Relaxed)
                 || bytes > AHEAD_BYTES_MAX
                 || is_late
@@ -215,7 +219,7 @@ impl State {
         self.fetching.remove(ticket);
         let Some(bytes) = bytes else { return };
         if let Some(came) = &mut self.came {
-            came.insert(ticket.pack);
+            came.insert(ticket.clone());
         }
         self.kept.push(Block {
             ticket: ticket.clone(),
@@ -264,7 +268,7 @@ mod tests {
     #[test]
     fn what_was_fetched_ahead_stays_until_it_was_used_and_no_more_is_fetched() {
         let blocks = Blocks::default();
-        let ahead = Ahead::new(Vec::new());
+        let ahead = Ahead::new(Plan::default());
         blocks.begin_ahead();
         for number in [1, 2] {
             assert!(blocks.claim_ahead(&ahead, &ticket(number)));

@@ -2,23 +2,24 @@
 //! that no segment names, before a chunk is said to be lost (format.md §9).
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 
 use bytes::Bytes;
 
-use super::blocks::{Ahead, Blocks, Ticket};
+use super::blocks::{Ahead, Blocks};
 use super::body_keys::BodyKeys;
 use super::catalog::{load, problem_of, salvage, salvage_named, take_footer};
 use super::foreseen::Foreseen;
 use super::pack_reader::{frame_range, open_frame};
+use super::runs::{Planner, Runs, SizedPack, Ticket, WINDOW_BYTES, Wanted};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
 use crate::crypto::ObjectKey;
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX, name};
 use crate::id::{ChunkId, ObjectId};
-use crate::index::{Index, Place};
+use crate::index::{Index, Place, Turn};
 use crate::store::{StoreError, Window};
 
-/// How much is fetched for one chunk.
+/// How much is fetched for one chunk, unless it was planned ([`ChunkReader::plan`]).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Fetch {
     /// The whole pack: for those who will want its other chunks too.
@@ -27,7 +28,8 @@ pub enum Fetch {
     Windows,
 }
 
-const WINDOW_BYTES: u64 = 1024 * 1024;
+/// Threads that fetch ahead. Whoever needs something fetches it too, when these come too late.
+const FETCHERS: usize = 2;
 
 /// Reads chunks; shared by threads, which wait for each other rather than fetch the same bytes
 /// twice. Holds 64 MiB of packs, those on their way included.
@@ -39,6 +41,9 @@ pub struct ChunkReader<'r> {
     keys: BodyKeys,
     /// Where chunks lie that will soon be wanted.
     foreseen: Foreseen,
+    planner: Mutex<Planner>,
+    /// Which parts of packs are fetched at once for chunks that were planned.
+    runs: RwLock<Runs>,
     asked: Mutex<Asked>,
     /// Made when the index of this host led to nothing: it may be the index that is damaged.
     anew: OnceLock<Index>,
@@ -74,6 +79,8 @@ impl<'r> ChunkReader<'r> {
             blocks: Blocks::default(),
             keys: BodyKeys::default(),
             foreseen: Foreseen::default(),
+            planner: Mutex::default(),
+            runs: RwLock::default(),
             asked: Mutex::default(),
             anew: OnceLock::new(),
             failures: Mutex::default(),
@@ -185,8 +192,7 @@ impl<'r> ChunkReader<'r> {
             return Ok(None);
         }
         for place in self.places(id, kind)? {
-            let (Ok(key), Some(ticket)) =
-                (self.key_of(&place, kind), ticket(&place, kind, self.fetch))
+            let (Ok(key), Some(ticket)) = (self.key_of(&place, kind), self.ticket(&place, kind))
             else {
                 continue;
             };
@@ -287,7 +293,7 @@ impl<'r> ChunkReader<'r> {
     /// The bytes of a chunk's frame.
     fn frame(&self, place: &Place, kind: Kind) -> Result<Bytes> {
         let wrong = |error| RepositoryError::object(&name::of(kind, &place.pack), error);
-        let ticket = ticket(place, kind, self.fetch).ok_or_else(|| {
+        let ticket = self.ticket(place, kind).ok_or_else(|| {
             let what = "the place of a chunk";
             wrong(FormatError::Contradiction { what })
         })?;
@@ -304,20 +310,61 @@ impl<'r> ChunkReader<'r> {
         frame.ok_or_else(|| wrong(FormatError::TooShort))
     }
 
+    /// What to fetch for a chunk; `None` for a place that cannot be.
+    fn ticket(&self, place: &Place, kind: Kind) -> Option<Ticket> {
+        let unplanned = ticket(place, kind, self.fetch)?;
+        if kind != Kind::DataPack {
+            return Some(unplanned);
+        }
+        let (pack, frame) = (sized(place), frame_range(&place.chunk));
+        let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
+        Some(match runs.around(&pack, &frame) {
+            Some(range) => Ticket { range, ..unplanned },
+            None => unplanned,
+        })
+    }
+
     fn fetch(&self, ticket: &Ticket) -> Result<Bytes, StoreError> {
         let name = name::of(ticket.kind, &ticket.pack);
         let Repository { store, others, .. } = self.repository;
         others.fetch(store.as_ref(), self.repository.id(), &name, window(ticket))
     }
 
-    /// Looks up in few questions where the first of these chunks of contents lie, which will soon be
-    /// wanted; forgets those that were foreseen before. A chunk of which there is more to say than one
-    /// place is left to whoever asks for it.
+    /// Plans how these chunks of contents, which will soon be wanted in about this order, are fetched:
+    /// in few requests, and each byte once. What was planned before is forgotten. Memory grows with
+    /// their number: some ten thousand at once are enough.
     ///
     /// # Errors
     /// `Index`.
-    pub fn foresee(&self, ids: impl Iterator<Item = ChunkId>) -> Result<()> {
-        self.foreseen.fill(self.index, ids)
+    pub fn plan(&self, ids: &[ChunkId]) -> Result<Ahead> {
+        self.foreseen.fill(self.index, ids.iter().copied())?;
+        let mut wanted = Vec::with_capacity(ids.len());
+        for id in ids {
+            let place = match self.foreseen(id, Kind::DataPack) {
+                Some(place) => Some(place),
+                None => {
+                    let places = self.places(id, Kind::DataPack)?;
+                    places.into_iter().next().map(Arc::new)
+                }
+            };
+            let place = place.filter(|it| ticket(it, Kind::DataPack, self.fetch).is_some());
+            wanted.extend(place.map(|place| Wanted {
+                pack: sized(&place),
+                frame: frame_range(&place.chunk),
+            }));
+        }
+        let mut plan = lock(&self.planner).plan(&wanted);
+        let runs = std::mem::take(&mut plan.runs);
+        *self.runs.write().unwrap_or_else(PoisonError::into_inner) = runs;
+        Ok(Ahead::new(plan))
+    }
+
+    /// When files come, in a restore that goes by packs, whose first chunks these are.
+    ///
+    /// # Errors
+    /// `Index`.
+    pub fn turns(&self, first: &[Option<ChunkId>]) -> Result<Vec<Turn>> {
+        Ok(self.index.turns(first)?)
     }
 
     fn foreseen(&self, id: &ChunkId, kind: Kind) -> Option<Arc<Place>> {
@@ -325,37 +372,32 @@ impl<'r> ChunkReader<'r> {
         place.filter(|place| kind_of(place) == kind)
     }
 
-    /// The data pack where a chunk most likely lies, with its size.
-    ///
-    /// # Errors
-    /// `Index`.
-    pub fn pack_of(&self, id: &ChunkId) -> Result<Option<(ObjectId, u64)>> {
-        if let Some(place) = self.foreseen(id, Kind::DataPack) {
-            return Ok(Some((place.pack, place.pack_bytes)));
-        }
-        let places = self.places(id, Kind::DataPack)?;
-        Ok(places.first().map(|place| (place.pack, place.pack_bytes)))
+    /// Does the work for which something was planned. Meanwhile threads fetch that before it is asked
+    /// for, in its order, as far ahead as there is room. What cannot be had is left to whoever asks
+    /// for it.
+    pub fn with_ahead<T>(&self, ahead: &Ahead, work: impl FnOnce() -> T) -> T {
+        let threads = self
+            .repository
+            .seams
+            .threads
+            .workers
+            .map_or(0, |_| FETCHERS);
+        std::thread::scope(|scope| {
+            self.blocks.begin_ahead();
+            let _end = EndAhead(&self.blocks, ahead);
+            // For the last of it nobody need come ahead of the work.
+            for _ in 0..threads.min(ahead.fetches().saturating_sub(1)) {
+                scope.spawn(|| self.fetch_ahead(ahead));
+            }
+            work()
+        })
     }
 
-    /// From now on, [`ChunkReader::fetch_ahead`] may be called, until what is returned is dropped.
-    pub fn begin_ahead<'a>(&'a self, ahead: &'a Ahead) -> impl Drop + use<'a, 'r> {
-        self.blocks.begin_ahead();
-        EndAhead(&self.blocks, ahead)
-    }
-
-    /// Fetches packs before they are asked for, in their order, as far ahead as there is room; ends
-    /// when all are here or the work is over. For threads of its own. A pack that cannot be had is
-    /// left to whoever asks for it.
-    pub fn fetch_ahead(&self, ahead: &Ahead) {
-        while let Some((pack, bytes)) = ahead.next() {
-            let ticket = Ticket {
-                kind: Kind::DataPack,
-                pack,
-                range: 0..bytes,
-            };
-            if self.blocks.claim_ahead(ahead, &ticket) {
-                let fetched = self.fetch(&ticket).ok();
-                self.blocks.arrived_ahead(&ticket, fetched);
+    fn fetch_ahead(&self, ahead: &Ahead) {
+        while let Some(ticket) = ahead.next() {
+            if self.blocks.claim_ahead(ahead, ticket) {
+                let fetched = self.fetch(ticket).ok();
+                self.blocks.arrived_ahead(ticket, fetched);
             }
         }
     }
@@ -401,6 +443,10 @@ fn cut(bytes: &Bytes, ticket: &Ticket, place: &Place) -> Option<Bytes> {
     let start = usize::try_from(frame.start.checked_sub(ticket.range.start)?).ok()?;
     let end = usize::try_from(frame.end.checked_sub(ticket.range.start)?).ok()?;
     (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
+}
+
+fn sized(place: &Place) -> SizedPack {
+    (place.pack, place.pack_bytes)
 }
 
 fn kind_of(place: &Place) -> Kind {

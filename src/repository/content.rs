@@ -3,12 +3,30 @@
 
 use sha1::{Digest, Sha1};
 
-use super::{ChunkReader, RepositoryError, Result};
+use super::{Ahead, ChunkReader, RepositoryError, Result};
 use crate::format::FormatError;
 use crate::format::cbor::Joined;
 use crate::format::entry::{DIRECT_IDS_MAX, Entry};
 use crate::format::listing::{ID_LIST_LEVEL_MAX, decode_id_list, encode_id_list, id_list_length};
 use crate::id::ChunkId;
+
+/// Chunks of one file that are looked up and planned at once: 8 GB of a film, 130 MB of a dump.
+const PLANNED_AT_ONCE: usize = 8 * 1024;
+/// Of how many such stretches it is told what they fetch: id lists that repeat each other could go on
+/// for years.
+const STRETCHES_TOLD: usize = 128;
+
+/// Why no more ids are visited.
+enum Stop<E> {
+    Enough,
+    Failed(E),
+}
+
+impl<E: From<RepositoryError>> From<RepositoryError> for Stop<E> {
+    fn from(error: RepositoryError) -> Self {
+        Self::Failed(error.into())
+    }
+}
 
 /// Puts the ids into the entry; what does not fit goes into id lists, which `store` keeps.
 ///
@@ -39,8 +57,9 @@ pub fn store_ids<E>(
     Ok(())
 }
 
-/// Visits the contents of a file, chunk by chunk. That it is what the entry says, size and SHA-1, is
-/// known at the end; but never more than the size is handed out, however the ids go on.
+/// Visits the contents of a file, chunk by chunk, and fetches no more for it than runs of adjacent
+/// chunks. That it is what the entry says, size and SHA-1, is known at the end; but never more than
+/// the size is handed out, however the ids go on.
 ///
 /// # Errors
 /// As [`read_ids`], and what reading a content chunk gives.
@@ -49,28 +68,120 @@ pub fn read_content<E: From<RepositoryError>>(
     entry: &Entry,
     visit: &mut dyn FnMut(&[u8]) -> Result<(), E>,
 ) -> Result<(), E> {
-    let wrong = |what| E::from(RepositoryError::from(FormatError::Contradiction { what }));
-    let size = entry.size.unwrap_or(0);
-    let mut bytes = 0;
-    let mut sha1 = Sha1::new();
-    read_ids(chunks, entry, &mut |id| {
-        let chunk = chunks.content(id)?;
-        bytes += chunk.len() as u64;
-        // Of chunks without bytes there could be any number.
-        if chunk.is_empty() || bytes > size {
-            return Err(wrong("the size of a file"));
-        }
-        sha1.update(&chunk);
-        visit(&chunk)
+    let mut content = Content::of(entry);
+    plan_stretches(chunks, entry, &mut |ids, ahead| {
+        let read = |id| content.read(chunks, id, visit);
+        chunks.with_ahead(&ahead, || ids.iter().try_for_each(read))
     })?;
-    if bytes != size {
-        return Err(wrong("the size of a file"));
+    content.end()
+}
+
+/// Tells what [`read_content`] would fetch.
+///
+/// # Errors
+/// As [`read_ids`].
+pub fn plan_content(
+    chunks: &ChunkReader<'_>,
+    entry: &Entry,
+    tell: &mut dyn FnMut(&Ahead),
+) -> Result<()> {
+    let mut stretches = 0;
+    let planned = plan_stretches(chunks, entry, &mut |_, ahead| {
+        stretches += 1;
+        tell(&ahead);
+        match stretches < STRETCHES_TOLD {
+            true => Ok(()),
+            false => Err(Stop::Enough),
+        }
+    });
+    match planned {
+        Err(Stop::Failed(error)) => Err(error),
+        _ => Ok(()),
     }
-    let expected = entry.sha1.as_ref();
-    if expected.is_some_and(|expected| expected.as_slice() != sha1.finalize().as_slice()) {
-        return Err(wrong("the SHA-1 of a file"));
+}
+
+/// Visits the chunk ids of a file in stretches, for each of which it was planned how to fetch it.
+fn plan_stretches<E: From<RepositoryError>>(
+    chunks: &ChunkReader<'_>,
+    entry: &Entry,
+    visit: &mut dyn FnMut(&[ChunkId], Ahead) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut ids = Vec::new();
+    let read = read_ids(chunks, entry, &mut |id| {
+        ids.push(*id);
+        if ids.len() < PLANNED_AT_ONCE {
+            return Ok(());
+        }
+        let some = std::mem::take(&mut ids);
+        visit(&some, chunks.plan(&some)?)
+    });
+    // Up to where an id list is damaged, too.
+    visit(&ids, chunks.plan(&ids)?)?;
+    read
+}
+
+/// As [`read_content`], for a file whose chunks were planned together with others
+/// ([`ChunkReader::plan`]).
+///
+/// # Errors
+/// As [`read_content`].
+pub fn read_planned<E: From<RepositoryError>>(
+    chunks: &ChunkReader<'_>,
+    entry: &Entry,
+    visit: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut content = Content::of(entry);
+    read_ids(chunks, entry, &mut |id| content.read(chunks, id, visit))?;
+    content.end()
+}
+
+/// What was read of a file, held against its entry.
+struct Content<'e> {
+    entry: &'e Entry,
+    bytes: u64,
+    sha1: Sha1,
+}
+
+impl<'e> Content<'e> {
+    fn of(entry: &'e Entry) -> Self {
+        let (bytes, sha1) = (0, Sha1::new());
+        Self { entry, bytes, sha1 }
     }
-    Ok(())
+
+    fn size(&self) -> u64 {
+        self.entry.size.unwrap_or(0)
+    }
+
+    fn read<E: From<RepositoryError>>(
+        &mut self,
+        chunks: &ChunkReader<'_>,
+        id: &ChunkId,
+        visit: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let chunk = chunks.content(id)?;
+        self.bytes += chunk.len() as u64;
+        // Of chunks without bytes there could be any number.
+        if chunk.is_empty() || self.bytes > self.size() {
+            return Err(contradiction("the size of a file").into());
+        }
+        self.sha1.update(&chunk);
+        visit(&chunk)
+    }
+
+    fn end<E: From<RepositoryError>>(self) -> Result<(), E> {
+        if self.bytes != self.size() {
+            return Err(contradiction("the size of a file").into());
+        }
+        let expected = self.entry.sha1.as_ref();
+        if expected.is_some_and(|it| it.as_slice() != self.sha1.finalize().as_slice()) {
+            return Err(contradiction("the SHA-1 of a file").into());
+        }
+        Ok(())
+    }
+}
+
+fn contradiction(what: &'static str) -> RepositoryError {
+    FormatError::Contradiction { what }.into()
 }
 
 /// The chunk ids of an entry, unless there are more than `ids_max`: a few id lists that repeat each
@@ -83,27 +194,34 @@ pub fn few_ids(
     entry: &Entry,
     ids_max: usize,
 ) -> Result<Option<Vec<ChunkId>>> {
-    enum Stop {
-        TooMany,
-        Failed(RepositoryError),
-    }
-    impl From<RepositoryError> for Stop {
-        fn from(error: RepositoryError) -> Self {
-            Self::Failed(error)
-        }
-    }
     let mut ids = Vec::new();
     let read = read_ids(chunks, entry, &mut |id| {
         if ids.len() == ids_max {
-            return Err(Stop::TooMany);
+            return Err(Stop::Enough);
         }
         ids.push(*id);
         Ok(())
     });
     match read {
         Ok(()) => Ok(Some(ids)),
-        Err(Stop::TooMany) => Ok(None),
+        Err(Stop::Enough) => Ok(None),
         Err(Stop::Failed(error)) => Err(error),
+    }
+}
+
+/// The id of the first chunk of an entry, if it has any.
+///
+/// # Errors
+/// As [`read_ids`].
+pub fn first_id(chunks: &ChunkReader<'_>, entry: &Entry) -> Result<Option<ChunkId>> {
+    let mut first = None;
+    let read = read_ids(chunks, entry, &mut |id| {
+        first = Some(*id);
+        Err(Stop::Enough)
+    });
+    match read {
+        Err(Stop::Failed(error)) => Err(error),
+        _ => Ok(first),
     }
 }
 

@@ -2,7 +2,8 @@
 //!
 //! Writing: `pack_room` (memory) < `pack_builder` (one pack) < `pack_writer` (the open packs of a
 //! run) and `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader`
-//! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`),
+//! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`,
+//! and `runs` says how much is fetched at once),
 //! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
 //! small objects, `objects` lists and fetches them (`others`: from further copies), `versions` looks
 //! behind one that was written over; `proofs` keeps what was proven, `forgets` why snapshots went,
@@ -32,6 +33,7 @@ mod plans;
 mod proofs;
 mod record;
 mod replicate;
+mod runs;
 mod seen_lists;
 mod segment_writer;
 mod slot_list;
@@ -47,7 +49,7 @@ pub use catalog::{
     read_segment, salvage, salvage_named, take_footer,
 };
 pub use chunk_reader::{ChunkReader, Fetch};
-pub use content::{few_ids, read_content, read_ids, store_ids, visit_ids};
+pub use content::{few_ids, first_id, plan_content, read_content, read_ids, read_planned, store_ids, visit_ids};
 pub use error::{ObjectProblem, RepositoryError, Result};
 #[cfg(test)]
 pub use forgets::load_forgets;

@@ -27,8 +27,9 @@ pub fn list_objects(
     Ok(())
 }
 
-/// Fetches a record, holds its bytes against its name, and opens it; a snapshot that is no good here
-/// from another copy that has it.
+/// Fetches a record, holds its bytes against its name, and opens it: once more where they are wrong,
+/// since the line may have been at fault; a snapshot that is no good here from another copy that has
+/// it.
 ///
 /// # Errors
 /// `Object`, also for one that is missing; `Store` when nothing can be said about the object.
@@ -43,9 +44,19 @@ pub fn fetch_record(repository: &Repository, kind: Kind, id: &ObjectId) -> Resul
         }
         open_record(&repository.writer, kind, &bytes)
     };
-    let here = fetch(repository.store.as_ref(), &name, window)
-        .and_then(|bytes| open(bytes).map_err(|problem| RepositoryError::object(&name, problem)));
-    here.or_else(|error| {
+    let here = || {
+        let bytes = fetch(repository.store.as_ref(), &name, window)?;
+        open(bytes).map_err(|problem| RepositoryError::object(&name, problem))
+    };
+    let is_altered = |error: &RepositoryError| {
+        let wrong = ObjectProblem::WrongName;
+        matches!(error, RepositoryError::Object { problem, .. } if *problem == wrong)
+    };
+    let found = match here() {
+        Err(error) if is_altered(&error) => here(),
+        found => found,
+    };
+    found.or_else(|error| {
         // Of records only snapshots are the same in all copies.
         let others = (kind == Kind::Snapshot).then_some(&repository.others);
         let found =

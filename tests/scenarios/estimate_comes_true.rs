@@ -29,7 +29,7 @@ const HOUR: u64 = 3600;
 
 /// The time of this machine, and what was added to it.
 #[derive(Default)]
-struct Ahead(AtomicU64);
+pub struct Ahead(AtomicU64);
 
 impl Clock for Ahead {
     fn now(&self) -> Timestamp {
@@ -46,13 +46,13 @@ impl Ahead {
         Duration::from_secs(self.0.load(Ordering::Relaxed))
     }
 
-    fn pass(&self, hours: u64) {
+    pub fn pass(&self, hours: u64) {
         self.0.fetch_add(hours * HOUR, Ordering::Relaxed);
     }
 }
 
 /// A photo: nothing in it is there twice, or gets shorter.
-fn photo(seed: u64, bytes: usize) -> Vec<u8> {
+pub fn photo(seed: u64, bytes: usize) -> Vec<u8> {
     let mut noise = vec![0; bytes];
     let mut hasher = blake3::Hasher::new();
     hasher.update(&seed.to_le_bytes());
@@ -60,17 +60,21 @@ fn photo(seed: u64, bytes: usize) -> Vec<u8> {
     noise
 }
 
-struct World {
-    clock: Arc<Ahead>,
-    calls: Arc<Recording>,
-    repository: Repository,
-    index: Index,
+pub struct World {
+    pub clock: Arc<Ahead>,
+    pub calls: Arc<Recording>,
+    pub repository: Repository,
+    pub index: Index,
     trust: Trust,
-    folder: tempfile::TempDir,
+    pub folder: tempfile::TempDir,
 }
 
 impl World {
-    fn new() -> Self {
+    pub fn new() -> Self {
+        Self::with_packs_of(1 << 20)
+    }
+
+    pub fn with_packs_of(pack_bytes: u32) -> Self {
         let clock = Arc::new(Ahead::default());
         let seams = Seams {
             clock: clock.clone(),
@@ -81,7 +85,7 @@ impl World {
             passphrase: PASSPHRASE,
             cost: KdfCost::LEAST,
             host: "home".to_owned(),
-            pack_bytes: 1 << 20,
+            pack_bytes,
         };
         let repository = init(calls.clone(), &seams, &options).unwrap().repository;
         Self {
@@ -94,13 +98,13 @@ impl World {
         }
     }
 
-    fn write(&self, name: &str, content: &[u8]) {
+    pub fn write(&self, name: &str, content: &[u8]) {
         let path = self.folder.path().join(name);
         fs::create_dir_all(path.parent().unwrap()).unwrap();
         fs::write(path, content).unwrap();
     }
 
-    fn options(&self) -> BackupOptions {
+    pub fn options(&self) -> BackupOptions {
         BackupOptions {
             source: SourceChoice {
                 paths: vec![self.folder.path().to_owned()],
@@ -115,7 +119,7 @@ impl World {
     }
 
     /// The index level with the store, as every verb of the command line begins.
-    fn look(&self) -> (Vec<offsite::repository::StoredSnapshot>, Traffic) {
+    pub fn look(&self) -> (Vec<offsite::repository::StoredSnapshot>, Traffic) {
         let tally = Arc::new(Tally::new(self.calls.clone()));
         let counted = Repository {
             store: tally.clone(),
@@ -163,7 +167,7 @@ impl World {
     }
 }
 
-fn traffic(calls: &[Call]) -> Traffic {
+pub fn traffic(calls: &[Call]) -> Traffic {
     let mut sum = Traffic::default();
     for call in calls {
         match call.operation {

@@ -84,6 +84,7 @@ mod tree;
 mod two_backups_at_once;
 mod unchanged_library_asks_little;
 mod user;
+mod what_a_restore_fetches;
 mod what_changed_between_nights;
 mod what_is_in_there;
 mod wrong_folder_was_named;

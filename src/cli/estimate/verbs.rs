@@ -166,12 +166,12 @@ impl Site<'_> {
         });
         let id: String = snapshot.id.to_string().chars().take(12).collect();
         let mut lines = vec![format!(
-            "Snapshot {id} of {}: {} of {}, out of {} of {}.",
+            "Snapshot {id} of {}: {} of {}, for which {} are fetched out of {}.",
             show::time(snapshot.record.time),
             show::counted(report.files_restored, "file", "files"),
             show::bytes(report.bytes_restored),
-            show::counted(report.packs_to_fetch, "pack", "packs"),
             show::bytes(report.bytes_to_fetch),
+            show::counted(report.packs_to_fetch, "pack", "packs"),
         )];
         if report.files_skipped > 0 {
             let files = show::counted(report.files_skipped, "file is", "files are");

@@ -19,7 +19,7 @@ const SKEW_MAX: Duration = Duration::from_secs(10);
 fn lock_time(scratch: &Scratch<'_>) -> Duration {
     let skew = scratch.profile.clock_skew_seconds.unwrap_or_default();
     let skew = Duration::from_secs(skew.unsigned_abs()).min(SKEW_MAX);
-    LOCK_TIME_MIN + skew + scratch.spent()
+    LOCK_TIME_MIN + skew + scratch.spent() / 2
 }
 
 pub fn versions(scratch: &mut Scratch<'_>) {

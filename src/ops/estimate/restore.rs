@@ -1,5 +1,5 @@
 //! What a restore would fetch: its own dry run, which reads the listing as the restore will, and
-//! plans the packs of each batch of files as the restore does.
+//! plans what each batch of files needs as the restore does.
 
 use std::sync::Arc;
 
@@ -42,7 +42,7 @@ pub fn estimate_restore(
     };
     let report = restore(&counted, index, snapshot, &options, progress)?;
     let packs = Traffic {
-        get: report.packs_to_fetch,
+        get: report.fetches,
         bytes_down: report.bytes_to_fetch,
         ..Traffic::default()
     };

@@ -1,27 +1,24 @@
-//! Files by the batch: first it is seen which are there already, then the rest is brought back in
-//! the order of the packs, so that a pack is fetched once, however the files lie in it, and is on
-//! its way before its turn.
+//! Files by the batch: first it is seen which are there already, then what the others need is planned,
+//! so that it is fetched once and is on its way before its turn, and they are brought back.
 
-use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Mutex, PoisonError};
 
+use super::file::Reading;
 use super::work::Work;
 use crate::format::entry::Entry;
-use crate::id::ObjectId;
 use crate::ops::{OpsError, Result};
-use crate::repository::{Ahead, RepositoryError, read_ids};
+use crate::repository::few_ids;
 
 /// Entries with their ids that are held at once.
 const BATCH_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// What an entry weighs beside its path and ids.
 const ENTRY_BYTES: usize = 512;
-/// Chunks of one file whose packs are fetched ahead: 64 GiB at the usual size.
-const IDS_AHEAD_MAX: usize = 64 * 1024;
-/// Threads that fetch ahead. Those that write fetch too, when these come too late.
-const FETCHERS: usize = 2;
-
+/// Chunks of files that are restored together, and of one of them: a larger one is restored alone.
+const IDS_MAX: usize = 8 * 1024;
+/// Chunks of one id list, about.
+const LIST_IDS: usize = 1024;
 /// Bytes of files that one thread takes at once.
 const RUN_BYTES_MAX: u64 = 4 * 1024 * 1024;
 
@@ -30,6 +27,7 @@ const RUN_BYTES_MAX: u64 = 4 * 1024 * 1024;
 pub struct Batch {
     files: Vec<Entry>,
     bytes: usize,
+    ids: usize,
 }
 
 impl Batch {
@@ -42,32 +40,15 @@ impl Batch {
             .map(|(name, value)| name.len() + value.len())
             .sum();
         self.bytes += ENTRY_BYTES + file.path.len() + 32 * (ids + lists) + attributes;
+        self.ids += ids + (lists * LIST_IDS).min(IDS_MAX);
         self.files.push(file);
-        (self.bytes >= BATCH_BYTES_MAX).then(|| self.take())
+        (self.bytes >= BATCH_BYTES_MAX || self.ids >= IDS_MAX).then(|| self.take())
     }
 
     pub fn take(&mut self) -> Vec<Entry> {
-        self.bytes = 0;
+        (self.bytes, self.ids) = (0, 0);
         std::mem::take(&mut self.files)
     }
-}
-
-/// Why no more ids are looked at.
-enum Stop {
-    Enough,
-    Failed(RepositoryError),
-}
-
-impl From<RepositoryError> for Stop {
-    fn from(error: RepositoryError) -> Self {
-        Self::Failed(error)
-    }
-}
-
-/// Which packs hold a file, as far as that is known.
-struct Located<'e> {
-    file: &'e Entry,
-    packs: Vec<(ObjectId, u64)>,
 }
 
 impl Work<'_> {
@@ -92,57 +73,37 @@ impl Work<'_> {
         )?;
         let left = files.iter().zip(&done);
         let left = left.filter(|(_, done)| !done.load(Ordering::Relaxed));
-        let left = left.map(|(file, _)| file);
-        let direct = left.clone().filter_map(|file| file.chunks.as_ref());
-        let direct = direct.flat_map(|ids| ids.0.iter().copied());
-        self.chunks.foresee(direct)?;
-        let mut left = left
-            .map(|file| self.locate(file))
-            .collect::<Result<Vec<_>>>()?;
-        let packs = order_by_packs(&mut left);
+        let (mut ids, mut together, mut alone) = (Vec::new(), Vec::new(), Vec::new());
+        for (file, _) in left {
+            match few_ids(self.chunks, file, IDS_MAX) {
+                Ok(Some(some)) => {
+                    ids.extend(some);
+                    together.push(file);
+                }
+                Ok(None) => alone.push(file),
+                // That it is damaged is said when it is read.
+                Err(error) if error.is_damage() => alone.push(file),
+                Err(error) => return Err(error.into()),
+            }
+        }
+        let ahead = self.chunks.plan(&ids)?;
+        drop(ids);
+        let bring = |file: &Entry, how| {
+            self.progress.item(&file.path);
+            self.settle(file, self.bring(file, how))
+        };
+        let bring_all = || {
+            let step = |_, file: &&Entry| bring(file, Reading::Planned);
+            self.on_threads(&together, &|file| file, &step)
+        };
         if self.options.dry_run {
-            let bytes: u64 = packs.iter().map(|(_, bytes)| bytes).sum();
-            let counts = &self.counts;
-            counts.bytes_to_fetch.fetch_add(bytes, Ordering::Relaxed);
-            let number = packs.len() as u64;
-            counts.packs_to_fetch.fetch_add(number, Ordering::Relaxed);
+            self.count_planned(&ahead);
+            bring_all()?;
+        } else {
+            self.chunks.with_ahead(&ahead, bring_all)?;
         }
-        let is_ahead = self.repository.seams.threads.workers.is_some() && !self.options.dry_run;
-        let ahead = Ahead::new(packs);
-        std::thread::scope(|scope| {
-            let _end = self.chunks.begin_ahead(&ahead);
-            for _ in 0..if is_ahead { FETCHERS } else { 0 } {
-                scope.spawn(|| self.chunks.fetch_ahead(&ahead));
-            }
-            self.on_threads(&left, &|located| located.file, &|_, located| {
-                self.progress.item(&located.file.path);
-                self.settle(located.file, self.bring(located.file))
-            })
-        })
-    }
-
-    /// Finds the packs of a file, or of its beginning: id lists that repeat each other could go on
-    /// for years. That it is damaged is seen when it is read.
-    fn locate<'e>(&self, file: &'e Entry) -> Result<Located<'e>> {
-        let mut packs: Vec<(ObjectId, u64)> = Vec::new();
-        let (mut known, mut ids) = (HashSet::new(), 0);
-        let read = read_ids::<Stop>(self.chunks, file, &mut |id| {
-            ids += 1;
-            if ids > IDS_AHEAD_MAX {
-                return Err(Stop::Enough);
-            }
-            if let Some((pack, bytes)) = self.chunks.pack_of(id)?
-                && packs.last().is_none_or(|(last, _)| *last != pack)
-                && known.insert(pack)
-            {
-                packs.push((pack, bytes));
-            }
-            Ok(())
-        });
-        match read {
-            Err(Stop::Failed(error)) if !error.is_damage() => Err(error.into()),
-            _ => Ok(Located { file, packs }),
-        }
+        let mut alone = alone.into_iter();
+        alone.try_for_each(|file| bring(file, Reading::Alone))
     }
 
     /// Does a step for each item, on all threads, in about their order.
@@ -205,25 +166,4 @@ fn runs<'e>(files: impl Iterator<Item = &'e Entry>) -> Vec<Range<usize>> {
         folder = Some(above);
     }
     runs
-}
-
-/// Puts files beside each other that lie in the same pack; gives the packs in the order of their
-/// first use then.
-fn order_by_packs(files: &mut [Located<'_>]) -> Vec<(ObjectId, u64)> {
-    let mut ranks: HashMap<ObjectId, usize> = HashMap::new();
-    for (pack, _) in files.iter().flat_map(|file| &file.packs) {
-        let next = ranks.len();
-        ranks.entry(*pack).or_insert(next);
-    }
-    files.sort_by_key(|file| {
-        file.packs
-            .first()
-            .and_then(|(pack, _)| ranks.get(pack).copied())
-    });
-    let mut known = HashSet::new();
-    let packs = files.iter().flat_map(|file| &file.packs);
-    packs
-        .filter(|(pack, _)| known.insert(*pack))
-        .copied()
-        .collect()
 }

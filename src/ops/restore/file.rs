@@ -1,17 +1,24 @@
 //! One file: whether it is there already, and bringing it back.
 
 use std::io;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::options::Overwrite;
 use super::work::{FileError, Work};
 use crate::format::entry::Entry;
 use crate::id::ChunkId;
 use crate::ops::target::Standing;
-use crate::repository::{few_ids, read_content};
+use crate::repository::{Ahead, few_ids, plan_content, read_content, read_planned};
 
 /// A file of more chunks than this is not compared with what stands there: 256 GiB, 8 MiB of ids.
 pub const IDS_COMPARED_MAX: usize = 256 * 1024;
+
+/// Whether what is fetched for a file was planned together with others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reading {
+    Planned,
+    Alone,
+}
 
 impl Work<'_> {
     /// Whether nothing is to be written for a file; then it is counted, and its permissions and time
@@ -85,19 +92,33 @@ impl Work<'_> {
     ///
     /// # Errors
     /// Of reading the archive; of the file system.
-    pub fn bring(&self, entry: &Entry) -> Result<(), FileError> {
+    pub fn bring(&self, entry: &Entry, how: Reading) -> Result<(), FileError> {
         let standing = self.target.standing(&entry.path);
         if !self.options.dry_run {
             let mut file = self.target.begin_file(&entry.path)?;
-            read_content::<FileError>(self.chunks, entry, &mut |chunk| {
+            let read = match how {
+                Reading::Planned => read_planned::<FileError>,
+                Reading::Alone => read_content::<FileError>,
+            };
+            read(self.chunks, entry, &mut |chunk| {
                 file.write(chunk)?;
                 self.progress.advance(chunk.len() as u64);
                 Ok(())
             })?;
             file.commit(entry)?;
+        } else if how == Reading::Alone {
+            plan_content(self.chunks, entry, &mut |ahead| self.count_planned(ahead))?;
         }
         self.count_restored(standing, entry.size.unwrap_or(0));
         Ok(())
+    }
+
+    /// In a dry run: what would be fetched.
+    pub fn count_planned(&self, ahead: &Ahead) {
+        let add = |to: &AtomicU64, more| to.fetch_add(more, Ordering::Relaxed);
+        add(&self.counts.packs_to_fetch, ahead.new_packs());
+        add(&self.counts.fetches, ahead.fetches() as u64);
+        add(&self.counts.bytes_to_fetch, ahead.bytes());
     }
 
     /// Counts a file of so many bytes that was written where something stood, or nothing.

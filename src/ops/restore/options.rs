@@ -46,10 +46,12 @@ pub struct RestoreReport {
     /// They were there already, with the right content, or were to be left as they are.
     pub files_skipped: u64,
     pub bytes_restored: u64,
-    /// In a dry run: stored bytes of the packs that would be fetched.
+    /// In a dry run: bytes that would be fetched of packs.
     pub bytes_to_fetch: u64,
-    /// In a dry run: how often a pack would be fetched, once for each batch of files that needs it.
+    /// In a dry run: how many packs that are.
     pub packs_to_fetch: u64,
+    /// In a dry run: in how many requests they would be fetched.
+    pub fetches: u64,
     /// Files, folders and links that were removed because the snapshot does not hold them.
     pub deleted: u64,
     /// The first of them, at most [`LISTED_MAX`].

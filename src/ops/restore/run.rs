@@ -1,9 +1,9 @@
 //! A restore from beginning to end.
 
-use super::batch::Batch;
 use super::finish::{Finish, IGNORES_CASE, UNREADABLE};
 use super::immich::refuse_live;
 use super::options::{Overwrite, RestoreOptions, RestoreReport};
+use super::queue::Queue;
 use super::selection::Selection;
 use super::verdict::{Judge, Verdict};
 use super::work::Work;
@@ -33,7 +33,7 @@ pub fn restore(
         // What would be restored is said without it.
         repository.read_key("to restore")?;
     }
-    let chunks = ChunkReader::new(repository, index, Fetch::Packs);
+    let chunks = ChunkReader::new(repository, index, fetch_for(options));
     let listing = ListingReader::new(&chunks, snapshot.listing);
     let selection = Selection::new(options)?;
     let bytes = refuse_nothing(&listing, snapshot, options, &selection, progress)?;
@@ -88,6 +88,14 @@ pub fn restore(
     }
     progress.finish();
     Ok(work.report())
+}
+
+/// Of the listing all is read, or only what leads to a path.
+fn fetch_for(options: &RestoreOptions) -> Fetch {
+    match options.path.is_empty() {
+        true => Fetch::Packs,
+        false => Fetch::Windows,
+    }
 }
 
 fn open_target(repository: &Repository, options: &RestoreOptions) -> Result<Target> {
@@ -168,7 +176,7 @@ fn refuse_taken_name(listing: &ListingReader<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Folders and links here, files by the batch. Gives whether the listing could be read whole.
+/// Folders and links here, then files in the order of packs. Gives whether the listing could be read whole.
 fn first_pass(
     work: &Work<'_>,
     listing: &ListingReader<'_>,
@@ -178,7 +186,7 @@ fn first_pass(
 ) -> Result<bool> {
     let options = work.options;
     let (mut is_whole, mut is_found, mut is_dump_found) = (true, false, false);
-    let mut batch = Batch::default();
+    let mut queue = Queue::new(work);
     for entry in listing.beneath(&options.path) {
         is_found = true;
         let entry = match entry {
@@ -191,12 +199,12 @@ fn first_pass(
         };
         is_dump_found |= entry.is_database();
         match judge.judge(&entry) {
-            Verdict::Take => take(work, entry, &mut batch)?,
+            Verdict::Take => take(work, entry, &mut queue)?,
             Verdict::Leave => {}
             Verdict::Refuse(reason) => work.problem(entry.path, reason.to_owned()),
         }
     }
-    work.restore_batch(&batch.take())?;
+    queue.restore()?;
     let is_dump_wanted = options.database && options.path.is_empty() && !selection.has_globs();
     if is_dump_wanted && snapshot.database.is_some() && !is_dump_found {
         let error = "the listing does not hold the dump that the snapshot is said to have";
@@ -210,14 +218,12 @@ fn first_pass(
     }
 }
 
-fn take(work: &Work<'_>, entry: Entry, batch: &mut Batch) -> Result<()> {
+fn take(work: &Work<'_>, entry: Entry, queue: &mut Queue<'_, '_>) -> Result<()> {
     match entry.entry_type() {
         // In the second pass, when its first name is there.
         EntryType::HardLink if entry.first.is_some() => {}
         EntryType::File | EntryType::HardLink => {
-            if let Some(files) = batch.push(entry) {
-                work.restore_batch(&files)?;
-            }
+            queue.push(entry)?;
         }
         _ if work.options.dry_run => {}
         EntryType::Folder => {

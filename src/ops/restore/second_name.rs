@@ -1,6 +1,6 @@
 //! Hard links: further names of a file that was restored before.
 
-use super::file::IDS_COMPARED_MAX;
+use super::file::{IDS_COMPARED_MAX, Reading};
 use super::options::Overwrite;
 use super::work::{FileError, Work};
 use crate::format::entry::{Entry, is_beneath};
@@ -45,7 +45,7 @@ impl Work<'_> {
         if self.is_done(entry)? {
             return Ok(());
         }
-        self.bring(entry)
+        self.bring(entry, Reading::Alone)
     }
 
     /// Whether the file that stands at `path` has the content of the entry. The listing only says

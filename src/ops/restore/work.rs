@@ -33,6 +33,7 @@ pub struct Counts {
     pub bytes: AtomicU64,
     pub bytes_to_fetch: AtomicU64,
     pub packs_to_fetch: AtomicU64,
+    pub fetches: AtomicU64,
 }
 
 #[derive(Default)]
@@ -157,6 +158,7 @@ impl<'r> Work<'r> {
             bytes_restored: get(&self.counts.bytes),
             bytes_to_fetch: get(&self.counts.bytes_to_fetch),
             packs_to_fetch: get(&self.counts.packs_to_fetch),
+            fetches: get(&self.counts.fetches),
             deleted: list.deleted,
             deleted_paths: list.deleted_paths,
             delete_refused: list.delete_refused,

@@ -8,6 +8,7 @@ use crate::repository::{ObjectProblem, Repository, RepositoryError};
 use crate::store::{ErrorKind, ObjectInfo, StoreError, Window};
 
 /// A whole object of at most `bytes_max` bytes, held against the hash in its name, if it has one.
+/// Before it is called damaged it is fetched once more: the line may have been at fault.
 ///
 /// # Errors
 /// `Store`.
@@ -17,13 +18,14 @@ pub fn fetch(
     id: Option<&ObjectId>,
     bytes_max: u64,
 ) -> Result<Result<Bytes, ObjectProblem>> {
-    match repository.store.get(name, Window::Whole { bytes_max }) {
-        Ok(bytes) if id.is_some_and(|id| ObjectId::of(&bytes) != *id) => {
-            Ok(Err(ObjectProblem::WrongName))
+    for _ in 0..2 {
+        match repository.store.get(name, Window::Whole { bytes_max }) {
+            Ok(bytes) if id.is_some_and(|id| ObjectId::of(&bytes) != *id) => {}
+            Ok(bytes) => return Ok(Ok(bytes)),
+            Err(error) => return Ok(Err(ObjectProblem::of_failed_fetch(error)?)),
         }
-        Ok(bytes) => Ok(Ok(bytes)),
-        Err(error) => Ok(Err(ObjectProblem::of_failed_fetch(error)?)),
     }
+    Ok(Err(ObjectProblem::WrongName))
 }
 
 /// The problem of an object that is larger than it can rightly be.

@@ -82,7 +82,7 @@ impl Local {
     /// Whether the folder is still the one that was opened. When its disk is unmounted meanwhile, an
     /// empty one shows in its place: nothing is missing from that, and nothing must be made in it.
     pub(super) fn is_there(&self) -> bool {
-        self.root.is_dir() && !(self.was_filled && !holds_anything(&self.root))
+        self.root.is_dir() && (!self.was_filled || holds_anything(&self.root))
     }
 
     /// Makes one folder and puts its entry on disk.

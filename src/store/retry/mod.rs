@@ -71,6 +71,9 @@ pub struct Retry {
 /// An object that is cut short stays short: a second look tells it from a line that broke.
 const INCOMPLETE_ATTEMPTS_MAX: u32 = 3;
 
+/// A page of a listing that was cut short is a line that broke: for so long it is asked for again.
+const LISTING_PATIENCE: Duration = Duration::from_secs(60);
+
 /// Shows a visitor what a listing has.
 type List<'l, T> = dyn Fn(&mut dyn FnMut(T) -> Result<()>) -> Result<()> + 'l;
 
@@ -79,6 +82,7 @@ type List<'l, T> = dyn Fn(&mut dyn FnMut(T) -> Result<()>) -> Result<()> + 'l;
 struct Failures {
     count: u32,
     incomplete: u32,
+    is_listing: bool,
     /// Time since boot of the first.
     since: Option<Duration>,
 }
@@ -140,8 +144,10 @@ impl Retry {
         if error.kind == ErrorKind::Incomplete {
             failures.incomplete += 1;
         }
+        let stays_short = failures.incomplete >= INCOMPLETE_ATTEMPTS_MAX
+            && (!failures.is_listing || elapsed >= LISTING_PATIENCE);
         let is_over = failures.count >= self.options.attempts_max
-            || failures.incomplete >= INCOMPLETE_ATTEMPTS_MAX
+            || stays_short
             || elapsed >= self.budget() && failures.count >= self.options.attempts_min;
         if is_over {
             return Err(given_up(error, failures.count, elapsed));
@@ -195,7 +201,11 @@ impl Retry {
         name_of: &dyn Fn(&T) -> &String,
         visit: &mut dyn FnMut(T) -> Result<()>,
     ) -> Result<()> {
-        let mut failures = Failures::default();
+        let anew = || Failures {
+            is_listing: true,
+            ..Failures::default()
+        };
+        let mut failures = anew();
         let mut last: Option<String> = None;
         loop {
             let mut is_visitors_error = false;
@@ -213,7 +223,7 @@ impl Retry {
             }
             self.tell_gate(&result);
             if has_advanced {
-                failures = Failures::default();
+                failures = anew();
             }
             match result {
                 Ok(()) => return Ok(()),

@@ -1,0 +1,147 @@
+//! The files of one restore in the order of the packs that hold them. In a file without a name in the
+//! system's folder for temporary files, so that memory does not grow with the library.
+
+use rusqlite::{Connection, params};
+
+use super::schema::keep_plans;
+use super::{Index, IndexError, Result};
+use crate::id::ChunkId;
+
+/// Where a file comes in the order: the number of the pack of its first chunk.
+pub type Turn = i64;
+
+/// Files, as whoever fills the table encodes them.
+pub struct RestoreOrder {
+    connection: Connection,
+    is_sorted: bool,
+    /// The turn and the row of the last file that was given out.
+    last: (Turn, i64),
+}
+
+impl Index {
+    /// When files come whose first chunks these are; those of which nothing is known first.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn turns(&self, first: &[Option<ChunkId>]) -> Result<Vec<Turn>> {
+        self.with(|connection| {
+            let reading = connection.transaction()?;
+            let mut statement =
+                reading.prepare_cached("SELECT pack FROM chunks WHERE id = ? LIMIT 1")?;
+            let mut turns = Vec::with_capacity(first.len());
+            for id in first {
+                let mut turn = 0;
+                if let Some(id) = id {
+                    let mut rows = statement.query([id.as_bytes().as_slice()])?;
+                    if let Some(row) = rows.next()? {
+                        turn = row.get(0)?;
+                    }
+                }
+                turns.push(turn);
+            }
+            Ok(turns)
+        })
+    }
+}
+
+impl RestoreOrder {
+    /// An empty table.
+    ///
+    /// # Errors
+    /// `Sqlite` when no temporary file can be made.
+    pub fn temporary() -> Result<Self> {
+        // Nothing is ever committed: the file is gone with the process.
+        let made = Connection::open("").and_then(|connection| {
+            keep_plans(&connection)?;
+            connection.execute_batch(
+                "PRAGMA journal_mode = OFF; PRAGMA cache_size = -4096;
+                 CREATE TABLE files (
+                    number INTEGER PRIMARY KEY, pack INTEGER NOT NULL, file BLOB NOT NULL
+                 );
+                 BEGIN;",
+            )?;
+            Ok(connection)
+        });
+        Ok(Self {
+            connection: made.map_err(failure)?,
+            is_sorted: false,
+            last: (i64::MIN, 0),
+        })
+    }
+
+    /// Adds a file.
+    ///
+    /// # Errors
+    /// `Sqlite`: the disk is full.
+    pub fn add(&mut self, turn: Turn, file: &[u8]) -> Result<()> {
+        let sql = "INSERT INTO files (pack, file) VALUES (?, ?)";
+        let insert = self.connection.prepare_cached(sql);
+        let added = insert.and_then(|mut insert| insert.execute(params![turn, file]));
+        added.map(drop).map_err(failure)
+    }
+
+    /// The next files in their order, at most `count`; those of one turn as they were added. Nothing
+    /// is added from then on.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn next(&mut self, count: usize) -> Result<Vec<Vec<u8>>> {
+        self.read(count).map_err(failure)
+    }
+
+    fn read(&mut self, count: usize) -> rusqlite::Result<Vec<Vec<u8>>> {
+        if !std::mem::replace(&mut self.is_sorted, true) {
+            let sql = "CREATE INDEX in_order ON files (pack, number)";
+            self.connection.execute_batch(sql)?;
+        }
+        let mut statement = self.connection.prepare_cached(
+            "SELECT pack, number, file FROM files INDEXED BY in_order
+             WHERE (pack, number) > (?1, ?2) ORDER BY pack, number LIMIT ?3",
+        )?;
+        let (turn, number) = self.last;
+        let mut rows = statement.query(params![turn, number, count])?;
+        let mut files = Vec::new();
+        while let Some(row) = rows.next()? {
+            self.last = (row.get(0)?, row.get(1)?);
+            files.push(row.get(2)?);
+        }
+        Ok(files)
+    }
+}
+
+fn failure(source: rusqlite::Error) -> IndexError {
+    IndexError::Sqlite {
+        path: "in a temporary file".to_owned(),
+        source: source.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::chunks::tests::{chunk, pack};
+    use super::*;
+
+    #[test]
+    fn files_come_in_the_order_of_their_packs() {
+        let index = Index::in_memory().unwrap();
+        index.add_pack(&pack(9, &[chunk(1), chunk(2)])).unwrap();
+        index.add_pack(&pack(3, &[chunk(3)])).unwrap();
+        let first = [3, 2, 9, 1, 2].map(|number| Some(chunk(number).id));
+        let turns = index.turns(&first).unwrap();
+        assert_eq!(turns, [2, 1, 0, 1, 1]);
+        assert_eq!(index.turns(&[None]).unwrap(), [0]);
+        let mut order = RestoreOrder::temporary().unwrap();
+        for (turn, name) in turns.iter().zip(["c", "b", "lost", "a", "b again"]) {
+            order.add(*turn, name.as_bytes()).unwrap();
+        }
+        let mut files = Vec::new();
+        loop {
+            let some = order.next(2).unwrap();
+            if some.is_empty() {
+                break;
+            }
+            files.extend(some.into_iter().map(|it| String::from_utf8(it).unwrap()));
+        }
+        assert_eq!(files, ["lost", "b", "a", "b again", "c"]);
+    }
+}

@@ -1,0 +1,132 @@
+//! What the line and the server do to S3 on a bad day: answers of 500, 503, 429 and 403, connections
+//! that break before, inside and after a body, torn and falsified answers, answers that get lost or
+//! come twice, drips, listings that lack a part. Once, three times, one in ten, always.
+//!
+//! A proxy (`proxy`, `fault`) does it to the real program's library in front of a real SeaweedFS. Each
+//! run ends well or with one clear error, within its time; afterwards the archive is whole, and the
+//! same run over a good line goes through. Waiting costs no time (`scene`), but standing still would.
+//!
+//! The short form takes some of the pairs, `OFFSITE_TEST_WIRE=all` every one.
+
+mod fault;
+#[path = "../harness/mod.rs"]
+mod harness;
+mod proxy;
+mod scene;
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use fault::{Fault, When};
+use proxy::Proxy;
+use scene::{Scene, Verb};
+
+/// Of this machine's time, beside other runs; far more than any takes that does not hang.
+const PATIENCE: Duration = Duration::from_secs(90);
+/// Of the time that the run believes to have waited: the budget of a call is ten minutes, and what
+/// fails with it may be asked again for something else.
+const WAIT_MAX: Duration = Duration::from_secs(60 * 60);
+/// A clear error is a sentence or two.
+const WORDS_MAX: usize = 700;
+
+struct Pair {
+    fault: Fault,
+    when: When,
+    verb: Verb,
+}
+
+fn pairs() -> Vec<Pair> {
+    let is_full = std::env::var("OFFSITE_TEST_WIRE").is_ok_and(|it| it == "all");
+    let mut pairs = Vec::new();
+    for fault in Fault::ALL {
+        for when in When::ALL {
+            for verb in Verb::ALL {
+                // Each fault with each verb, and with each frequency, but not all three.
+                let is_short = (fault as usize + when as usize + verb as usize).is_multiple_of(4);
+                if is_full || is_short {
+                    pairs.push(Pair { fault, when, verb });
+                }
+            }
+        }
+    }
+    pairs
+}
+
+/// Gives whether it went through.
+fn run(scene: &Scene, proxy: &Proxy, pair: &Pair, seed: u64) -> Result<bool, String> {
+    let place = scene.place(pair.verb, seed);
+    proxy.do_it(pair.fault, pair.when, seed);
+    let began = Instant::now();
+    let (ended, waited) = scene.run(&place, pair.verb, &proxy.endpoint());
+    let took = began.elapsed();
+    proxy.stop();
+    if took > PATIENCE || waited > WAIT_MAX {
+        return Err(format!("took {took:?} and waited {waited:?}"));
+    }
+    if let Err(said) = &ended
+        && (said.len() > WORDS_MAX || said.is_empty())
+    {
+        return Err(format!("is told in {} letters: {said}", said.len()));
+    }
+    if ended.is_err() && pair.when <= When::Thrice && !pair.fault.is_an_answer() {
+        return Err(format!("a moment was too much: {}", ended.unwrap_err()));
+    }
+    scene.check(&place, pair.verb, ended.is_ok())?;
+    Ok(ended.is_ok())
+}
+
+#[test]
+fn a_bad_line_ends_well_or_in_one_clear_error() {
+    let scene = Scene::new();
+    let pairs = pairs();
+    let next = AtomicUsize::new(0);
+    let counts: Mutex<BTreeMap<(Fault, When), (usize, usize)>> = Mutex::default();
+    let complaints: Mutex<Vec<String>> = Mutex::default();
+    let work = || {
+        let proxy = Proxy::before(&scene.endpoint());
+        loop {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let Some(pair) = pairs.get(number) else {
+                break;
+            };
+            match run(&scene, &proxy, pair, number as u64) {
+                Ok(went) => {
+                    let mut counts = counts.lock().unwrap();
+                    let count = counts.entry((pair.fault, pair.when)).or_default();
+                    count.0 += usize::from(went);
+                    count.1 += usize::from(!went);
+                }
+                Err(complaint) => {
+                    let Pair { fault, when, verb } = pair;
+                    let complaint = format!("{verb:?}, {fault:?} {when:?}: {complaint}");
+                    complaints.lock().unwrap().push(complaint);
+                }
+            }
+        }
+    };
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(work);
+        }
+    });
+    let counts = counts.into_inner().unwrap();
+    for ((fault, when), (well, told)) in &counts {
+        println!("| {fault:?} | {when:?} | {well} | {told} |");
+    }
+    let complaints = complaints.into_inner().unwrap();
+    assert!(
+        complaints.is_empty(),
+        "{} of {}:\n{}",
+        complaints.len(),
+        pairs.len(),
+        complaints.join("\n")
+    );
+    // The faults were done, and did something.
+    let told: usize = counts.values().map(|it| it.1).sum();
+    assert!(
+        told > pairs.len() / 10,
+        "only {told} runs ended in an error"
+    );
+}
