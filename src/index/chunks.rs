@@ -20,6 +20,20 @@ pub struct ChunkRow {
     pub codec: u8,
 }
 
+impl ChunkRow {
+    /// From a row whose first columns are `id, start, stored, plain, position, codec`.
+    pub(super) fn of(row: &rusqlite::Row<'_>) -> rusqlite::Result<Self> {
+        Ok(Self {
+            id: ChunkId::new(row.get(0)?),
+            start: row.get(1)?,
+            stored: row.get(2)?,
+            plain: row.get(3)?,
+            position: row.get(4)?,
+            codec: row.get(5)?,
+        })
+    }
+}
+
 /// A pack with its chunks, to be added to the index.
 #[derive(Debug, Clone)]
 pub struct IndexedPack {
@@ -142,16 +156,7 @@ impl Index {
                 "SELECT chunks.id, start, stored, plain, position, codec FROM chunks
                  WHERE pack = ? ORDER BY start",
             )?;
-            let rows = statement.query_map([pack], |row| {
-                Ok(ChunkRow {
-                    id: ChunkId::new(row.get(0)?),
-                    start: row.get(1)?,
-                    stored: row.get(2)?,
-                    plain: row.get(3)?,
-                    position: row.get(4)?,
-                    codec: row.get(5)?,
-                })
-            })?;
+            let rows = statement.query_map([pack], ChunkRow::of)?;
             rows.collect()
         })
     }

@@ -35,28 +35,6 @@ impl Index {
         })
     }
 
-    /// Takes in what a segment claims, in one transaction. Its packs are not live until the store
-    /// was seen to hold them.
-    ///
-    /// # Errors
-    /// `Sqlite`.
-    pub fn add_segment(
-        &self,
-        id: &ObjectId,
-        session: &SessionId,
-        packs: &[IndexedPack],
-    ) -> Result<()> {
-        self.with(|connection| {
-            let transaction = connection.transaction()?;
-            let segment = insert_segment(&transaction, id, session)?;
-            for pack in packs {
-                let origin = Origin::Segment(segment);
-                insert_pack(&transaction, pack, origin)?;
-            }
-            transaction.commit()
-        })
-    }
-
     /// Notes that a segment which carries packs of this host was acknowledged.
     ///
     /// # Errors
@@ -88,7 +66,11 @@ impl Index {
     pub fn add_pack(&self, pack: &IndexedPack) -> Result<()> {
         let number = self.with(|connection| {
             let transaction = connection.transaction()?;
-            let number = insert_pack(&transaction, pack, Origin::Verified)?;
+            let count = publication::distinct(&pack.chunks).len();
+            let number = insert_row(&transaction, pack, count, Origin::Verified)?;
+            super::chunks::insert_chunks(&transaction, number, &pack.chunks)?;
+            let chunks = || Ok(pack.chunks.clone());
+            publication::note(&transaction, pack, number, Origin::Verified, &chunks)?;
             transaction.commit()?;
             Ok(number)
         })?;
@@ -170,6 +152,8 @@ impl Index {
         if let Some(error) = failure {
             return Err(self.error(error).into());
         }
+        // In the order of the table, whose pages are then written once each.
+        changes.sort_unstable();
         self.set_live(&changes)?;
         Ok(())
     }
@@ -293,7 +277,7 @@ impl Row {
     }
 }
 
-fn insert_segment(
+pub(super) fn insert_segment(
     transaction: &Transaction<'_>,
     id: &ObjectId,
     session: &SessionId,
@@ -304,10 +288,12 @@ fn insert_segment(
     insert.query_row(params![id.as_bytes(), session.as_bytes()], |row| row.get(0))
 }
 
-/// A claim that is known already may bring chunks that it did not have before. Gives its number.
-fn insert_pack(
+/// Takes in a pack without its chunks, of which it has `count` different ones. Gives its number, which it has
+/// already if the claim is known.
+pub(super) fn insert_row(
     transaction: &Transaction<'_>,
     pack: &IndexedPack,
+    count: usize,
     origin: Origin,
 ) -> rusqlite::Result<i64> {
     let IndexedPack {
@@ -316,7 +302,7 @@ fn insert_pack(
         class,
         crc,
         header,
-        chunks,
+        chunks: _,
     } = pack;
     let (id, crc) = (id.as_bytes(), crc.map(u64::cast_signed));
     let (verified, segment) = match origin {
@@ -331,12 +317,8 @@ fn insert_pack(
             segment = coalesce(excluded.segment, segment)
          RETURNING number",
     )?;
-    let count = publication::distinct(chunks).len();
     let row = params![id, bytes, class, header, verified, crc, segment, count];
-    let number = insert.query_row(row, |row| row.get(0))?;
-    super::chunks::insert_chunks(transaction, number, chunks)?;
-    publication::note(transaction, pack, number, origin)?;
-    Ok(number)
+    insert.query_row(row, |row| row.get(0))
 }
 
 #[cfg(test)]

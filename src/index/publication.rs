@@ -17,15 +17,22 @@ pub(super) enum Origin {
     Verified,
 }
 
-/// Notes, after a claim about a pack was taken in under `number`, what that publishes.
+/// Notes, after a claim about a pack was taken in under `number`, what that publishes. `chunks` gives what
+/// the claim says the pack holds; it is asked only if there is anything to compare it with.
 pub(super) fn note(
     transaction: &Transaction<'_>,
     pack: &IndexedPack,
     number: i64,
     origin: Origin,
+    chunks: &dyn Fn() -> rusqlite::Result<Vec<ChunkRow>>,
 ) -> rusqlite::Result<()> {
-    let said = distinct(&pack.chunks);
-    for (other, count, segment) in counterparts(transaction, pack, origin)? {
+    let counterparts = counterparts(transaction, pack, origin)?;
+    if counterparts.is_empty() {
+        return Ok(());
+    }
+    let chunks = chunks()?;
+    let said = distinct(&chunks);
+    for (other, count, segment) in counterparts {
         let (known, publishes, by) = match origin {
             Origin::Segment(segment) => (count, other, Some(segment)),
             Origin::Verified => (said.len(), number, segment),

@@ -64,8 +64,8 @@ mod tests {
         index.add_pack(&pack(2, &[chunk(2)])).unwrap();
         index.add_pack(&pack(3, &[chunk(3)])).unwrap();
         index.clear_references().unwrap();
-        let ids = [1, 2, 9].map(|number| ChunkId::new([number; 32]));
-        index.note_references(&ids).unwrap();
+        let mut ids = [1, 2, 9].map(|number| ChunkId::new([number; 32])).to_vec();
+        index.note_references(&mut ids).unwrap();
         assert_eq!(index.reach_packs().unwrap(), 2);
         let first = index.reached_packs(None, 1).unwrap();
         assert_eq!(first, [(ObjectId::new([1; 32]), false)]);

@@ -57,11 +57,18 @@ impl Index {
                 })
             })?;
             let mut totals = rows.collect::<rusqlite::Result<Vec<_>>>()?;
+            // Each chunk asks for its pack: unlike `packs` this fits into memory.
+            connection.execute_batch(
+                "PRAGMA temp.cache_size = -16384;
+                 DROP TABLE IF EXISTS temp.alive;
+                 CREATE TEMP TABLE alive (number INTEGER PRIMARY KEY, class INTEGER NOT NULL);
+                 INSERT INTO temp.alive SELECT number, class FROM packs WHERE live ORDER BY number;",
+            )?;
             let mut chunks = connection.prepare(
                 "SELECT class, count(*), sum(plain), sum(stored) FROM (
                     SELECT min(class) AS class, max(plain) AS plain, min(stored) AS stored
-                    FROM chunks JOIN packs ON packs.number = chunks.pack
-                    WHERE packs.live GROUP BY chunks.id)
+                    FROM chunks CROSS JOIN temp.alive ON alive.number = chunks.pack
+                    GROUP BY chunks.id)
                  GROUP BY class",
             )?;
             let mut rows = chunks.query([])?;
@@ -91,22 +98,23 @@ impl Index {
         })
     }
 
-    /// Notes references to chunks, after [`Index::clear_references`].
+    /// Notes references to chunks, after [`Index::clear_references`], and empties `ids`. The more there are at
+    /// once the better: they are sorted, as the table is.
     ///
     /// # Errors
     /// `Sqlite`.
-    pub fn note_references(&self, ids: &[ChunkId]) -> Result<()> {
+    pub fn note_references(&self, ids: &mut Vec<ChunkId>) -> Result<()> {
         self.for_each_id(
             ids,
             "INSERT INTO temp.noted (id, shared) VALUES (?1, 0) ON CONFLICT DO NOTHING",
         )
     }
 
-    /// Notes that something else refers to those chunks too.
+    /// Notes that something else refers to those chunks too, and empties `ids`.
     ///
     /// # Errors
     /// `Sqlite`.
-    pub fn share_references(&self, ids: &[ChunkId]) -> Result<()> {
+    pub fn share_references(&self, ids: &mut Vec<ChunkId>) -> Result<()> {
         self.for_each_id(
             ids,
             "UPDATE temp.noted SET shared = 1 WHERE id = ?1 AND NOT shared",
@@ -143,17 +151,21 @@ impl Index {
         })
     }
 
-    fn for_each_id(&self, ids: &[ChunkId], sql: &str) -> Result<()> {
+    fn for_each_id(&self, ids: &mut Vec<ChunkId>, sql: &str) -> Result<()> {
+        ids.sort_unstable();
+        ids.dedup();
         self.with(|connection| {
             let transaction = connection.transaction()?;
             {
                 let mut statement = transaction.prepare_cached(sql)?;
-                for id in ids {
+                for id in ids.iter() {
                     statement.execute(params![id.as_bytes().as_slice()])?;
                 }
             }
             transaction.commit()
-        })
+        })?;
+        ids.clear();
+        Ok(())
     }
 }
 
@@ -197,9 +209,11 @@ mod tests {
         let id = |number| ChunkId::new([number; 32]);
         for _ in 0..2 {
             index.clear_references().unwrap();
-            index.note_references(&[id(1), id(2), id(2)]).unwrap();
-            index.note_references(&[id(2), id(9)]).unwrap();
-            index.share_references(&[id(2), id(3)]).unwrap();
+            index
+                .note_references(&mut vec![id(1), id(2), id(2)])
+                .unwrap();
+            index.note_references(&mut vec![id(2), id(9)]).unwrap();
+            index.share_references(&mut vec![id(2), id(3)]).unwrap();
             let expected = ReferenceTotals {
                 chunks: 3,
                 chunks_missing: 1,

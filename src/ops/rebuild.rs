@@ -67,7 +67,7 @@ pub fn rebuild_index_from_footers(
 /// A pack that the store shows.
 type Listed = (Kind, ObjectId, u64);
 
-/// Reads the footers of all packs but those that are named. Holds 48 bytes for each of them.
+/// Reads the footers of all packs but those that are named. Holds 48 bytes for each that it reads.
 fn read_footers(
     repository: &Repository,
     index: &Index,
@@ -75,19 +75,19 @@ fn read_footers(
     progress: &dyn Progress,
 ) -> Result<RebuildReport> {
     let mut report = RebuildReport::default();
-    let mut listed: Vec<Listed> = Vec::new();
+    let mut unnamed: Vec<Listed> = Vec::new();
+    let mut asked = Ok(());
     for kind in [Kind::DataPack, Kind::ListingPack] {
         list_objects(repository.store.as_ref(), kind, &mut |id, info| {
-            listed.push((kind, id, info.bytes));
+            report.packs += 1;
+            match is_named(&id, info.bytes) {
+                Ok(true) => {}
+                Ok(false) => unnamed.push((kind, id, info.bytes)),
+                Err(error) => asked = Err(error),
+            }
         })?;
     }
-    report.packs = listed.len() as u64;
-    let mut unnamed = Vec::new();
-    for pack in listed {
-        if !is_named(&pack.1, pack.2)? {
-            unnamed.push(pack);
-        }
-    }
+    asked?;
     if !unnamed.is_empty() {
         // The bar goes by the size of packs, of which only the ends are fetched.
         let bytes = unnamed.iter().map(|(.., bytes)| bytes).sum();

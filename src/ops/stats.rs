@@ -96,8 +96,8 @@ pub struct SnapshotStats {
     pub chunks: ReferenceTotals,
 }
 
-/// So many ids are handed to the index at once.
-const BATCH: usize = 4096;
+/// So many ids are handed to the index at once: 16 MiB.
+const BATCH: usize = 512 * 1024;
 
 /// Figures of one snapshot. Reads its listing, and of all others what is not the same in several.
 ///
@@ -177,7 +177,7 @@ impl<'i> Batch<'i> {
         Self {
             index,
             is_chosen,
-            ids: Vec::with_capacity(BATCH),
+            ids: Vec::new(),
             lists: SeenLists::default(),
         }
     }
@@ -200,11 +200,10 @@ impl<'i> Batch<'i> {
 
     fn hand_over(&mut self) -> Result<(), RepositoryError> {
         if self.is_chosen {
-            self.index.note_references(&self.ids)?;
+            self.index.note_references(&mut self.ids)?;
         } else {
-            self.index.share_references(&self.ids)?;
+            self.index.share_references(&mut self.ids)?;
         }
-        self.ids.clear();
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use crate::format::header::Header;
 use crate::format::segment::{PackRow, Segment};
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX, cbor, name};
 use crate::id::{ObjectId, RepositoryId, SessionId};
-use crate::index::{Index, IndexedPack};
+use crate::index::{Index, IndexedPack, Staging};
 use crate::progress::{Progress, Silent};
 use crate::store::{ErrorKind, StoreError};
 
@@ -74,10 +74,27 @@ fn load_segments(
     });
     has?;
     progress.expect(unread.iter().map(|(_, bytes)| bytes).sum());
+    let mut staging = Staging::new(index)?;
+    let read = read_all(repository, &unread, &mut staging, facts, progress);
+    // What was read until the store failed need not be read again.
+    staging.finish()?;
+    let gone = read?;
+    let listed = listed.difference(&gone).copied().collect();
+    Ok(index.reconcile_segments(&listed)?)
+}
+
+/// Reads segments in; gives those that are not there any more.
+fn read_all(
+    repository: &Repository,
+    segments: &[(ObjectId, u64)],
+    staging: &mut Staging<'_>,
+    facts: &mut CatalogFacts,
+    progress: &dyn Progress,
+) -> Result<BTreeSet<ObjectId>> {
     let mut gone = BTreeSet::new();
-    for (id, bytes) in &unread {
+    for (id, bytes) in segments {
         match claims_of_segment(repository, id) {
-            Ok((session, packs)) => index.add_segment(id, &session, &packs)?,
+            Ok((session, packs)) => staging.add(id, &session, &packs)?,
             Err(error) => match error.into_unusable()? {
                 // Consolidated away between the LIST and the GET.
                 (_, ObjectProblem::Missing) => {
@@ -88,8 +105,7 @@ fn load_segments(
         }
         progress.advance(*bytes);
     }
-    let listed = listed.difference(&gone).copied().collect();
-    Ok(index.reconcile_segments(&listed)?)
+    Ok(gone)
 }
 
 /// Fetches, checks and decodes one segment.

@@ -4,6 +4,7 @@ use rusqlite::{OptionalExtension, params};
 
 use super::super::Result;
 use super::PruneTables;
+use super::uses::find_there;
 use crate::id::ChunkId;
 
 impl PruneTables<'_> {
@@ -90,11 +91,10 @@ impl PruneTables<'_> {
     /// `Sqlite`.
     pub fn nowhere(&self) -> Result<Option<ChunkId>> {
         self.index.with(|connection| {
+            find_there(connection)?;
             let sql = "SELECT id FROM temp.reached AS reached WHERE NOT EXISTS (
-                    SELECT 1 FROM main.chunks JOIN main.packs ON packs.number = chunks.pack
-                    JOIN temp.shown ON shown.id = packs.id AND shown.bytes = packs.bytes
-                        AND shown.metadata = (packs.class = 2)
-                    WHERE chunks.id = reached.id AND shown.metadata = reached.metadata)
+                    SELECT 1 FROM main.chunks CROSS JOIN temp.there ON there.number = chunks.pack
+                    WHERE chunks.id = reached.id AND there.metadata = reached.metadata)
                 LIMIT 1";
             let found = connection.query_row(sql, params![], |row| row.get(0));
             Ok(found.optional()?.map(ChunkId::new))

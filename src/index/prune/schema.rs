@@ -4,6 +4,7 @@ pub(super) const DROP: &str = "
     DROP TABLE IF EXISTS temp.reached;
     DROP TABLE IF EXISTS temp.entered;
     DROP TABLE IF EXISTS temp.shown;
+    DROP TABLE IF EXISTS temp.there;
     DROP TABLE IF EXISTS temp.named;
     DROP TABLE IF EXISTS temp.going;
     DROP TABLE IF EXISTS temp.spare;
@@ -32,6 +33,13 @@ pub(super) const CREATE: &str = "
         mine      INTEGER NOT NULL DEFAULT 0,
         PRIMARY KEY (id, metadata)
     ) WITHOUT ROWID;
+    -- Claims about packs that are shown with that size; `pack`: the least number of a claim about one of that
+    -- name. Ten million chunks ask for it, and unlike `packs` it fits into memory.
+    CREATE TEMP TABLE there (
+        number   INTEGER PRIMARY KEY,
+        metadata INTEGER NOT NULL,
+        pack     INTEGER NOT NULL
+    );
     -- Which segment says what (as a hash) of which pack.
     CREATE TEMP TABLE named (
         pack     BLOB NOT NULL,
@@ -42,9 +50,9 @@ pub(super) const CREATE: &str = "
     ) WITHOUT ROWID;
     -- Segments that are to go.
     CREATE TEMP TABLE going (segment BLOB PRIMARY KEY) WITHOUT ROWID;
-    -- Reached chunks of a pack that have a better place in another.
+    -- Reached chunks of a pack, by its number in `there`, that have a better place in another.
     CREATE TEMP TABLE spare (
-        pack   BLOB NOT NULL,
+        pack   INTEGER NOT NULL,
         id     BLOB NOT NULL,
         PRIMARY KEY (pack, id)
     ) WITHOUT ROWID;

@@ -1,6 +1,6 @@
 //! What is needed of each pack.
 
-use rusqlite::params;
+use rusqlite::{Connection, params};
 
 use super::super::Result;
 use super::PruneTables;
@@ -37,33 +37,42 @@ const SPARE: &str = "
     INSERT OR IGNORE INTO temp.spare
     WITH twice AS MATERIALIZED (
         SELECT chunks.id AS id
-        FROM main.chunks CROSS JOIN main.packs ON packs.number = chunks.pack
-        CROSS JOIN temp.shown ON shown.id = packs.id AND shown.bytes = packs.bytes
-            AND shown.metadata = (packs.class = 2)
-        GROUP BY chunks.id HAVING count(DISTINCT packs.id) > 1)
+        FROM main.chunks CROSS JOIN temp.there ON there.number = chunks.pack
+        GROUP BY chunks.id HAVING min(there.pack) < max(there.pack))
     SELECT pack, id FROM (
-        SELECT packs.id AS pack, reached.id AS id, row_number() OVER (
+        SELECT there.pack AS pack, reached.id AS id, row_number() OVER (
             PARTITION BY reached.id, reached.metadata
             ORDER BY shown.condemned, shown.modified DESC, packs.id) AS place
         FROM twice CROSS JOIN temp.reached ON reached.id = twice.id
         CROSS JOIN main.chunks ON chunks.id = reached.id
+        CROSS JOIN temp.there ON there.number = chunks.pack AND there.metadata = reached.metadata
         CROSS JOIN main.packs ON packs.number = chunks.pack
-        CROSS JOIN temp.shown ON shown.id = packs.id AND shown.bytes = packs.bytes
-            AND shown.metadata = (packs.class = 2)
-        WHERE shown.metadata = reached.metadata AND (reached.metadata OR ?1)
-        GROUP BY reached.id, reached.metadata, packs.id)
+        CROSS JOIN temp.shown ON shown.id = packs.id AND shown.metadata = there.metadata
+        WHERE reached.metadata OR ?1
+        GROUP BY reached.id, reached.metadata, there.pack)
     WHERE place > 1";
+
+const THERE: &str = "
+    DELETE FROM temp.there;
+    INSERT INTO temp.there
+    SELECT packs.number, shown.metadata,
+        (SELECT min(other.number) FROM main.packs AS other WHERE other.id = packs.id)
+    FROM temp.shown CROSS JOIN main.packs ON packs.id = shown.id AND packs.bytes = shown.bytes
+        AND (packs.class = 2) = shown.metadata;";
+
+/// Notes which claims are about packs that the store shows.
+pub(super) fn find_there(connection: &Connection) -> rusqlite::Result<()> {
+    connection.execute_batch(THERE)
+}
 
 /// Sums for each claim. Ten million rows are added up in place: to sort them would take gigabytes.
 const CLAIMS: &str = "
     INSERT INTO temp.claim_uses
     SELECT chunks.pack, stored, reached.id IS NOT NULL,
         CASE WHEN reached.id IS NOT NULL AND spare.id IS NULL THEN stored ELSE 0 END
-    FROM main.chunks CROSS JOIN main.packs ON packs.number = chunks.pack
-    CROSS JOIN temp.shown ON shown.id = packs.id AND shown.bytes = packs.bytes
-        AND shown.metadata = (packs.class = 2)
-    LEFT JOIN temp.reached ON reached.id = chunks.id AND reached.metadata = shown.metadata
-    LEFT JOIN temp.spare ON spare.pack = packs.id AND spare.id = chunks.id
+    FROM main.chunks CROSS JOIN temp.there ON there.number = chunks.pack
+    LEFT JOIN temp.reached ON reached.id = chunks.id AND reached.metadata = there.metadata
+    LEFT JOIN temp.spare ON spare.pack = there.pack AND spare.id = chunks.id
     WHERE true ON CONFLICT (number) DO UPDATE SET sealed = sealed + excluded.sealed,
         reached = reached + excluded.reached, needed = needed + excluded.needed";
 
@@ -90,6 +99,7 @@ impl PruneTables<'_> {
             for table in ["spare", "claim_uses", "uses"] {
                 transaction.execute(&format!("DELETE FROM temp.{table}"), [])?;
             }
+            find_there(&transaction)?;
             transaction.execute(SPARE, [contents_can_be_read])?;
             transaction.execute(CLAIMS, [])?;
             transaction.execute(USES, [])?;
@@ -148,7 +158,8 @@ impl PruneTables<'_> {
     /// `Sqlite`.
     pub fn is_spare(&self, pack: &ObjectId, id: &ChunkId) -> Result<bool> {
         self.index.with(|connection| {
-            let sql = "SELECT 1 FROM temp.spare WHERE pack = ? AND id = ?";
+            let sql = "SELECT 1 FROM temp.spare WHERE id = ?2
+                 AND pack = (SELECT min(number) FROM main.packs WHERE packs.id = ?1)";
             let mut statement = connection.prepare_cached(sql)?;
             statement.exists(params![pack.as_bytes(), id.as_bytes()])
         })

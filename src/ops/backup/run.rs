@@ -17,7 +17,7 @@ use crate::ops::destination::Destination;
 use crate::ops::pipeline::{Pipeline, Reason, Uploads};
 use crate::ops::{OpsError, Result, trust};
 use crate::progress::Progress;
-use crate::repository::{Repository, StoredSnapshot};
+use crate::repository::{Repository, StoredSnapshot, load_snapshot};
 use crate::seams::Timestamp;
 use crate::source::database::{DumpFacts, demand, shrinkage};
 use crate::source::filter::Filter;
@@ -150,18 +150,19 @@ impl<'r> Run<'r> {
         if self.options.source.immich.is_some() {
             demand::immich(facts)?;
         }
-        let good = self
+        let mut good = self
             .comparable()
-            .find_map(|one| one.record.database.as_ref());
-        if let Some(good) = good.filter(|_| !self.options.accept_shrunk) {
-            let rows_total = good.rows.total();
-            shrinkage::compare(
-                facts,
-                &shrinkage::Baseline {
-                    bytes: good.bytes,
-                    rows_total,
-                },
-            )?;
+            .filter(|one| one.record.database.is_some());
+        if let Some(good) = good.next().filter(|_| !self.options.accept_shrunk) {
+            let whole = load_snapshot(self.repository, self.files.index, &good.id)?;
+            let (bytes, rows) = whole.database.map_or_else(Default::default, |database| {
+                (database.bytes, database.rows.total())
+            });
+            let baseline = shrinkage::Baseline {
+                bytes,
+                rows_total: rows,
+            };
+            shrinkage::compare(facts, &baseline)?;
         }
         Ok(())
     }

@@ -16,7 +16,7 @@ use crate::ops::database::StoredDump;
 use crate::ops::error::with_causes;
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
-use crate::repository::{Repository, StoredSnapshot, store_proof};
+use crate::repository::{Repository, StoredSnapshot, load_snapshot, store_proof};
 use crate::seams::Timestamp;
 
 /// Longest summary of a proof.
@@ -77,7 +77,8 @@ fn hold(
     extensions.sort();
     extensions.dedup();
     report.extensions = extensions;
-    compare::check_record(&snapshot.record, &contents, report);
+    let record = load_snapshot(repository, index, &snapshot.id)?;
+    compare::check_record(&record, &contents, report);
 
     progress.stage("Starting PostgreSQL", None);
     let server = start(repository, options)?;

@@ -13,7 +13,7 @@ use crate::repository::{ChunkReader, ListingReader, RepositoryError, SeenLists, 
 use crate::seams::Interrupt;
 
 /// So many ids are handed to the index at once.
-const BATCH: usize = 4096;
+const BATCH: usize = 512 * 1024;
 
 /// Notes what all snapshots refer to, but for parts of listings that were `seen` before. What cannot
 /// be read is named in `unreadable`, and holds up nothing else: locks that run out are worse than one
@@ -33,7 +33,7 @@ pub fn note_all(
     let mut noted = Noted {
         index,
         chunks,
-        ids: Vec::with_capacity(BATCH),
+        ids: Vec::new(),
         lists: SeenLists::default(),
         unreadable,
     };
@@ -118,8 +118,7 @@ impl Noted<'_> {
     }
 
     fn hand_over(&mut self) -> Result<(), RepositoryError> {
-        self.index.note_references(&self.ids)?;
-        self.ids.clear();
+        self.index.note_references(&mut self.ids)?;
         Ok(())
     }
 

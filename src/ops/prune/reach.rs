@@ -14,8 +14,9 @@ use crate::repository::{
     ChunkReader, Fetch, ListingReader, Repository, RepositoryError, visit_ids,
 };
 
-/// So many ids are handed to the tables at once.
-const BATCH: usize = 16_384;
+/// So many ids are handed to the tables at once: 16 MiB. They are sorted, so that each page of the table is written
+/// once a batch.
+const BATCH: usize = 512 * 1024;
 
 /// Notes all that the snapshots need.
 ///
@@ -30,7 +31,7 @@ pub fn reach(
 ) -> Result<()> {
     progress.stage("Following the snapshots", None);
     let chunks = ChunkReader::new(repository, index, Fetch::Packs);
-    let mut batch = Vec::with_capacity(BATCH);
+    let mut batch = Vec::new();
     for snapshot in snapshots {
         progress.item(snapshot.id.to_string().as_bytes());
         follow(&chunks, tables, snapshot, &mut batch)

@@ -22,6 +22,9 @@ use crate::repository::{
     ChunkReader, Fetch, ListingReader, Repository, RepositoryError, SeenLists, StoredSnapshot,
 };
 
+/// Chunks of contents that are looked up at once, in the order of the index: 4 MiB.
+const ASKED_MAX: usize = 64 * 1024;
+
 pub struct Walk<'w> {
     claims: &'w Index,
     contents: Contents<'w>,
@@ -34,6 +37,8 @@ pub struct Walk<'w> {
     /// Whether all is well with a chunk of a listing (or a problem list) and its entries.
     sound: HashMap<ChunkId, bool>,
     lists: SeenLists,
+    /// Chunks of contents that were not looked up yet, each with the leaf that names it.
+    asked: Vec<(ChunkId, ChunkId)>,
     files_checked: u64,
 }
 
@@ -48,6 +53,7 @@ impl<'w> Walk<'w> {
             seen: HashSet::new(),
             sound: HashMap::new(),
             lists: SeenLists::default(),
+            asked: Vec::new(),
             files_checked: 0,
         }
     }
@@ -82,6 +88,7 @@ impl<'w> Walk<'w> {
             sound,
             files_checked,
             lists,
+            asked,
             ..
         } = self;
         let filter = |first: Key<'_>, next: Option<Key<'_>>, id: &ChunkId| {
@@ -92,14 +99,23 @@ impl<'w> Walk<'w> {
             let is_sound = match damage_apart(entry)? {
                 Ok(entry) if entry.has_content() => {
                     *files_checked += 1;
-                    is_whole(chunks, contents, lists, &entry)?
+                    match &entry.chunks {
+                        Some(ids) => {
+                            asked.extend(ids.0.iter().map(|id| (*id, entries.chunk())));
+                            true
+                        }
+                        None => is_whole(chunks, contents, lists, &entry)?,
+                    }
                 }
                 Ok(_) => true,
                 Err(_) => false,
             };
             note(sound, entries.chunk(), is_sound);
+            if asked.len() >= ASKED_MAX {
+                look_up(contents, asked, sound)?;
+            }
         }
-        Ok(())
+        look_up(contents, asked, sound)
     }
 
     /// Goes to what is in trouble and blames the objects that cause it.
@@ -186,7 +202,28 @@ fn note(sound: &mut HashMap<ChunkId, bool>, id: ChunkId, is_sound: bool) {
     *noted &= is_sound;
 }
 
-/// Whether every chunk of a file lies somewhere.
+/// Looks up what was asked for, each chunk once; leaves that name what lies nowhere are not sound.
+fn look_up(
+    contents: &Contents<'_>,
+    asked: &mut Vec<(ChunkId, ChunkId)>,
+    sound: &mut HashMap<ChunkId, bool>,
+) -> Result<()> {
+    asked.sort_unstable();
+    for of_one in asked.chunk_by(|one, next| one.0 == next.0) {
+        let id = of_one.first().map(|(id, _)| *id);
+        if let Some(id) = id
+            && !contents.is_stored(&id)?
+        {
+            of_one
+                .iter()
+                .for_each(|(_, leaf)| note(sound, *leaf, false));
+        }
+    }
+    asked.clear();
+    Ok(())
+}
+
+/// Whether every chunk of a file that names lists of them lies somewhere.
 fn is_whole(
     chunks: &ChunkReader<'_>,
     contents: &Contents<'_>,
