@@ -7,7 +7,9 @@ use super::schema::keep_plans;
 use super::{Index, IndexError, Result};
 use crate::id::ChunkId;
 
-/// Where a file comes in the order: the number of the pack of its first chunk.
+/// Where a file comes in the order: the first and the last number of a pack that holds some of it, added
+/// up. Packs that were filled at one time have neighbouring numbers, and a file that lies in two of them
+/// comes between those that lie in the one and those that lie in the other.
 pub type Turn = i64;
 
 /// Files, as whoever fills the table encodes them.
@@ -19,27 +21,25 @@ pub struct RestoreOrder {
 }
 
 impl Index {
-    /// When files come whose first chunks these are; those of which nothing is known first.
+    /// When files come that begin with these chunks; those of which nothing is known first.
     ///
     /// # Errors
     /// `Sqlite`.
-    pub fn turns(&self, first: &[Option<ChunkId>]) -> Result<Vec<Turn>> {
+    pub fn turns(&self, files: &[Vec<ChunkId>]) -> Result<Vec<Turn>> {
         self.with(|connection| {
             let reading = connection.transaction()?;
             let mut statement =
-                reading.prepare_cached("SELECT pack FROM chunks WHERE id = ? LIMIT 1")?;
-            let mut turns = Vec::with_capacity(first.len());
-            for id in first {
-                let mut turn = 0;
-                if let Some(id) = id {
-                    let mut rows = statement.query([id.as_bytes().as_slice()])?;
-                    if let Some(row) = rows.next()? {
-                        turn = row.get(0)?;
-                    }
+                reading.prepare_cached("SELECT MIN(pack) FROM chunks WHERE id = ?")?;
+            let mut turn_of = |ids: &Vec<ChunkId>| {
+                let mut packs: Vec<Turn> = Vec::with_capacity(ids.len());
+                for id in ids {
+                    let id = [id.as_bytes().as_slice()];
+                    packs.extend(statement.query_row(id, |row| row.get::<_, Option<Turn>>(0))?);
                 }
-                turns.push(turn);
-            }
-            Ok(turns)
+                let ends = packs.iter().min().zip(packs.iter().max());
+                Ok(ends.map_or(0, |(first, last)| first.saturating_add(*last)))
+            };
+            files.iter().map(&mut turn_of).collect()
         })
     }
 }
@@ -126,12 +126,13 @@ mod tests {
         let index = Index::in_memory().unwrap();
         index.add_pack(&pack(9, &[chunk(1), chunk(2)])).unwrap();
         index.add_pack(&pack(3, &[chunk(3)])).unwrap();
-        let first = [3, 2, 9, 1, 2].map(|number| Some(chunk(number).id));
-        let turns = index.turns(&first).unwrap();
-        assert_eq!(turns, [2, 1, 0, 1, 1]);
-        assert_eq!(index.turns(&[None]).unwrap(), [0]);
+        let files = [&[3][..], &[2], &[9], &[1], &[3, 2]];
+        let files = files.map(|ids| ids.iter().map(|id| chunk(*id).id).collect());
+        let turns = index.turns(&files).unwrap();
+        assert_eq!(turns, [4, 2, 0, 2, 3]);
+        assert_eq!(index.turns(&[Vec::new()]).unwrap(), [0]);
         let mut order = RestoreOrder::temporary().unwrap();
-        for (turn, name) in turns.iter().zip(["c", "b", "lost", "a", "b again"]) {
+        for (turn, name) in turns.iter().zip(["c", "b", "lost", "a", "b and c"]) {
             order.add(*turn, name.as_bytes()).unwrap();
         }
         let mut files = Vec::new();
@@ -142,6 +143,6 @@ mod tests {
             }
             files.extend(some.into_iter().map(|it| String::from_utf8(it).unwrap()));
         }
-        assert_eq!(files, ["lost", "b", "a", "b again", "c"]);
+        assert_eq!(files, ["lost", "b", "a", "b and c", "c"]);
     }
 }

@@ -195,8 +195,8 @@ const TAKE_CHUNKS: &str = "
     WHERE true ORDER BY one.id, numbers.number
     ON CONFLICT DO NOTHING";
 
-/// Takes in segments and packs, and notes their numbers for the chunks. In the order of ids, as they stand in the
-/// index of packs.
+/// Takes in segments and packs, and notes their numbers for the chunks. In the order in which they were told: packs
+/// that were filled at one time have neighbouring numbers, by which a restore goes.
 fn take_packs(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     let mut segments = Vec::new();
     let mut select =
@@ -209,7 +209,7 @@ fn take_packs(transaction: &Transaction<'_>) -> rusqlite::Result<()> {
     let mut note = transaction.prepare("INSERT INTO temp.staged_numbers VALUES (?1, ?2)")?;
     let mut select = transaction.prepare(
         "SELECT number, segment, id, bytes, class, crc, header, first, chunks
-         FROM temp.staged_packs ORDER BY id, number",
+         FROM temp.staged_packs ORDER BY number",
     )?;
     let mut rows = select.query([])?;
     while let Some(row) = rows.next()? {

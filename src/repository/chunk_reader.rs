@@ -359,11 +359,11 @@ impl<'r> ChunkReader<'r> {
         Ok(Ahead::new(plan))
     }
 
-    /// When files come, in a restore that goes by packs, whose first chunks these are.
+    /// When files come, in a restore that goes by packs, that begin with these chunks.
     ///
     /// # Errors
     /// `Index`.
-    pub fn turns(&self, first: &[Option<ChunkId>]) -> Result<Vec<Turn>> {
+    pub fn turns(&self, first: &[Vec<ChunkId>]) -> Result<Vec<Turn>> {
         Ok(self.index.turns(first)?)
     }
 

@@ -100,11 +100,14 @@ pub fn plan_content(
     }
 }
 
+/// Is shown the next chunk ids of a file, and what is fetched for them.
+type Stretch<'v, E> = dyn FnMut(&[ChunkId], Ahead) -> Result<(), E> + 'v;
+
 /// Visits the chunk ids of a file in stretches, for each of which it was planned how to fetch it.
 fn plan_stretches<E: From<RepositoryError>>(
     chunks: &ChunkReader<'_>,
     entry: &Entry,
-    visit: &mut dyn FnMut(&[ChunkId], Ahead) -> Result<(), E>,
+    visit: &mut Stretch<'_, E>,
 ) -> Result<(), E> {
     let mut ids = Vec::new();
     let read = read_ids(chunks, entry, &mut |id| {
@@ -209,15 +212,18 @@ pub fn few_ids(
     }
 }
 
-/// The id of the first chunk of an entry, if it has any.
+/// The ids of the first chunks of an entry, at most so many and at least one.
 ///
 /// # Errors
 /// As [`read_ids`].
-pub fn first_id(chunks: &ChunkReader<'_>, entry: &Entry) -> Result<Option<ChunkId>> {
-    let mut first = None;
+pub fn first_ids(chunks: &ChunkReader<'_>, entry: &Entry, most: usize) -> Result<Vec<ChunkId>> {
+    let mut first = Vec::new();
     let read = read_ids(chunks, entry, &mut |id| {
-        first = Some(*id);
-        Err(Stop::Enough)
+        first.push(*id);
+        match first.len() < most {
+            true => Ok(()),
+            false => Err(Stop::Enough),
+        }
     });
     match read {
         Err(Stop::Failed(error)) => Err(error),

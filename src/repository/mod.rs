@@ -49,7 +49,9 @@ pub use catalog::{
     read_segment, salvage, salvage_named, take_footer,
 };
 pub use chunk_reader::{ChunkReader, Fetch};
-pub use content::{few_ids, first_id, plan_content, read_content, read_ids, read_planned, store_ids, visit_ids};
+pub use content::{
+    few_ids, first_ids, plan_content, read_content, read_ids, read_planned, store_ids, visit_ids,
+};
 pub use error::{ObjectProblem, RepositoryError, Result};
 #[cfg(test)]
 pub use forgets::load_forgets;

@@ -9,10 +9,13 @@ use crate::format::entry::Entry;
 use crate::id::ChunkId;
 use crate::index::{RestoreOrder, Turn};
 use crate::ops::Result;
-use crate::repository::{RepositoryError, first_id};
+use crate::repository::{RepositoryError, first_ids};
 
 /// Files that are read from the table at once.
 const FILES_AT_ONCE: usize = 256;
+/// Chunks of a file that are looked up to know when it comes. Larger ones lie in so many packs that
+/// it is all the same.
+const IDS_LOOKED_UP: usize = 32;
 
 /// Files that wait until all are known.
 pub struct Queue<'w, 'r> {
@@ -83,15 +86,15 @@ impl<'w, 'r> Queue<'w, 'r> {
     }
 
     fn turns(&self, files: &[Entry]) -> Result<Vec<Turn>> {
-        let first = files.iter().map(|file| self.first_chunk(file));
+        let first = files.iter().map(|file| self.first_chunks(file));
         let first = first.collect::<Result<Vec<_>>>()?;
         Ok(self.work.chunks.turns(&first)?)
     }
 
     /// That a file is damaged is said when it is read.
-    fn first_chunk(&self, file: &Entry) -> Result<Option<ChunkId>> {
-        match first_id(self.work.chunks, file) {
-            Err(error) if error.is_damage() => Ok(None),
+    fn first_chunks(&self, file: &Entry) -> Result<Vec<ChunkId>> {
+        match first_ids(self.work.chunks, file, IDS_LOOKED_UP) {
+            Err(error) if error.is_damage() => Ok(Vec::new()),
             first => Ok(first?),
         }
     }
