@@ -2,13 +2,12 @@
 //! once. Of one run, in a file without a name in the system's folder for temporary files, so that a
 //! million of them cost disk and not memory; made when the first is met.
 
-use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::schema::keep_plans;
-use super::{IndexError, Result};
+use super::Result;
+use super::scratch::{self, failure};
 
 /// By device and inode. Shared by threads.
 #[derive(Default)]
@@ -73,10 +72,7 @@ impl LinkTable {
             Some(connection) => work(connection),
             None => open().and_then(|connection| work(slot.insert(connection))),
         };
-        done.map_err(|source| IndexError::Sqlite {
-            path: Path::new("in a temporary file").display().to_string(),
-            source: source.into(),
-        })
+        done.map_err(failure)
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<Connection>> {
@@ -87,20 +83,15 @@ impl LinkTable {
 }
 
 fn open() -> rusqlite::Result<Connection> {
-    let connection = Connection::open("")?;
-    keep_plans(&connection)?;
-    // Nothing in it outlives the process: no journal, no sync, 4 MiB of memory.
-    connection.execute_batch(
-        "PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; PRAGMA cache_size = -4096;
+    let tables = "
          CREATE TABLE links (
              device  INTEGER NOT NULL,
              inode   INTEGER NOT NULL,
              names   INTEGER NOT NULL,
              content BLOB NOT NULL,
              PRIMARY KEY (device, inode)
-         ) WITHOUT ROWID;",
-    )?;
-    Ok(connection)
+         ) WITHOUT ROWID;";
+    scratch::open(tables, 4096)
 }
 
 #[cfg(test)]

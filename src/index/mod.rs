@@ -20,6 +20,7 @@ mod reached;
 mod records;
 mod restore_order;
 mod schema;
+mod scratch;
 mod staged;
 mod stored;
 mod totals;
@@ -150,10 +151,7 @@ impl Index {
     /// `Sqlite` when no such file can be made.
     pub fn temporary() -> Result<Self> {
         let connection = Connection::open("").and_then(schema::prepare);
-        let connection = connection.map_err(|source| IndexError::Sqlite {
-            path: "in a temporary file".to_owned(),
-            source: source.into(),
-        })?;
+        let connection = connection.map_err(scratch::failure)?;
         Ok(Self {
             connection: Mutex::new(connection),
             path: None,

@@ -3,8 +3,8 @@
 
 use rusqlite::{Connection, params};
 
-use super::schema::keep_plans;
-use super::{Index, IndexError, Result};
+use super::scratch::{self, failure};
+use super::{Index, Result};
 use crate::id::ChunkId;
 
 /// Where a file comes in the order: the first and the last number of a pack that holds some of it, added
@@ -50,18 +50,11 @@ impl RestoreOrder {
     /// # Errors
     /// `Sqlite` when no temporary file can be made.
     pub fn temporary() -> Result<Self> {
-        // Nothing is ever committed: the file is gone with the process.
-        let made = Connection::open("").and_then(|connection| {
-            keep_plans(&connection)?;
-            connection.execute_batch(
-                "PRAGMA journal_mode = OFF; PRAGMA cache_size = -4096;
-                 CREATE TABLE files (
-                    number INTEGER PRIMARY KEY, pack INTEGER NOT NULL, file BLOB NOT NULL
-                 );
-                 BEGIN;",
-            )?;
-            Ok(connection)
-        });
+        let tables = "
+             CREATE TABLE files (
+                number INTEGER PRIMARY KEY, pack INTEGER NOT NULL, file BLOB NOT NULL
+             );";
+        let made = scratch::open(tables, 4096);
         Ok(Self {
             connection: made.map_err(failure)?,
             is_sorted: false,
@@ -106,13 +99,6 @@ impl RestoreOrder {
             files.push(row.get(2)?);
         }
         Ok(files)
-    }
-}
-
-fn failure(source: rusqlite::Error) -> IndexError {
-    IndexError::Sqlite {
-        path: "in a temporary file".to_owned(),
-        source: source.into(),
     }
 }
 

@@ -5,8 +5,8 @@ use std::sync::{Mutex, PoisonError};
 
 use rusqlite::{Connection, OptionalExtension, params};
 
-use super::schema::keep_plans;
-use super::{IndexError, Result};
+use super::Result;
+use super::scratch::{self, failure};
 use crate::id::{ChunkId, ObjectId};
 use crate::seams::Timestamp;
 
@@ -24,29 +24,22 @@ impl TransferTable {
     /// # Errors
     /// `Sqlite` when no temporary file can be made.
     pub fn temporary() -> Result<Self> {
-        // Nothing is ever committed: the file is gone with the process.
-        let made = Connection::open("").and_then(|connection| {
-            keep_plans(&connection)?;
-            connection.execute_batch(
-                "PRAGMA journal_mode = OFF; PRAGMA cache_size = -8192;
-                 CREATE TABLE wanted (
-                    kind INTEGER NOT NULL, id BLOB NOT NULL, bytes INTEGER NOT NULL,
-                    PRIMARY KEY (kind, id)
-                 ) WITHOUT ROWID;
-                 CREATE TABLE needed (
-                    kind INTEGER NOT NULL, id BLOB NOT NULL, PRIMARY KEY (kind, id)
-                 ) WITHOUT ROWID;
-                 CREATE TABLE bad (
-                    kind INTEGER NOT NULL, id BLOB NOT NULL, PRIMARY KEY (kind, id)
-                 ) WITHOUT ROWID;
-                 CREATE TABLE condemned (
-                    id BLOB NOT NULL, made INTEGER NOT NULL, safe_until INTEGER NOT NULL,
-                    PRIMARY KEY (id, made, safe_until)
-                 ) WITHOUT ROWID;
-                 BEGIN;",
-            )?;
-            Ok(connection)
-        });
+        let tables = "
+             CREATE TABLE wanted (
+                kind INTEGER NOT NULL, id BLOB NOT NULL, bytes INTEGER NOT NULL,
+                PRIMARY KEY (kind, id)
+             ) WITHOUT ROWID;
+             CREATE TABLE needed (
+                kind INTEGER NOT NULL, id BLOB NOT NULL, PRIMARY KEY (kind, id)
+             ) WITHOUT ROWID;
+             CREATE TABLE bad (
+                kind INTEGER NOT NULL, id BLOB NOT NULL, PRIMARY KEY (kind, id)
+             ) WITHOUT ROWID;
+             CREATE TABLE condemned (
+                id BLOB NOT NULL, made INTEGER NOT NULL, safe_until INTEGER NOT NULL,
+                PRIMARY KEY (id, made, safe_until)
+             ) WITHOUT ROWID;";
+        let made = scratch::open(tables, 8192);
         let connection = Mutex::new(made.map_err(failure)?);
         Ok(Self { connection })
     }
@@ -218,13 +211,6 @@ impl TransferTable {
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
         work(&connection).map_err(failure)
-    }
-}
-
-fn failure(source: rusqlite::Error) -> IndexError {
-    IndexError::Sqlite {
-        path: "in a temporary file".to_owned(),
-        source: source.into(),
     }
 }
 

@@ -3,7 +3,7 @@
 
 use rusqlite::{Connection, params};
 
-use super::schema::keep_plans;
+use super::scratch::{self, failure};
 use super::{IndexError, Result};
 
 /// Rows for one search.
@@ -30,21 +30,14 @@ impl VersionTable {
     /// # Errors
     /// `Sqlite` when no temporary file can be made.
     pub fn temporary() -> Result<Self> {
-        // Nothing is ever committed: the file is gone with the process.
-        let made = Connection::open("").and_then(|connection| {
-            keep_plans(&connection)?;
-            connection.execute_batch(
-                "PRAGMA journal_mode = OFF; PRAGMA cache_size = -8192;
-                 CREATE TABLE versions (
-                    path BLOB NOT NULL, series INTEGER NOT NULL, root INTEGER NOT NULL,
-                    snapshot INTEGER NOT NULL, payload BLOB,
-                    PRIMARY KEY (path, series, root, snapshot)
-                 ) WITHOUT ROWID;
-                 BEGIN;",
-            )?;
-            Ok(connection)
-        });
-        made.map(|connection| Self { connection }).map_err(error)
+        let tables = "
+             CREATE TABLE versions (
+                path BLOB NOT NULL, series INTEGER NOT NULL, root INTEGER NOT NULL,
+                snapshot INTEGER NOT NULL, payload BLOB,
+                PRIMARY KEY (path, series, root, snapshot)
+             ) WITHOUT ROWID;";
+        let made = scratch::open(tables, 8192);
+        made.map(|connection| Self { connection }).map_err(failure)
     }
 
     /// # Errors
@@ -52,9 +45,9 @@ impl VersionTable {
     pub fn add(&self, row: &VersionRow) -> Result<()> {
         let sql = "INSERT OR REPLACE INTO versions (path, series, root, snapshot, payload)
                    VALUES (?1, ?2, ?3, ?4, ?5)";
-        let mut insert = self.connection.prepare_cached(sql).map_err(error)?;
+        let mut insert = self.connection.prepare_cached(sql).map_err(failure)?;
         let values = params![row.path, row.series, row.root, row.snapshot, row.payload];
-        insert.execute(values).map(drop).map_err(error)
+        insert.execute(values).map(drop).map_err(failure)
     }
 
     /// Takes back what was said of one snapshot.
@@ -64,7 +57,7 @@ impl VersionTable {
     pub fn remove(&self, series: u32, snapshot: u32) -> Result<()> {
         let sql = "DELETE FROM versions WHERE series = ?1 AND snapshot = ?2";
         let deleted = self.connection.execute(sql, params![series, snapshot]);
-        deleted.map(drop).map_err(error)
+        deleted.map(drop).map_err(failure)
     }
 
     /// All rows by path, series, root and snapshot.
@@ -77,9 +70,9 @@ impl VersionTable {
     ) -> std::result::Result<(), E> {
         let sql = "SELECT path, series, root, snapshot, payload FROM versions
                    ORDER BY path, series, root, snapshot";
-        let mut statement = self.connection.prepare(sql).map_err(error)?;
-        let mut rows = statement.query([]).map_err(error)?;
-        while let Some(row) = rows.next().map_err(error)? {
+        let mut statement = self.connection.prepare(sql).map_err(failure)?;
+        let mut rows = statement.query([]).map_err(failure)?;
+        while let Some(row) = rows.next().map_err(failure)? {
             let read = || -> rusqlite::Result<VersionRow> {
                 Ok(VersionRow {
                     path: row.get(0)?,
@@ -89,16 +82,9 @@ impl VersionTable {
                     payload: row.get(4)?,
                 })
             };
-            visit(read().map_err(error)?)?;
+            visit(read().map_err(failure)?)?;
         }
         Ok(())
-    }
-}
-
-fn error(source: rusqlite::Error) -> IndexError {
-    IndexError::Sqlite {
-        path: "in a temporary file".to_owned(),
-        source: source.into(),
     }
 }
 

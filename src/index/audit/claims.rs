@@ -3,7 +3,7 @@
 use rusqlite::{Row, params};
 
 use super::super::Result;
-use super::{AuditTables, failed};
+use super::{AuditTables, failure};
 
 /// So many claims are fetched at a time.
 const BATCH: i64 = 1024;
@@ -93,7 +93,7 @@ impl AuditTables {
         let sort = "INSERT INTO sorted (key, kind, row, flags, sha1)
              SELECT key, kind, row, flags, sha1 FROM claims ORDER BY key, kind, row;
              DELETE FROM claims;";
-        self.connection.execute_batch(sort).map_err(failed)
+        self.connection.execute_batch(sort).map_err(failure)
     }
 
     /// The next claims behind one with that number; none at the end.
@@ -110,6 +110,6 @@ impl AuditTables {
                 .query_map(params![number, BATCH], Claim::read)?
                 .collect()
         };
-        read().map_err(failed)
+        read().map_err(failure)
     }
 }

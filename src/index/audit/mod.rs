@@ -20,8 +20,9 @@ pub use remains::{Leftover, Loss};
 pub use rows::{AssetRow, flags};
 pub use settled::{SettledFinding, Settlement};
 
+use super::Result;
 use super::schema::keep_plans;
-use super::{IndexError, Result};
+use super::scratch::failure;
 
 /// No file survives the process, so nothing is journaled or synced.
 const SETUP: &str = "
@@ -125,18 +126,11 @@ impl AuditTables {
             connection.execute_batch(&format!("BEGIN; {} {SCHEMA}", row_schema::ROWS))?;
             Ok(connection)
         };
-        let connection = open().map_err(failed)?;
+        let connection = open().map_err(failure)?;
         Ok(Self {
             connection,
             relative: false,
             relative_then: false,
         })
-    }
-}
-
-fn failed(source: rusqlite::Error) -> IndexError {
-    IndexError::Sqlite {
-        path: "in a temporary file".to_owned(),
-        source: source.into(),
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::params;
 
 use super::super::Result;
-use super::{AuditTables, Leftover, failed};
+use super::{AuditTables, Leftover, failure};
 
 /// Is told of a move: from where, to where.
 type Visit<'v> = &'v mut dyn FnMut(&[u8], &[u8]) -> Result<()>;
@@ -24,11 +24,11 @@ impl AuditTables {
     /// As above; of `visit`.
     pub fn each_move(&self, visit: Visit<'_>) -> Result<()> {
         let sql = "SELECT old, new FROM moves";
-        let mut statement = self.connection.prepare(sql).map_err(failed)?;
-        let mut rows = statement.query([]).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
+        let mut statement = self.connection.prepare(sql).map_err(failure)?;
+        let mut rows = statement.query([]).map_err(failure)?;
+        while let Some(row) = rows.next().map_err(failure)? {
             let (old, new): (Vec<u8>, Vec<u8>) =
-                (row.get(0).map_err(failed)?, row.get(1).map_err(failed)?);
+                (row.get(0).map_err(failure)?, row.get(1).map_err(failure)?);
             visit(&old, &new)?;
         }
         Ok(())

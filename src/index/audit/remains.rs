@@ -4,7 +4,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::super::Result;
-use super::{AuditTables, Claim, ClaimKind, failed};
+use super::{AuditTables, Claim, ClaimKind, failure};
 
 /// Made only once there is something to be looked up.
 const INDEXES: &str = "
@@ -110,7 +110,7 @@ impl AuditTables {
             let mut statement = self.connection.prepare_cached(sql)?;
             statement.query_row([key], |row| row.get(0)).optional()
         };
-        read().map_err(failed)
+        read().map_err(failure)
     }
 
     /// Makes the indexes that the following look into.
@@ -119,7 +119,7 @@ impl AuditTables {
     /// As above.
     pub fn index_remains(&self) -> Result<()> {
         let indexes = self.connection.execute_batch(INDEXES);
-        indexes.and_then(|()| self.index_moves()).map_err(failed)
+        indexes.and_then(|()| self.index_moves()).map_err(failure)
     }
 
     /// Visits the claims that nothing matched, in order.
@@ -132,11 +132,11 @@ impl AuditTables {
     ) -> Result<()> {
         let sql = "SELECT s.number, s.key, s.kind, s.row, s.flags, s.sha1, u.reason
              FROM unmatched u JOIN sorted s ON s.number = u.claim ORDER BY u.claim";
-        let mut statement = self.connection.prepare(sql).map_err(failed)?;
-        let mut rows = statement.query([]).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
-            let claim = Claim::read(row).map_err(failed)?;
-            visit(claim, row.get(6).map_err(failed)?)?;
+        let mut statement = self.connection.prepare(sql).map_err(failure)?;
+        let mut rows = statement.query([]).map_err(failure)?;
+        while let Some(row) = rows.next().map_err(failure)? {
+            let claim = Claim::read(row).map_err(failure)?;
+            visit(claim, row.get(6).map_err(failure)?)?;
         }
         Ok(())
     }
@@ -151,11 +151,11 @@ impl AuditTables {
     ) -> Result<()> {
         let sql = "SELECT s.number, s.key, s.kind, s.row, s.flags, s.sha1, m.sha1, m.bytes
              FROM mismatched m JOIN sorted s ON s.number = m.claim ORDER BY m.claim";
-        let mut statement = self.connection.prepare(sql).map_err(failed)?;
-        let mut rows = statement.query([]).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
-            let claim = Claim::read(row).map_err(failed)?;
-            let found = (row.get(6).map_err(failed)?, row.get(7).map_err(failed)?);
+        let mut statement = self.connection.prepare(sql).map_err(failure)?;
+        let mut rows = statement.query([]).map_err(failure)?;
+        while let Some(row) = rows.next().map_err(failure)? {
+            let claim = Claim::read(row).map_err(failure)?;
+            let found = (row.get(6).map_err(failure)?, row.get(7).map_err(failure)?);
             visit(claim, found)?;
         }
         Ok(())
@@ -168,10 +168,10 @@ impl AuditTables {
     pub fn each_unclaimed(&self, visit: &mut dyn FnMut(Leftover) -> Result<()>) -> Result<()> {
         let sql = "SELECT number, key, sha1, bytes, written FROM unclaimed WHERE taken = 0
              ORDER BY number";
-        let mut statement = self.connection.prepare(sql).map_err(failed)?;
-        let mut rows = statement.query([]).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
-            visit(Leftover::read(row).map_err(failed)?)?;
+        let mut statement = self.connection.prepare(sql).map_err(failure)?;
+        let mut rows = statement.query([]).map_err(failure)?;
+        while let Some(row) = rows.next().map_err(failure)? {
+            visit(Leftover::read(row).map_err(failure)?)?;
         }
         Ok(())
     }
@@ -205,7 +205,7 @@ impl AuditTables {
             let mut statement = self.connection.prepare_cached(sql)?;
             statement.query_row([wanted], Leftover::read).optional()
         };
-        let taken = take().map_err(failed)?;
+        let taken = take().map_err(failure)?;
         if let Some(file) = &taken {
             let sql = "UPDATE unclaimed SET taken = 1 WHERE number = ?1";
             self.execute(sql, [file.number])?;
@@ -240,10 +240,10 @@ impl AuditTables {
     pub fn each_loss(&self, visit: &mut dyn FnMut(Loss) -> Result<()>) -> Result<()> {
         let sql = "SELECT kind, row, key, flags, sha1, found_sha1, found_bytes, reason FROM lost
              ORDER BY number";
-        let mut statement = self.connection.prepare(sql).map_err(failed)?;
-        let mut rows = statement.query([]).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
-            visit(read_loss(row).map_err(failed)?)?;
+        let mut statement = self.connection.prepare(sql).map_err(failure)?;
+        let mut rows = statement.query([]).map_err(failure)?;
+        while let Some(row) = rows.next().map_err(failure)? {
+            visit(read_loss(row).map_err(failure)?)?;
         }
         Ok(())
     }
@@ -265,7 +265,7 @@ impl AuditTables {
             let sql = "SELECT 1 FROM gone WHERE key = ?1";
             self.connection.prepare_cached(sql)?.exists([key])
         };
-        read().map_err(failed)
+        read().map_err(failure)
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::super::Result;
 use super::row_schema::{ROWS, TABLES};
-use super::{AuditTables, failed};
+use super::{AuditTables, failure};
 
 impl AuditTables {
     /// Puts the rows aside, in place of what was put aside before; there are none now.
@@ -13,7 +13,7 @@ impl AuditTables {
     pub fn remember_rows(&mut self) -> Result<()> {
         self.for_tables("DROP TABLE IF EXISTS remembered_{}")?;
         self.for_tables("ALTER TABLE {} RENAME TO remembered_{}")?;
-        self.connection.execute_batch(ROWS).map_err(failed)?;
+        self.connection.execute_batch(ROWS).map_err(failure)?;
         self.relative_then = std::mem::take(&mut self.relative);
         Ok(())
     }
@@ -42,7 +42,7 @@ impl AuditTables {
         let each = TABLES.iter().map(|table| sql.replace("{}", table));
         let all: Vec<String> = each.collect();
         let all = all.join(";");
-        self.connection.execute_batch(&all).map_err(failed)
+        self.connection.execute_batch(&all).map_err(failure)
     }
 }
 

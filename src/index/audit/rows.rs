@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, params};
 
 use super::super::Result;
-use super::{AuditTables, failed};
+use super::{AuditTables, failure};
 
 /// What is known of an asset beside its values, as bits.
 pub mod flags {
@@ -107,7 +107,7 @@ impl AuditTables {
     pub fn media_location(&self) -> Result<Option<Vec<u8>>> {
         let sql = "SELECT path FROM media_location";
         let row = self.connection.query_row(sql, [], |row| row.get(0));
-        row.optional().map_err(failed)
+        row.optional().map_err(failure)
     }
 
     /// Whether a managed path begins with `upload/`, as they did in former times.
@@ -125,7 +125,7 @@ impl AuditTables {
             let mut statement = self.connection.prepare(sql)?;
             statement.query_map([], |row| row.get(0))?.collect()
         };
-        read().map_err(failed)
+        read().map_err(failure)
     }
 
     /// Visits all assets.
@@ -156,14 +156,14 @@ impl AuditTables {
     }
 
     fn each(&self, sql: &str, visit: &mut Visit<'_>) -> Result<()> {
-        let mut statement = self.connection.prepare(sql).map_err(failed)?;
-        let mut rows = statement.query([]).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
-            let number = row.get(0).map_err(failed)?;
-            let flags = row.get(1).map_err(failed)?;
-            let sha1 = row.get(3).map_err(failed)?;
-            let path = row.get_ref(2).map_err(failed)?;
-            let path = path.as_blob().map_err(|error| failed(error.into()))?;
+        let mut statement = self.connection.prepare(sql).map_err(failure)?;
+        let mut rows = statement.query([]).map_err(failure)?;
+        while let Some(row) = rows.next().map_err(failure)? {
+            let number = row.get(0).map_err(failure)?;
+            let flags = row.get(1).map_err(failure)?;
+            let sha1 = row.get(3).map_err(failure)?;
+            let path = row.get_ref(2).map_err(failure)?;
+            let path = path.as_blob().map_err(|error| failure(error.into()))?;
             visit(number, flags, path, sha1)?;
         }
         Ok(())
@@ -172,6 +172,6 @@ impl AuditTables {
     pub(super) fn execute(&self, sql: &str, values: impl rusqlite::Params) -> Result<()> {
         let statement = self.connection.prepare_cached(sql);
         let done = statement.and_then(|mut statement| statement.execute(values));
-        done.map(drop).map_err(failed)
+        done.map(drop).map_err(failure)
     }
 }

@@ -3,7 +3,7 @@
 use rusqlite::{OptionalExtension, Row, params};
 
 use super::super::Result;
-use super::{AuditTables, failed};
+use super::{AuditTables, failure};
 
 /// A finding as it is put down.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -89,7 +89,7 @@ impl AuditTables {
             let mut statement = self.connection.prepare_cached(sql)?;
             statement.query_row([asset], |row| row.get(0)).optional()
         };
-        read().map_err(failed)
+        read().map_err(failure)
     }
 
     /// The asset that a file belongs to, with its flags; `None` if there is none.
@@ -106,7 +106,7 @@ impl AuditTables {
             let read = |row: &Row<'_>| Ok((row.get(0)?, row.get(1)?));
             statement.query_row([file], read).optional()
         };
-        read().map_err(failed)
+        read().map_err(failure)
     }
 
     /// The path of a row as the database has it, by the table it is in.
@@ -119,7 +119,7 @@ impl AuditTables {
             let mut statement = self.connection.prepare_cached(sql)?;
             statement.query_row([file], |row| row.get(0)).optional()
         };
-        read().map_err(failed)
+        read().map_err(failure)
     }
 
     /// The path of a user's picture, as the database has it.
@@ -132,7 +132,7 @@ impl AuditTables {
             let mut statement = self.connection.prepare_cached(sql)?;
             statement.query_row([user], |row| row.get(0)).optional()
         };
-        read().map_err(failed)
+        read().map_err(failure)
     }
 
     /// Keeps a finding.
@@ -170,8 +170,8 @@ impl AuditTables {
             let sql = "SELECT 1 FROM findings WHERE wanted IS NOT NULL LIMIT 1";
             self.connection.prepare(sql)?.exists([])
         };
-        if wanted().map_err(failed)? {
-            self.connection.execute_batch(ELSEWHERE).map_err(failed)?;
+        if wanted().map_err(failure)? {
+            self.connection.execute_batch(ELSEWHERE).map_err(failure)?;
         }
         Ok(())
     }
@@ -184,10 +184,10 @@ impl AuditTables {
         &self,
         visit: &mut dyn FnMut(SettledFinding) -> Result<(), E>,
     ) -> Result<(), E> {
-        let mut statement = self.connection.prepare(FINDINGS).map_err(failed)?;
-        let mut rows = statement.query([]).map_err(failed)?;
-        while let Some(row) = rows.next().map_err(failed)? {
-            visit(read_finding(row).map_err(failed)?)?;
+        let mut statement = self.connection.prepare(FINDINGS).map_err(failure)?;
+        let mut rows = statement.query([]).map_err(failure)?;
+        while let Some(row) = rows.next().map_err(failure)? {
+            visit(read_finding(row).map_err(failure)?)?;
         }
         Ok(())
     }
