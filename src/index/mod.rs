@@ -151,7 +151,10 @@ impl Index {
     /// `Sqlite` when no such file can be made.
     pub fn temporary() -> Result<Self> {
         let connection = Connection::open("").and_then(schema::prepare);
-        let connection = connection.map_err(scratch::failure)?;
+        let connection = connection.map_err(|source| IndexError::Sqlite {
+            path: "in a temporary file".to_owned(),
+            source: source.into(),
+        })?;
         Ok(Self {
             connection: Mutex::new(connection),
             path: None,
