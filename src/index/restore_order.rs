@@ -52,7 +52,7 @@ impl RestoreOrder {
     pub fn temporary() -> Result<Self> {
         let tables = "
              CREATE TABLE files (
-                number INTEGER PRIMARY KEY, pack INTEGER NOT NULL, file BLOB NOT NULL
+                number INTEGER PRIMARY KEY, turn INTEGER NOT NULL, file BLOB NOT NULL
              );";
         let made = scratch::open(tables, 4096);
         Ok(Self {
@@ -67,7 +67,7 @@ impl RestoreOrder {
     /// # Errors
     /// `Sqlite`: the disk is full.
     pub fn add(&mut self, turn: Turn, file: &[u8]) -> Result<()> {
-        let sql = "INSERT INTO files (pack, file) VALUES (?, ?)";
+        let sql = "INSERT INTO files (turn, file) VALUES (?, ?)";
         let insert = self.connection.prepare_cached(sql);
         let added = insert.and_then(|mut insert| insert.execute(params![turn, file]));
         added.map(drop).map_err(failure)
@@ -84,12 +84,12 @@ impl RestoreOrder {
 
     fn read(&mut self, count: usize) -> rusqlite::Result<Vec<Vec<u8>>> {
         if !std::mem::replace(&mut self.is_sorted, true) {
-            let sql = "CREATE INDEX in_order ON files (pack, number)";
+            let sql = "CREATE INDEX in_order ON files (turn, number)";
             self.connection.execute_batch(sql)?;
         }
         let mut statement = self.connection.prepare_cached(
-            "SELECT pack, number, file FROM files INDEXED BY in_order
-             WHERE (pack, number) > (?1, ?2) ORDER BY pack, number LIMIT ?3",
+            "SELECT turn, number, file FROM files INDEXED BY in_order
+             WHERE (turn, number) > (?1, ?2) ORDER BY turn, number LIMIT ?3",
         )?;
         let (turn, number) = self.last;
         let mut rows = statement.query(params![turn, number, count])?;
