@@ -13,6 +13,7 @@ use super::foreseen::Foreseen;
 use super::pack_reader::{frame_range, open_frame};
 use super::runs::{Planner, Runs, SizedPack, Ticket, WINDOW_BYTES, Wanted};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
+use crate::buffers::Buffer;
 use crate::crypto::ObjectKey;
 use crate::format::{FormatError, Kind, PACK_BYTES_MAX, name};
 use crate::id::{ChunkId, ObjectId};
@@ -91,7 +92,7 @@ impl<'r> ChunkReader<'r> {
     ///
     /// # Errors
     /// `ReadKeyNeeded`, `ChunkMissing`, `ChunkDamaged`, `Store`, `Index`.
-    pub fn content(&self, id: &ChunkId) -> Result<Vec<u8>> {
+    pub fn content(&self, id: &ChunkId) -> Result<Buffer> {
         self.repository.read_key("to read contents")?;
         self.read(id, Kind::DataPack)
     }
@@ -100,14 +101,14 @@ impl<'r> ChunkReader<'r> {
     ///
     /// # Errors
     /// `ChunkMissing`, `ChunkDamaged`, `Store`, `Index`.
-    pub fn metadata(&self, id: &ChunkId) -> Result<Vec<u8>> {
+    pub fn metadata(&self, id: &ChunkId) -> Result<Buffer> {
         self.read(id, Kind::ListingPack)
     }
 
     /// The likeliest place first. If that is no good, somebody is wrong, or lies: then the packs are
     /// asked what they hold, in steps that cost ever more, and after each all places are tried that
     /// were not. So a false claim costs a look at a footer, not a whole pack.
-    fn read(&self, id: &ChunkId, kind: Kind) -> Result<Vec<u8>> {
+    fn read(&self, id: &ChunkId, kind: Kind) -> Result<Buffer> {
         if let Some(anew) = self.anew.get()
             && let Some(plain) = self.read_anew(anew, id, kind)?
         {
@@ -173,7 +174,7 @@ impl<'r> ChunkReader<'r> {
     }
 
     /// The chunk from where an index says that was made anew.
-    fn read_anew(&self, anew: &Index, id: &ChunkId, kind: Kind) -> Result<Option<Vec<u8>>> {
+    fn read_anew(&self, anew: &Index, id: &ChunkId, kind: Kind) -> Result<Option<Buffer>> {
         for place in anew.places(id)? {
             if kind_of(&place) == kind
                 && let Ok(plain) = self.read_place(&place, kind)?
@@ -186,7 +187,7 @@ impl<'r> ChunkReader<'r> {
 
     /// The chunk from one of its packs as another copy holds it; the bytes are kept for its
     /// neighbours.
-    fn same_pack_elsewhere(&self, id: &ChunkId, kind: Kind) -> Result<Option<Vec<u8>>> {
+    fn same_pack_elsewhere(&self, id: &ChunkId, kind: Kind) -> Result<Option<Buffer>> {
         let others = &self.repository.others;
         if others.is_empty() {
             return Ok(None);
@@ -198,9 +199,10 @@ impl<'r> ChunkReader<'r> {
             };
             let (name, window) = (name::of(kind, &place.pack), window(&ticket));
             let repository = self.repository;
+            let writer = &repository.writer;
             let found = others.find(repository.id(), &name, window, &mut |bytes| {
                 let frame = cut(&bytes, &ticket, &place).ok_or(FormatError::TooShort)?;
-                let plain = open_frame(&repository.writer, kind, &key, &place.chunk, &frame)?;
+                let plain = open_frame(writer, kind, &key, &place.chunk, &frame, &self.repository.buffers)?;
                 Ok((plain, bytes))
             });
             if let Some((plain, bytes)) = found {
@@ -212,7 +214,7 @@ impl<'r> ChunkReader<'r> {
     }
 
     /// The chunk from a place that only another copy knows.
-    fn anywhere_else(&self, id: &ChunkId, kind: Kind) -> Option<Vec<u8>> {
+    fn anywhere_else(&self, id: &ChunkId, kind: Kind) -> Option<Buffer> {
         let wanted = |place: &Place| {
             let ticket = ticket(place, kind, Fetch::Windows).filter(|_| kind_of(place) == kind)?;
             Some((name::of(kind, &place.pack), window(&ticket)))
@@ -221,7 +223,7 @@ impl<'r> ChunkReader<'r> {
             let key = self.key_of(place, kind).ok()?;
             let frame = cut(bytes, &ticket(place, kind, Fetch::Windows)?, place)?;
             let writer = &self.repository.writer;
-            open_frame(writer, kind, &key, &place.chunk, &frame).ok()
+            open_frame(writer, kind, &key, &place.chunk, &frame, &self.repository.buffers).ok()
         };
         let others = &self.repository.others;
         others.chunk(self.repository, id, &wanted, &open)
@@ -267,10 +269,11 @@ impl<'r> ChunkReader<'r> {
 
     /// The chunk, or what is wrong with this place; `Err` only when the store or the index is out
     /// of reach.
-    fn read_place(&self, place: &Place, kind: Kind) -> Result<Result<Vec<u8>, ObjectProblem>> {
+    fn read_place(&self, place: &Place, kind: Kind) -> Result<Result<Buffer, ObjectProblem>> {
         let read = match self.frame(place, kind) {
             Ok(frame) => self.key_of(place, kind).and_then(|key| {
-                open_frame(&self.repository.writer, kind, &key, &place.chunk, &frame)
+                let writer = &self.repository.writer;
+                open_frame(writer, kind, &key, &place.chunk, &frame, &self.repository.buffers)
             }),
             Err(RepositoryError::Store(error)) => Err(problem_of(self.repository, error)?),
             Err(RepositoryError::Object { problem, .. }) => Err(problem),

@@ -70,7 +70,7 @@ pub use pack_reader::{
     PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, open_stored,
     read_contents, rows_of_pack, session_of,
 };
-pub use pack_room::{Held, PackBuffer};
+pub use pack_room::Held;
 pub use pack_writer::{PackWriter, Plaintext};
 pub use plans::{
     COMMIT_MAX, GRACE_MAX, GRACE_MIN, LAPSE_AFTER, LoadedPlans, MARK_MAX, StoredPlan, fetch_plan,
@@ -87,6 +87,7 @@ pub use slot_list::{SlotFacts, list_slots, slot_label};
 pub use slots::{add_slot, check_slot, unlock, unlock_slot};
 pub use snapshots::{SnapshotFilter, StoredSnapshot, load_snapshot, load_snapshots, resolve};
 
+use crate::buffers::Buffers;
 use crate::crypto::{ReadKey, WriterKey};
 use crate::format::parameters::Parameters;
 use crate::id::RepositoryId;
@@ -104,7 +105,10 @@ pub struct Repository {
     pub reader: Option<ReadKey>,
     /// Other copies, for what is missing or damaged in this one.
     pub others: Others,
+    /// Where chunks are opened.
+    pub buffers: Buffers,
 }
+
 
 impl Repository {
     pub fn id(&self) -> RepositoryId {

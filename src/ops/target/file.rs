@@ -12,14 +12,10 @@ use rustix::io::Errno;
 use super::beneath::{Target, split};
 use super::dress::is_modified_at;
 use crate::format::entry::{Entry, check_path};
-use crate::seams::DiskOperation;
+use crate::seams::{DiskOperation, WRITTEN_AT_ONCE};
 
 /// Runs of zeros of so many bytes, from a multiple of it in a chunk on, are left out as holes.
 const HOLE_BYTES: usize = 64 * 1024;
-
-/// Linux takes larger writes into pages so large that finding and filling them costs several times the
-/// processor time (ext4, 6.18).
-const WRITTEN_AT_ONCE: usize = 1024 * 1024;
 
 impl Target {
     /// A regular file that stands at `path` already and is `size` bytes long.
