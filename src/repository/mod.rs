@@ -18,6 +18,7 @@ mod content;
 mod error;
 mod fixed_frame;
 mod foreseen;
+mod frames;
 mod forgets;
 mod listing_diff;
 mod listing_reader;
@@ -48,7 +49,8 @@ pub use catalog::{
     CatalogFacts, load as load_catalog, load_packs, load_telling as load_catalog_telling,
     read_segment, salvage, salvage_named, take_footer,
 };
-pub use chunk_reader::{ChunkReader, Fetch};
+pub use chunk_reader::ChunkReader;
+pub use frames::Fetch;
 pub use content::{
     few_ids, first_ids, plan_content, read_content, read_ids, read_planned, store_ids, visit_ids,
 };
