@@ -14,6 +14,7 @@ const STEP_BYTES: usize = 4 * 1024 * 1024;
 pub struct Buffers(Arc<Shared>);
 
 struct Shared {
+    least_bytes: usize,
     idle_bytes_max: usize,
     /// That wait to be used again, those that have waited longest first.
     idle: Mutex<Vec<Vec<u8>>>,
@@ -27,16 +28,22 @@ pub struct Buffer {
 }
 
 impl Default for Buffers {
-    /// For chunks, of which each thread has one or two at a time.
+    /// For chunks, of which each thread has one or two at a time: all of about one size, so that each
+    /// fits into the memory of any other.
     fn default() -> Self {
-        Self::new(16 * 1024 * 1024)
+        Self::of_least(STEP_BYTES, 4 * STEP_BYTES)
     }
 }
 
 impl Buffers {
     /// Keeps idle buffers of at most so many bytes in all.
     pub fn new(idle_bytes_max: usize) -> Self {
+        Self::of_least(0, idle_bytes_max)
+    }
+
+    fn of_least(least_bytes: usize, idle_bytes_max: usize) -> Self {
         Self(Arc::new(Shared {
+            least_bytes,
             idle_bytes_max,
             idle: Mutex::default(),
         }))
@@ -44,11 +51,18 @@ impl Buffers {
 
     /// An empty buffer with room for at least so many bytes.
     pub fn take(&self, bytes: usize) -> Buffer {
-        let capacity = capacity_for(bytes);
+        let capacity = capacity_for(bytes.max(self.0.least_bytes));
         let fits = |idle: &Vec<u8>| idle.capacity() >= bytes && idle.capacity() / 2 <= capacity;
         let mut idle = self.lock();
         let place = idle.iter().rposition(fits);
         let found = place.map(|place| idle.remove(place));
+        if found.is_none() {
+            // What nobody could use makes way, so that there is never more than was once in use.
+            let mut dropped = 0;
+            while dropped < capacity && !idle.is_empty() {
+                dropped += idle.remove(0).capacity();
+            }
+        }
         drop(idle);
         Buffer {
             bytes: found.unwrap_or_else(|| Vec::with_capacity(capacity)),
@@ -133,6 +147,12 @@ mod tests {
         drop(some);
         assert_eq!(buffers.lock().len(), 4);
         drop(buffers.take(100_000));
-        assert!(buffers.lock().is_empty(), "one that is too large is not kept");
+        assert!(
+            buffers.lock().is_empty(),
+            "one that is too large is not kept"
+        );
+        drop((buffers.take(1024), buffers.take(512)));
+        let _large = buffers.take(2048);
+        assert!(buffers.lock().is_empty(), "what did not fit made way");
     }
 }

@@ -172,16 +172,26 @@ impl<'r> ChunkReader<'r> {
             return Ok(None);
         }
         for place in self.places(id, kind)? {
-            let (Ok(key), Some(ticket)) = (self.key_of(&place, kind), self.frames.unplanned(&place, kind))
-            else {
+            let (Ok(key), Some(ticket)) = (
+                self.key_of(&place, kind),
+                self.frames.unplanned(&place, kind),
+            ) else {
                 continue;
             };
             let (name, window) = (name::of(kind, &place.pack), window(&ticket));
             let repository = self.repository;
             let writer = &repository.writer;
             let found = others.find(repository.id(), &name, window, &mut |bytes| {
-                let frame = cut(&bytes, &ticket, &frame_range(&place.chunk)).ok_or(FormatError::TooShort)?;
-                let plain = open_frame(writer, kind, &key, &place.chunk, &frame, &self.repository.buffers)?;
+                let frame = cut(&bytes, &ticket, &frame_range(&place.chunk))
+                    .ok_or(FormatError::TooShort)?;
+                let plain = open_frame(
+                    writer,
+                    kind,
+                    &key,
+                    &place.chunk,
+                    &frame,
+                    &self.repository.buffers,
+                )?;
                 Ok((plain, bytes))
             });
             if let Some((plain, bytes)) = found {
@@ -203,7 +213,15 @@ impl<'r> ChunkReader<'r> {
             let ticket = around(place, kind, Fetch::Windows)?;
             let frame = cut(bytes, &ticket, &frame_range(&place.chunk))?;
             let writer = &self.repository.writer;
-            open_frame(writer, kind, &key, &place.chunk, &frame, &self.repository.buffers).ok()
+            open_frame(
+                writer,
+                kind,
+                &key,
+                &place.chunk,
+                &frame,
+                &self.repository.buffers,
+            )
+            .ok()
         };
         let others = &self.repository.others;
         others.chunk(self.repository, id, &wanted, &open)
@@ -253,7 +271,14 @@ impl<'r> ChunkReader<'r> {
         let read = match self.frames.read(place, kind) {
             Ok(frame) => self.key_of(place, kind).and_then(|key| {
                 let writer = &self.repository.writer;
-                open_frame(writer, kind, &key, &place.chunk, &frame, &self.repository.buffers)
+                open_frame(
+                    writer,
+                    kind,
+                    &key,
+                    &place.chunk,
+                    &frame,
+                    &self.repository.buffers,
+                )
             }),
             Err(RepositoryError::Store(error)) => Err(problem_of(self.repository, error)?),
             Err(RepositoryError::Object { problem, .. }) => Err(problem),

@@ -2,9 +2,8 @@
 //!
 //! Writing: `pack_room` (memory) < `pack_builder` (one pack) < `pack_writer` (the open packs of a
 //! run) and `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader`
-//! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`,
-//! and `runs` says how much is fetched at once),
-//! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
+//! (footers), `chunk_reader` (chunks from wherever they lie; `frames` fetches what they take, in the
+//! `runs` that were planned, and `blocks` keeps it), `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
 //! small objects, `objects` lists and fetches them (`others`: from further copies), `versions` looks
 //! behind one that was written over; `proofs` keeps what was proven, `forgets` why snapshots went,
 //! `plans` what is to be pruned, `slots` and `slot_list` are the key slots; `replicate` makes a further
@@ -18,8 +17,8 @@ mod content;
 mod error;
 mod fixed_frame;
 mod foreseen;
-mod frames;
 mod forgets;
+mod frames;
 mod listing_diff;
 mod listing_reader;
 mod listing_writer;
@@ -50,7 +49,6 @@ pub use catalog::{
     read_segment, salvage, salvage_named, take_footer,
 };
 pub use chunk_reader::ChunkReader;
-pub use frames::Fetch;
 pub use content::{
     few_ids, first_ids, plan_content, read_content, read_ids, read_planned, store_ids, visit_ids,
 };
@@ -58,6 +56,7 @@ pub use error::{ObjectProblem, RepositoryError, Result};
 #[cfg(test)]
 pub use forgets::load_forgets;
 pub use forgets::{StoredForget, explained, store_forget, visit_forgets};
+pub use frames::Fetch;
 pub use listing_diff::{Difference, ListingDiff};
 pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
@@ -110,7 +109,6 @@ pub struct Repository {
     /// Where chunks are opened.
     pub buffers: Buffers,
 }
-
 
 impl Repository {
     pub fn id(&self) -> RepositoryId {

@@ -211,7 +211,7 @@ pub fn open_with(
         writer,
         reader,
         others: Default::default(),
-            buffers: Buffers::default(),
+        buffers: Buffers::default(),
     })
 }
 

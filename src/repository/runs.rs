@@ -21,9 +21,9 @@ const SPARE_BYTES: i64 = 2 * WINDOW_BYTES as i64;
 /// The longest run, in windows. Packs are filled two at a time: of both a part is kept.
 const RUN_WINDOWS_MAX: u64 = 8;
 /// Windows are of about one time when so many bytes or fewer are used between them.
-const HORIZON_BYTES: u64 = 24 * WINDOW_BYTES;
+const HORIZON_BYTES: u64 = 16 * WINDOW_BYTES;
 /// Runs that are kept for another use. Those that are fetched ahead come on top (`blocks`).
-const KEPT_BYTES_MAX: u64 = 32 * WINDOW_BYTES;
+const KEPT_BYTES_MAX: u64 = 40 * WINDOW_BYTES;
 /// The last runs of what was planned before are taken to be there still.
 const CARRIED_BYTES_MAX: u64 = 16 * WINDOW_BYTES;
 /// Packs whose spare bytes are remembered, in some 8 MB.
@@ -166,8 +166,8 @@ impl Planner {
                         let is_free = |window| !of_window.contains_key(&(*pack, window));
                         let spare = self.spare.entry(*pack).or_default();
                         let windows = grow(window, is_soon, is_free, spare);
-                        let range = windows.start * WINDOW_BYTES
-                            ..(windows.end * WINDOW_BYTES).min(pack.1);
+                        let range =
+                            windows.start * WINDOW_BYTES..(windows.end * WINDOW_BYTES).min(pack.1);
                         let number = runs.len();
                         of_window.extend(windows.map(|window| ((*pack, window), number)));
                         runs.push(Run {
@@ -319,7 +319,9 @@ fn steps(runs: &[Run], touches: &[Touch]) -> Vec<Step> {
             bytes -= run.bytes();
         }
         while bytes > KEPT_BYTES_MAX {
-            let others = kept.keys().filter_map(|number| Some((*number, runs.get(*number)?)));
+            let others = kept
+                .keys()
+                .filter_map(|number| Some((*number, runs.get(*number)?)));
             let others = others.filter(|(_, run)| run.uses.binary_search(&touch.place).is_err());
             let last = others.max_by_key(|(number, run)| (run.next_use(touch.place), *number));
             let Some((number, run)) = last else { break };

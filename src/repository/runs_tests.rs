@@ -107,7 +107,7 @@ fn what_is_wanted_last_is_given_up() {
     let frames = |numbers: Range<u8>| numbers.map(|number| wanted(number, 0..MIB));
     let uses: Vec<_> = frames(0..60).chain(frames(0..60)).collect();
     let plan = Planner::default().plan(&uses);
-    assert_eq!(plan.steps.len(), 60 + 28);
+    assert_eq!(plan.steps.len(), 60 + 20);
     let uses: u32 = plan.steps.iter().map(|it| it.uses).sum();
     assert_eq!(uses, 120);
 }

@@ -9,8 +9,8 @@ use offsite::format::pack::{Class, FooterEntry};
 use offsite::format::{FormatError, Kind};
 use offsite::id::{ChunkId, ObjectId};
 use offsite::repository::{
-    FinishedPack, Held, ObjectProblem, PackBuilder, PackKeys, check_whole_pack,
-    chunk_rows, open_frame,
+    FinishedPack, Held, ObjectProblem, PackBuilder, PackKeys, check_whole_pack, chunk_rows,
+    open_frame,
 };
 use serde_json::{Value, json};
 

@@ -175,6 +175,13 @@ impl<'p> Elsewhere<'p> {
         let start = usize::try_from(range.start).unwrap_or(usize::MAX);
         let end = usize::try_from(range.end).unwrap_or(usize::MAX);
         let frame = pack.get(start..end).ok_or(ObjectProblem::Missing)?;
-        open_frame(writer, kind, &key, &place.chunk, frame, &self.repository.buffers)
+        open_frame(
+            writer,
+            kind,
+            &key,
+            &place.chunk,
+            frame,
+            &self.repository.buffers,
+        )
     }
 }

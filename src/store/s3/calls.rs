@@ -206,7 +206,8 @@ impl S3 {
         let capacity = promised.unwrap_or(0).min(CAPACITY_BYTES_MAX);
         let mut received = self.buffers.take(usize::try_from(capacity).unwrap_or(0));
         while let Some(piece) = body.next().await {
-            let piece = piece.map_err(|error| Failure::new(ErrorKind::Transient, innermost(&error)))?;
+            let piece =
+                piece.map_err(|error| Failure::new(ErrorKind::Transient, innermost(&error)))?;
             if received.len() as u64 + piece.len() as u64 > bytes_max {
                 return Err(too_large());
             }
