@@ -127,7 +127,7 @@ impl Target {
     }
 
     /// Goes from the target down to a folder, from one to the next by `step`; those that were opened
-    /// lately are at hand.
+    /// lately are at hand. A loop: a path may have sixteen thousand parts.
     fn walk(
         &self,
         path: &[u8],
@@ -136,14 +136,26 @@ impl Target {
         if path.is_empty() {
             return self.root();
         }
-        if let Some(folder) = self.parents.find(path) {
-            return Ok(folder);
-        }
         check_path(path).map_err(io::Error::other)?;
-        let (above, name) = split(path);
-        let folder = self.walk(above, step)?;
-        let folder = Arc::new(step(&folder, name)?);
-        self.parents.remember(path, &folder);
+        let mut known = path;
+        let mut folder = loop {
+            match self.parents.find(known) {
+                Some(folder) => break folder,
+                None => known = split(known).0,
+            }
+            if known.is_empty() {
+                break self.root()?;
+            }
+        };
+        while known.len() < path.len() {
+            // Behind what is known and its slash, up to the next.
+            let from = known.len() + usize::from(!known.is_empty());
+            let rest = path.get(from..).unwrap_or_default();
+            let name = rest.split(|byte| *byte == b'/').next().unwrap_or_default();
+            folder = Arc::new(step(&folder, OsStr::from_bytes(name))?);
+            known = path.get(..from + name.len()).unwrap_or(path);
+            self.parents.remember(known, &folder);
+        }
         Ok(folder)
     }
 
