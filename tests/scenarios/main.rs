@@ -54,6 +54,7 @@ mod immich_folder;
 mod index_from_footers;
 mod installation;
 mod interrupted_and_resumed;
+mod killed_at_any_time;
 mod killed_mid_upload;
 mod little_changes_little_is_sent;
 mod months_under_lock;
