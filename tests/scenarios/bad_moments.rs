@@ -81,24 +81,6 @@ fn a_full_disk_of_the_repository_is_named_and_room_is_all_it_needs() {
 }
 
 #[test]
-fn a_full_disk_of_the_state_is_named_and_room_is_all_it_needs() {
-    let user = User::with_folder();
-    with_photos(&user, 2);
-    user.init();
-    let script = r#"
-        mount -t tmpfs -o size=64k none state || exit 90
-        "$OFFSITE" backup photos; test $? = 1 || exit 91
-        "$OFFSITE" snapshots > /dev/null || exit 91
-        mount -o remount,size=30m state || exit 92
-        exec "$OFFSITE" backup --json photos
-    "#;
-    let outcome = in_own_mounts(&user, script).done();
-    assert_one_error(&outcome, "because: database or disk is full", "has room");
-    assert_eq!(user.objects.list("snapshots/").len(), 1);
-    restores(&user);
-}
-
-#[test]
 fn a_state_folder_that_cannot_be_written_is_named_and_nothing_is_sent() {
     let mut user = User::with_folder();
     with_photos(&user, 2);

@@ -61,6 +61,7 @@ mod months_under_lock;
 mod move_that_was_not_finished;
 mod newest_dump_of_a_folder;
 mod nights_of_seconds;
+mod no_room_left;
 mod nothing_readable_in_the_store;
 mod objects;
 mod odd_names_come_back;
