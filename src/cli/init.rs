@@ -11,7 +11,6 @@ use super::init_copies::{looked_at, nothing_to_make};
 use super::places::Place;
 use super::secret::{self, Purpose, Surroundings};
 use super::{output, show};
-use crate::crypto::KdfCost;
 use crate::format::FORMAT_VERSION;
 use crate::format::parameters::Parameters;
 use crate::ops::{self, InitOptions, InitReport, StateFolder};
@@ -112,7 +111,7 @@ fn create(context: &Context, place: &Place, args: &Args) -> std::result::Result<
     progress.stage("Making the repository", None);
     let options = InitOptions {
         passphrase: &passphrase,
-        cost: KdfCost::DEFAULT,
+        cost: secret::cost_of_new_slots(),
         host: host_name(),
         pack_bytes: args.pack_size << 20,
     };

@@ -12,6 +12,7 @@ use std::process::{Command, Stdio};
 use zeroize::Zeroizing;
 
 use crate::cli::show::harmless;
+use crate::crypto::KdfCost;
 use crate::progress::Progress;
 
 /// The longest passphrase or list of words, in bytes; more is taken for the wrong file.
@@ -119,6 +120,17 @@ impl World for Surroundings {
     fn ask(&self, prompt: &str) -> io::Result<Zeroizing<String>> {
         rpassword::prompt_password(prompt).map(Zeroizing::new)
     }
+}
+
+/// What it costs to try a passphrase of a new key slot.
+pub fn cost_of_new_slots() -> KdfCost {
+    // Tests open hundreds of repositories, and three fourths of their time went into keys. No program
+    // that is built for use knows this name.
+    #[cfg(debug_assertions)]
+    if std::env::var_os("OFFSITE_TEST_QUICK_KEYS").is_some() {
+        return KdfCost::LEAST;
+    }
+    KdfCost::DEFAULT
 }
 
 /// The passphrase, from the first way that is there. One line end at its end is not part of it.

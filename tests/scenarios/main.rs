@@ -15,8 +15,8 @@
 //! assert_same(&user.path("photos"), &user.restored("back", "photos"));
 //! ```
 //!
-//! A test makes a tree of its own, since the tests run at once, and unlocks seldom: every passphrase
-//! costs a second of Argon2.
+//! A test makes a tree of its own, since the tests run at once. Passphrases cost little
+//! (`user::QUICK_KEYS`).
 
 mod a_disk_that_is_not_mounted;
 mod a_little_every_night;

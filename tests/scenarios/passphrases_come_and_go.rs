@@ -1,13 +1,15 @@
 //! "My partner wants a passphrase too, mine was on a sticky note, and the new server is to back up
 //! without any."
 
-use crate::user::{PASSPHRASE, User};
+use crate::user::{PASSPHRASE, QUICK_KEYS, User};
 
 const NEW: &str = "a second, better passphrase";
 
 #[test]
 fn a_second_passphrase_opens_and_the_first_can_go() {
     let mut user = User::with_folder();
+    // At what they cost outside of tests.
+    user.unset(QUICK_KEYS);
     user.init();
     user.write("photos/a.jpg", b"a");
     user.offsite(&["backup", "photos"]).done();

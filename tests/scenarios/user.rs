@@ -14,6 +14,9 @@ use crate::objects::Objects;
 /// Opens every repository that [`User::init`] makes.
 pub const PASSPHRASE: &str = "correct horse battery staple";
 
+/// Asks the program, as it is built for tests, to spend little on passphrases.
+pub const QUICK_KEYS: &str = "OFFSITE_TEST_QUICK_KEYS";
+
 /// An ordinary user and group, without a name on most systems and without rights on all.
 const NOBODY: u32 = 65534;
 
@@ -72,6 +75,7 @@ impl User {
     ) -> Self {
         let mut environment = vec![
             ("OFFSITE_PASSPHRASE".to_owned(), PASSPHRASE.into()),
+            (QUICK_KEYS.to_owned(), "1".into()),
             // No look-up of credentials in a cloud that is not there.
             ("AWS_EC2_METADATA_DISABLED".to_owned(), "true".into()),
         ];

@@ -14,7 +14,6 @@ use crate::cli::context::{Access, Context, host_name};
 use crate::cli::exit::{Failure, Result, Status};
 use crate::cli::secret::{self, Purpose, Surroundings, Ways, World};
 use crate::cli::{output, show};
-use crate::crypto::KdfCost;
 use crate::ops::add_key;
 use crate::progress::Progress;
 use crate::repository::{Repository, SlotFacts, list_slots, unlock_slot};
@@ -204,7 +203,7 @@ fn make(
     let made = add_key(
         repository,
         passphrase,
-        KdfCost::DEFAULT,
+        secret::cost_of_new_slots(),
         label,
         &host_name(),
     );
