@@ -36,6 +36,8 @@ pub struct Cast {
     pub shares_state: bool,
     /// The one that prunes has the read key.
     pub reads: bool,
+    /// So many snapshots are restored in the end at each place; all of them are verified.
+    pub restored_max: usize,
     /// In the end months pass until all that nobody needs is gone.
     pub is_long: bool,
 }
@@ -80,17 +82,24 @@ impl Cast {
         let stores = [
             0, 0, 0, 0, 0, 3_600, -3_600, YEAR, -YEAR, AT_1970, AT_2038, AT_2106,
         ];
+        let store_ahead = dice.one_of(&stores);
+        let is_bucket = places == [Where::Locked];
+        let ahead = [(); 4].map(|()| match is_bucket {
+            true => store_ahead + dice.one_of(&[0, 0, 40, -600]),
+            false => dice.one_of(&hosts),
+        });
         Self {
             places,
             foe,
             acts,
-            ahead: [(); 4].map(|()| dice.one_of(&hosts)),
-            store_ahead: dice.one_of(&stores),
+            ahead,
+            store_ahead,
             store_jumps: !is_long && dice.below(8) == 0,
             weather: Weather::of(dice),
             grace: dice.one_of(&[24, 24, 24, 48, 72]) * HOUR,
             shares_state: dice.below(3) == 0,
             reads: dice.below(2) == 0,
+            restored_max: 2,
             is_long,
         }
     }

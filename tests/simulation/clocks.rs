@@ -63,6 +63,12 @@ impl WorldClock {
         *self.ahead.lock().unwrap() += seconds;
     }
 
+    /// Of what another one shows, in either direction.
+    pub fn differs_from(&self, other: &Self) -> Duration {
+        let (one, other) = (self.now(), other.now());
+        one.since(other).max(other.since(one))
+    }
+
     pub fn sleep_unseen(&self, time: Duration) {
         self.time.pass(time);
         *self.unseen.lock().unwrap() += time;

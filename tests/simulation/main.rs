@@ -117,7 +117,7 @@ fn whatever_the_order_nothing_is_lost() {
         "counted: simulation: {snapshots} snapshots left in the end, each of which was checked"
     );
     // Else it would prove nothing.
-    assert!(only.is_some() || deleted > seeds && killed > seeds / 4);
+    assert!(only.is_some() || deleted > seeds / 2 && killed > seeds / 4);
 }
 
 #[test]

@@ -27,10 +27,7 @@ enum Ending {
 
 impl World {
     pub fn play(&self) {
-        // Each has a snapshot to begin with.
-        for host in [&self.anna, &self.ben] {
-            self.saves(host, "first");
-        }
+        self.begin();
         self.crossing.is_calm.store(false, Ordering::Relaxed);
         let acts = self.cast.acts;
         let mut scene = self.scene();
@@ -67,6 +64,22 @@ impl World {
         self.calm_down();
     }
 
+    /// Something is there: a snapshot, or two, of which the older may be forgotten, and what only it
+    /// needed be condemned.
+    fn begin(&self) {
+        self.saves(&self.anna, "first");
+        let far = self.crossing.turns.dice(|dice| dice.below(4));
+        if far > 0 {
+            self.saves(&self.anna, "second");
+        }
+        for place in 0..self.places.len() {
+            if far > 1 {
+                self.pruner.forget(place, 1).unwrap();
+                self.pruner.prune(place, self.cast.grace).unwrap();
+            }
+        }
+    }
+
     fn scene(&self) -> Option<Scene> {
         let Place {
             raw,
@@ -96,19 +109,21 @@ impl World {
         }
     }
 
-    /// What is committed is whole, whoever deletes meanwhile.
+    /// Now and then it is looked at at once, and not when all is over.
     fn saves(&self, host: &Host, label: &str) -> Ending {
         let files = self.crossing.turns.dice(photos::some);
         let key = (host.name.to_owned(), label.to_owned());
         let mut expected = self.ledger.expected.lock().unwrap();
         expected.insert(key, files.clone());
         drop(expected);
+        let is_checked = self.crossing.turns.dice(|dice| dice.below(4) == 0);
         self.runs(&format!("{}'s backup {label}", host.name), &|| {
             let has_it = host.back_up(label, &files)?;
             assert!(has_it.contains(&true));
-            for (place, _) in self.places.iter().zip(has_it).filter(|(_, has)| *has) {
-                self.check(place);
-            }
+            let having = self.places.iter().zip(has_it).filter(|(_, has)| *has);
+            having
+                .filter(|_| is_checked)
+                .for_each(|(place, _)| self.check(place));
             Ok(())
         })
     }
@@ -125,7 +140,8 @@ impl World {
         for _ in 0..rounds {
             self.rests();
             let (forgets, last, place) = turns.dice(|dice| {
-                let place = dice.below(self.places.len() as u64) as usize;
+                // Mostly at one place, where so a mark is followed by a sweep.
+                let place = dice.below(4 * self.places.len() as u64) as usize % 5 / 4;
                 (dice.below(4) > 0, dice.one_of(&[1, 1, 1, 2]), place)
             });
             if self.cast.foe == Foe::Thief {
@@ -250,17 +266,15 @@ impl World {
         }
         for place in &self.places {
             place.referee.check(true);
-            place.referee.restore_all();
+            place.referee.restore_all(self.cast.restored_max);
         }
         if self.cast.is_wild() {
             return;
         }
-        for host in [&self.anna, &self.ben, &self.pruner] {
-            for place in 0..self.places.len() {
-                let (repository, index) = (host.open(place), host.index(place));
-                assert_grown_is_rebuilt(&repository.unwrap(), &index.unwrap());
-            }
-        }
+        let whose = self.crossing.turns.dice(|dice| dice.below(3) as usize);
+        let host = [&self.anna, &self.ben, &self.pruner][whose];
+        let (repository, index) = (host.open(0), host.index(0));
+        assert_grown_is_rebuilt(&repository.unwrap(), &index.unwrap());
         if self.cast.is_long {
             self.months_pass();
         }
@@ -319,7 +333,7 @@ impl World {
         }
         for place in &self.places {
             place.referee.check(true);
-            assert!(place.referee.restore_all() > 1);
+            assert!(place.referee.restore_all(9) > 1);
         }
     }
 

@@ -69,8 +69,11 @@ pub struct Way {
     /// Which of the places.
     pub place: usize,
     pub clock: Arc<WorldClock>,
-    /// Of the place, where it is one that jumps.
-    pub jumpy_store: Option<Arc<WorldClock>>,
+    pub store_clock: Arc<WorldClock>,
+    /// It jumps, and no other.
+    pub store_jumps: bool,
+    /// Requests are signed with their time, and one that is off by more than 15 minutes is refused.
+    pub is_signed: bool,
     /// So many calls more fail.
     pub down: AtomicU64,
     /// It will be killed when the call under way is done.
@@ -130,10 +133,8 @@ impl Way {
                 seconds
             };
             // Never those of both at once: nobody could tell.
-            self.jumpy_store
-                .as_ref()
-                .unwrap_or(&self.clock)
-                .jump(seconds);
+            let clock = if self.store_jumps { &self.store_clock } else { &self.clock };
+            clock.jump(seconds);
             self.crossing
                 .note(&format!("{}'s clock jumps {seconds} s", self.name));
         }
@@ -186,6 +187,9 @@ impl Guide for Way {
             self.crossing.turns.wait(self.me, manner);
             self.fate(operation, name)
         };
+        if self.is_signed && self.clock.differs_from(&self.store_clock) > 15 * MINUTE {
+            return Some(Fault::Before(ErrorKind::ClockSkew));
+        }
         if operation == "delete" && !matches!(fault, Some(Fault::Before(_))) {
             self.referee.before_delete(name);
         }

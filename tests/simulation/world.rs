@@ -87,7 +87,9 @@ impl World {
                     name,
                     place: number,
                     clock: clocks[me].clone(),
-                    jumpy_store: cast.store_jumps.then(|| place.clock.clone()),
+                    store_clock: place.clock.clone(),
+                    store_jumps: cast.store_jumps,
+                    is_signed: cast.places[number] == Where::Locked,
                     down: AtomicU64::new(0),
                     is_doomed: AtomicBool::new(false),
                 };
