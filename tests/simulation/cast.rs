@@ -7,7 +7,7 @@ use crate::foes::Foe;
 use crate::turns::Dice;
 use crate::way::Weather;
 
-const YEAR: i64 = 31_622_400;
+pub const YEAR: i64 = 31_622_400;
 
 /// Where a place is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -42,7 +42,7 @@ pub struct Cast {
     pub is_long: bool,
 }
 
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Acts {
     pub nights: u32,
     pub prunes: u32,

@@ -28,6 +28,7 @@ mod story;
 mod turns;
 mod way;
 mod world;
+mod wrong_clocks;
 
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::sync::atomic::{AtomicU64, Ordering};

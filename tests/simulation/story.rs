@@ -18,11 +18,17 @@ use crate::way::Killed;
 use crate::world::{ACTORS, FOE, Place, World};
 
 /// How it ended for somebody.
-enum Ending {
+pub enum Ending {
     Done,
     /// What a bad line or a prune does to a run; the next one is to succeed.
     Failed,
     Killed,
+}
+
+impl Ending {
+    pub fn is_done(&self) -> bool {
+        matches!(self, Self::Done)
+    }
 }
 
 impl World {
@@ -110,7 +116,7 @@ impl World {
     }
 
     /// Now and then it is looked at at once, and not when all is over.
-    fn saves(&self, host: &Host, label: &str) -> Ending {
+    pub fn saves(&self, host: &Host, label: &str) -> Ending {
         let files = self.crossing.turns.dice(photos::some);
         let key = (host.name.to_owned(), label.to_owned());
         let mut expected = self.ledger.expected.lock().unwrap();
@@ -171,7 +177,7 @@ impl World {
             match what {
                 _ if self.places.len() > 1 && what < 3 => {
                     let ending = self.runs("a sync", &|| self.looker.sync().map(drop));
-                    if matches!(ending, Ending::Done) {
+                    if ending.is_done() {
                         self.places.iter().for_each(|place| self.check(place));
                     }
                 }
@@ -314,7 +320,7 @@ impl World {
         let time = &self.crossing.time;
         for label in ["calm", "and again"] {
             for host in [&self.anna, &self.ben] {
-                assert!(matches!(self.saves(host, label), Ending::Done));
+                assert!(self.saves(host, label).is_done());
                 time.pass(DAY);
             }
             for pause in [3 * DAY + HOUR, HOUR] {

@@ -133,7 +133,11 @@ impl Way {
                 seconds
             };
             // Never those of both at once: nobody could tell.
-            let clock = if self.store_jumps { &self.store_clock } else { &self.clock };
+            let clock = if self.store_jumps {
+                &self.store_clock
+            } else {
+                &self.clock
+            };
             clock.jump(seconds);
             self.crossing
                 .note(&format!("{}'s clock jumps {seconds} s", self.name));

@@ -40,6 +40,8 @@ pub struct World {
     pub ben: Host,
     pub pruner: Host,
     pub looker: Host,
+    /// Of the hosts, in that order.
+    clocks: [Arc<WorldClock>; 4],
     pub killed: AtomicU64,
     /// Goes with its contents.
     _folder: tempfile::TempDir,
@@ -111,9 +113,18 @@ impl World {
             crossing,
             places,
             ledger,
+            clocks,
             killed: AtomicU64::new(0),
             _folder: folder,
         }
+    }
+
+    pub fn anna_clock(&self) -> &WorldClock {
+        &self.clocks[0]
+    }
+
+    pub fn pruner_clock(&self) -> &WorldClock {
+        &self.clocks[2]
     }
 
     /// Who called what, in this order, and what came of it.

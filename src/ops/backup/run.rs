@@ -17,7 +17,7 @@ use crate::ops::destination::Destination;
 use crate::ops::pipeline::{Pipeline, Reason, Uploads};
 use crate::ops::{OpsError, Result, trust};
 use crate::progress::Progress;
-use crate::repository::{Repository, StoredSnapshot, load_snapshot};
+use crate::repository::{Repository, StoredSnapshot, clocks_apart, load_snapshot};
 use crate::seams::Timestamp;
 use crate::source::database::{DumpFacts, demand, shrinkage};
 use crate::source::filter::Filter;
@@ -217,6 +217,14 @@ impl<'r> Run<'r> {
         };
         let committed = pipeline.uploads.commit(&object, &payload, &around);
         committed.map_err(|error| self.without_any(pipeline, error))?;
+        if let Some((is_ahead, by)) = clocks_apart(&record) {
+            let side = if is_ahead { "ahead of" } else { "behind" };
+            let hours = by.as_secs() / 3600;
+            self.progress.notice(&format!(
+                "the clock of this machine is {hours} hours {side} that of the store, so the time of \
+                 this snapshot may be wrong"
+            ));
+        }
         let (objects_uploaded, bytes_uploaded) = pipeline.uploads.totals();
         let (replicas, levelling) = self.replicas.report(pipeline.uploads.ways());
         let database = record
