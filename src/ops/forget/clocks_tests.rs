@@ -53,6 +53,7 @@ fn nights_that_a_store_takes_for_1970_are_kept_as_others_are() {
     let mut all = nights(0..100);
     for (number, one) in (0..).zip(&mut all).skip(60) {
         let at_1970 = Timestamp::default().plus(Duration::from_secs(number * 24 * 3600));
+        one.started = one.claimed;
         (one.claimed, one.arrived) = (at_1970, at_1970);
     }
     let left = kept(&all, &daily());
