@@ -4,6 +4,7 @@
 
 mod claims;
 mod contents;
+mod crafted;
 mod floods;
 mod names;
 mod readers;

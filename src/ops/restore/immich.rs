@@ -41,11 +41,18 @@ pub fn refuse_live(target: &Target, path: &Path) -> Result<()> {
 }
 
 impl Work<'_> {
-    /// Immich does not start without its six folders and a marker in each.
+    /// Immich does not start without its six folders and a marker in each. An archived file or link
+    /// of the name of such a folder stays.
     pub fn mark_immich_folders(&self) {
         for folder in immich::FOLDERS {
             let marker = format!("{folder}/{MARKER}").into_bytes();
             if self.target.standing(&marker).is_some() {
+                continue;
+            }
+            let stands = self.target.standing(folder.as_bytes());
+            if stands.is_some_and(|it| it != Standing::Folder) {
+                let error = "no folder can be made here, since something else has its name";
+                self.problem(marker, error.to_owned());
                 continue;
             }
             let entry = Entry::new(0, marker.clone(), EntryType::File);

@@ -54,11 +54,12 @@ pub struct RestoreReport {
     pub fetches: u64,
     /// Files, folders and links that were removed because the snapshot does not hold them.
     pub deleted: u64,
-    /// The first of them, at most [`LISTED_MAX`].
+    /// The first of them, at most [`LISTED_MAX`] and [`LISTED_BYTES_MAX`].
     pub deleted_paths: Vec<Vec<u8>>,
     /// Why nothing was removed, or not all, although it was asked for.
     pub delete_refused: Option<String>,
-    /// Path and reason of what is not as it should be; at most [`LISTED_MAX`].
+    /// Path and reason of what is not as it should be; at most [`LISTED_MAX`]
+    /// and [`LISTED_BYTES_MAX`].
     pub problems: Vec<(Vec<u8>, String)>,
     /// More than are in `problems` on a very bad day.
     pub problems_total: u64,
@@ -70,3 +71,5 @@ pub struct RestoreReport {
 
 /// Paths that a report holds: memory does not grow with the library.
 pub const LISTED_MAX: usize = 50_000;
+/// Bytes of these paths, and of what is said of them: a forged listing can have long ones.
+pub const LISTED_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -4,7 +4,7 @@ use std::io;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use super::options::{LISTED_MAX, RestoreOptions, RestoreReport};
+use super::options::{LISTED_BYTES_MAX, LISTED_MAX, RestoreOptions, RestoreReport};
 use crate::format::entry::Entry;
 use crate::ops::error::with_causes;
 use crate::ops::pipeline::Chunkers;
@@ -39,10 +39,20 @@ pub struct Counts {
 #[derive(Default)]
 struct List {
     problems: Vec<(Vec<u8>, String)>,
+    /// Of all paths and sentences that are held.
+    bytes: usize,
     problems_total: u64,
     deleted: u64,
     deleted_paths: Vec<Vec<u8>>,
     delete_refused: Option<String>,
+}
+
+impl List {
+    fn has_room_for(&mut self, bytes: usize, listed: usize) -> bool {
+        let has_room = listed < LISTED_MAX && self.bytes < LISTED_BYTES_MAX;
+        self.bytes += if has_room { bytes } else { 0 };
+        has_room
+    }
 }
 
 /// Why one file could not be restored.
@@ -120,7 +130,8 @@ impl<'r> Work<'r> {
     pub fn problem(&self, path: Vec<u8>, error: String) {
         let mut list = self.list();
         list.problems_total += 1;
-        if list.problems.len() < LISTED_MAX {
+        let listed = list.problems.len();
+        if list.has_room_for(path.len() + error.len(), listed) {
             list.problems.push((path, error));
         }
     }
@@ -129,7 +140,8 @@ impl<'r> Work<'r> {
     pub fn deleted(&self, path: &[u8]) {
         let mut list = self.list();
         list.deleted += 1;
-        if list.deleted_paths.len() < LISTED_MAX {
+        let listed = list.deleted_paths.len();
+        if list.has_room_for(path.len(), listed) {
             list.deleted_paths.push(path.to_vec());
         }
     }

@@ -64,8 +64,8 @@ impl Target {
     /// # Errors
     /// Of the file system.
     pub fn open(path: &Path, seams: &Seams, options: TargetOptions) -> io::Result<Self> {
-        seams.disk.before(DiskOperation::CreateFolder, path)?;
-        fs::create_dir_all(path)?;
+        let make = || fs::create_dir_all(path);
+        seams.disk.change(DiskOperation::CreateFolder, path, make)?;
         Ok(Self::at(Some(root(path)?), path, seams, options))
     }
 
@@ -127,7 +127,7 @@ impl Target {
     }
 
     /// Goes from the target down to a folder, from one to the next by `step`; those that were opened
-    /// lately are at hand.
+    /// lately are at hand. A loop: a path may have sixteen thousand parts.
     fn walk(
         &self,
         path: &[u8],
@@ -136,14 +136,26 @@ impl Target {
         if path.is_empty() {
             return self.root();
         }
-        if let Some(folder) = self.parents.find(path) {
-            return Ok(folder);
-        }
         check_path(path).map_err(io::Error::other)?;
-        let (above, name) = split(path);
-        let folder = self.walk(above, step)?;
-        let folder = Arc::new(step(&folder, name)?);
-        self.parents.remember(path, &folder);
+        let mut known = path;
+        let mut folder = loop {
+            match self.parents.find(known) {
+                Some(folder) => break folder,
+                None => known = split(known).0,
+            }
+            if known.is_empty() {
+                break self.root()?;
+            }
+        };
+        while known.len() < path.len() {
+            // Behind what is known and its slash, up to the next.
+            let from = known.len() + usize::from(!known.is_empty());
+            let rest = path.get(from..).unwrap_or_default();
+            let name = rest.split(|byte| *byte == b'/').next().unwrap_or_default();
+            folder = Arc::new(step(&folder, OsStr::from_bytes(name))?);
+            known = path.get(..from + name.len()).unwrap_or(path);
+            self.parents.remember(known, &folder);
+        }
         Ok(folder)
     }
 
@@ -156,16 +168,16 @@ impl Target {
                 return Err(io::Error::other("something that is no folder stands there"));
             }
             Err(Errno::LOOP | Errno::NOTDIR) => {
-                self.before(DiskOperation::Remove, path)?;
-                rustix::fs::unlinkat(folder, name, AtFlags::empty())?;
+                let unlink = || rustix::fs::unlinkat(folder, name, AtFlags::empty());
+                self.change(DiskOperation::Remove, path, || Ok(unlink()?))?;
             }
             Err(error) => return Err(error.into()),
         }
-        self.before(DiskOperation::CreateFolder, path)?;
-        match rustix::fs::mkdirat(folder, name, Mode::from_raw_mode(0o700)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let make = || match rustix::fs::mkdirat(folder, name, Mode::from_raw_mode(0o700)) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        self.change(DiskOperation::CreateFolder, path, make)?;
         Ok(rustix::fs::openat(folder, name, FOLDER, Mode::empty())?)
     }
 
@@ -203,17 +215,24 @@ impl Target {
     /// # Errors
     /// Of the file system.
     pub fn sync(&self) -> io::Result<()> {
-        self.before(DiskOperation::Sync, b"")?;
-        #[cfg(target_os = "linux")]
-        if let Some(root) = &self.root {
-            rustix::fs::syncfs(root)?;
-        }
-        Ok(())
+        self.change(DiskOperation::Sync, b"", || {
+            #[cfg(target_os = "linux")]
+            if let Some(root) = &self.root {
+                rustix::fs::syncfs(root)?;
+            }
+            Ok(())
+        })
     }
 
-    pub(super) fn before(&self, operation: DiskOperation, path: &[u8]) -> io::Result<()> {
-        self.disk
-            .before(operation, &self.path.join(OsStr::from_bytes(path)))
+    /// Makes a change at `path`, asking `Seams::disk`.
+    pub(super) fn change<T>(
+        &self,
+        operation: DiskOperation,
+        path: &[u8],
+        change: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        let path = self.path.join(OsStr::from_bytes(path));
+        self.disk.change(operation, &path, change)
     }
 }
 

@@ -45,15 +45,15 @@ impl Target {
     /// Of the file system; an impossible path.
     pub fn begin_file(&self, path: &[u8]) -> io::Result<NewFile<'_>> {
         check_path(path).map_err(io::Error::other)?;
-        self.before(DiskOperation::Create, path)?;
-        match self.begin_in_folder(path) {
+        let begin = || match self.begin_in_folder(path) {
             // The folder that was opened lately has gone since.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.parents.forget();
                 self.begin_in_folder(path)
             }
             begun => begun,
-        }
+        };
+        self.change(DiskOperation::Create, path, begin)
     }
 
     fn begin_in_folder(&self, path: &[u8]) -> io::Result<NewFile<'_>> {
@@ -99,14 +99,15 @@ impl NewFile<'_> {
     /// # Errors
     /// Of the file system.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.target.before(DiskOperation::Write, &self.path)?;
         let is_hole = |block: &[u8]| block.len() == HOLE_BYTES && is_zero(block);
         let blocks = bytes.chunks(HOLE_BYTES);
-        if !blocks.clone().any(is_hole) {
-            let mut pieces = bytes.chunks(WRITTEN_AT_ONCE);
-            pieces.try_for_each(|piece| self.file.write_all(piece))?;
-            self.ends_in_hole &= bytes.is_empty();
-        } else {
+        self.target.change(DiskOperation::Write, &self.path, || {
+            if !blocks.clone().any(is_hole) {
+                let mut pieces = bytes.chunks(WRITTEN_AT_ONCE);
+                pieces.try_for_each(|piece| self.file.write_all(piece))?;
+                self.ends_in_hole &= bytes.is_empty();
+                return Ok(());
+            }
             for block in blocks {
                 self.ends_in_hole = is_hole(block);
                 if self.ends_in_hole {
@@ -115,7 +116,8 @@ impl NewFile<'_> {
                     self.file.write_all(block)?;
                 }
             }
-        }
+            Ok(())
+        })?;
         self.length += bytes.len() as u64;
         Ok(())
     }
@@ -125,11 +127,16 @@ impl NewFile<'_> {
     /// # Errors
     /// Of the file system; then the old file, if there was one, still stands.
     pub fn commit(mut self, entry: &Entry) -> io::Result<()> {
+        let (target, path) = (self.target, std::mem::take(&mut self.path));
         if self.ends_in_hole {
-            self.file.set_len(self.length)?;
+            let lengthen = || self.file.set_len(self.length);
+            target.change(DiskOperation::Write, &path, lengthen)?;
         }
-        self.target.dress_new(&self.file, &self.path, entry)?;
-        self.target.before(DiskOperation::Rename, &self.path)?;
+        target.dress_new(&self.file, &path, entry)?;
+        target.change(DiskOperation::Rename, &path, || self.take_name())
+    }
+
+    fn take_name(&mut self) -> io::Result<()> {
         if self.temporary.is_none() {
             if self.target.name_it(&self.file, &self.parent, &self.name)? {
                 return Ok(());

@@ -36,8 +36,11 @@ impl Owners {
             entry.group_name.as_deref().map(|it| &**it),
             group,
         );
-        let owner = user.or(entry.owner).map(Uid::from_raw);
-        (owner, group.or(entry.group).map(Gid::from_raw))
+        // The greatest number is nobody's: the system takes it for "leave it as it is".
+        let number = |number: &u32| *number != u32::MAX;
+        let owner = user.or(entry.owner).filter(number).map(Uid::from_raw);
+        let group = group.or(entry.group).filter(number).map(Gid::from_raw);
+        (owner, group)
     }
 }
 

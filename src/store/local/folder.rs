@@ -87,13 +87,12 @@ impl Local {
 
     /// Makes one folder and puts its entry on disk.
     pub(super) fn make_folder(&self, folder: &Path) -> io::Result<()> {
-        self.seams
-            .disk
-            .before(DiskOperation::CreateFolder, folder)?;
-        match DirBuilder::new().mode(0o700).create(folder) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
-            made => made?,
-        }
+        let make = || match DirBuilder::new().mode(0o700).create(folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+            made => made,
+        };
+        let disk = &self.seams.disk;
+        disk.change(DiskOperation::CreateFolder, folder, make)?;
         match folder.parent() {
             Some(parent) => self.sync_folder(parent),
             None => Ok(()),
@@ -102,8 +101,7 @@ impl Local {
 
     /// Puts the entries of a folder on disk.
     pub(super) fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        self.seams.disk.before(DiskOperation::Sync, folder)?;
-        match File::open(folder)?.sync_all() {
+        let sync = || match File::open(folder)?.sync_all() {
             // Some network and FUSE file systems cannot sync a folder and need not.
             Err(error)
                 if matches!(
@@ -114,7 +112,8 @@ impl Local {
                 Ok(())
             }
             synced => synced,
-        }
+        };
+        self.seams.disk.change(DiskOperation::Sync, folder, sync)
     }
 
     pub(super) fn path_of(&self, name: &str, operation: &'static str) -> Result<PathBuf> {

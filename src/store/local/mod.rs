@@ -89,11 +89,11 @@ impl Store for Local {
 
     fn delete(&self, name: &str) -> Result<()> {
         let path = self.path_of(name, "delete")?;
+        let remove = || fs::remove_file(&path);
         let removed = self
             .seams
             .disk
-            .before(DiskOperation::Remove, &path)
-            .and_then(|()| fs::remove_file(&path))
+            .change(DiskOperation::Remove, &path, remove)
             .and_then(|()| {
                 path.parent()
                     .map_or(Ok(()), |folder| self.sync_folder(folder))
