@@ -323,6 +323,10 @@ impl World {
                 assert!(self.saves(host, label).is_done());
                 time.pass(DAY);
             }
+            if self.places.len() > 1 {
+                let level = self.looker.sync().unwrap();
+                assert!(level.is_level(), "{level:?}");
+            }
             for pause in [3 * DAY + HOUR, HOUR] {
                 self.keeps_house(1);
                 time.pass(pause);

@@ -126,7 +126,7 @@ impl Way {
         let time = &self.crossing.time;
         time.pass(Duration::from_millis(dice.below(2_500)));
         if dice.happens(weather.clock_jumps) {
-            let seconds = dice.one_of(&[3_600, 31_622_400, 1_300, 3_900, 9_000]);
+            let seconds = dice.one_of(&[3_600, 31_622_400, 1_300, 259_200, 9_000]);
             let seconds = if dice.below(2) == 0 {
                 -seconds
             } else {

@@ -129,7 +129,10 @@ fn a_night_a_year_off_is_told_and_stands_in_nobodys_way() {
 /// on what passed, it goes.
 #[test]
 fn a_clock_that_jumps_makes_no_prune_early() {
-    let jumps = [AN_HOUR, -AN_HOUR, YEAR, -YEAR, AT_1970, AT_2038, AT_2106];
+    // Three days and more are what a grace is; beyond two months a plan has lapsed.
+    let days = [3, 20].map(|days| days * 24 * AN_HOUR);
+    let longer = [YEAR, -YEAR, AT_1970, AT_2038, AT_2106];
+    let jumps = [&[AN_HOUR, -AN_HOUR], &days[..], &longer].concat();
     let of_one = jumps.iter().flat_map(|by| [(*by, 0), (0, *by)]);
     for (store, host) in of_one {
         let world = calm(store != 0);
