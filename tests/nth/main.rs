@@ -46,7 +46,11 @@ fn table() -> Vec<Line> {
                 13,
             ),
             (Layer::Commit, &[Way::Before, Way::Lost, Way::Onwards], 6),
-            (Layer::Page, &[Way::Before, Way::Onwards, Way::Full], 19),
+            (
+                Layer::Page,
+                &[Way::Before, Way::Lost, Way::Onwards, Way::Full],
+                19,
+            ),
         ] {
             table.extend(ways.iter().map(|way| Line {
                 verb,

@@ -58,14 +58,23 @@ fn run(user: &User, script: &str) -> Outcome {
     if can_mount() {
         return in_own_mounts(user, &format!("{MOUNTED}{script}"));
     }
+    // In the place of the program, as the user who has no more rights than an ordinary one.
     let offsite = user.command();
-    let mut command = std::process::Command::new("sh");
-    command.args(["-c", &format!("{LIMITED}{script}")]);
+    let words = [offsite.get_program()]
+        .into_iter()
+        .chain(offsite.get_args());
+    let program = env!("CARGO_BIN_EXE_offsite");
+    let mut words = words.take_while(|word| *word != program);
+    let mut command = std::process::Command::new(words.next().unwrap_or("sh".as_ref()));
+    let shell = words.chain((offsite.get_program() != program).then_some("sh".as_ref()));
+    command
+        .args(shell)
+        .args(["-c", &format!("{LIMITED}{script}")]);
     command.env_clear().current_dir(user.path(""));
     for (name, value) in offsite.get_envs() {
         command.env(name, value.unwrap_or_default());
     }
-    command.env("OFFSITE", offsite.get_program());
+    command.env("OFFSITE", program);
     outcome_of(&mut command)
 }
 
@@ -159,7 +168,12 @@ impl Story {
         }
         let outcome = outcome.done();
         let case = format!("{} with {size} KiB: {outcome}", self.what);
-        self.assert_said(user, &["no space left", "disk is full", "too large"], &case);
+        let words: &[&str] = match can_mount() {
+            true => &["no space left", "disk is full", "probably full"],
+            // Of a file that must not grow SQLite does not know what it means.
+            false => &["too large", "probably full", "disk i/o error"],
+        };
+        self.assert_said(user, words, &case);
         assert_nothing_half(user, self.place, &case);
         assert_same(&user.path("photos"), &user.restored("whole", "photos"));
         false
@@ -168,9 +182,9 @@ impl Story {
     /// One error, of one sentence, with a hint, and the right exit code.
     fn assert_said(&self, user: &User, words: &[&str], case: &str) {
         let read = |file| std::fs::read_to_string(user.path(file)).unwrap();
-        let said = read("first.err");
+        let said = read("first.err") + &read("first.txt");
         // A file that is too large is that file's problem, and the others come.
-        let codes: &[&str] = if can_mount() { &["1"] } else { &["1", "3"] };
+        let codes: &[&str] = if can_mount() { &["1"] } else { &["1", "4"] };
         assert!(codes.contains(&read("code").trim()), "{said} {case}");
         let lower = said.to_lowercase();
         assert!(
@@ -178,8 +192,8 @@ impl Story {
             "{said} {case}"
         );
         if read("code").trim() == "1" {
-            assert_eq!(said.matches("error: ").count(), 1, "{said} {case}");
-            assert_eq!(said.matches("hint: ").count(), 1, "{said} {case}");
+            let count = |what| said.lines().filter(|line| line.starts_with(what)).count();
+            assert_eq!((count("error: "), count("hint: ")), (1, 1), "{said} {case}");
         }
     }
 }
@@ -237,7 +251,7 @@ fn fills_up(story: &Story) {
         tried += 1;
         size += step;
     }
-    assert!(tried > 2, "{} fitted at once", story.what);
+    assert!(tried > 1, "{} fitted at once", story.what);
     println!(
         "counted: disk: {tried} {} with a full disk, {}",
         story.what,
@@ -265,7 +279,7 @@ fn what_cannot_be_written_at_all_is_named_and_stays_as_it_is() {
     for story in &STORIES {
         let user = prepared();
         let middle = r#"
-            room $PLACE; cp -a $PLACE old; close $PLACE
+            room $PLACE; close $PLACE; cp -a $PLACE old || exit 96
             try $COMMAND > first.txt 2> first.err && exit 10
             echo $? > code; cp -a $PLACE partial || exit 96; open $PLACE"#;
         let outcome = run(&user, &story.script(50_000, middle)).done();
