@@ -187,12 +187,12 @@ impl<'r> Run<'r> {
         dump: Option<DumpTaken>,
         sequenced: Sequenced,
     ) -> Result<BackupReport> {
+        let clock = self.repository.seams.clock.as_ref();
         let dump_source = dump.as_ref().map(|dump| dump.source.clone());
         let audited = self.auditing.take_audited();
         let suspect = pipeline.uploads.read(|from| {
             let (snapshots, listing) = (&self.snapshots, sequenced.listing);
-            let auditing = &self.auditing;
-            auditing.suspicion(
+            self.auditing.suspicion(
                 from.repository,
                 from.index,
                 snapshots,
@@ -205,7 +205,7 @@ impl<'r> Run<'r> {
             options: self.options,
             roots: &self.roots,
             began: self.began,
-            finished: self.repository.seams.clock.now(),
+            finished: clock.now(),
             store_time: self.replicas.store_time,
             session: pipeline.session(),
             continues: pipeline.uploads.continues(),
