@@ -11,8 +11,12 @@ use tokio::runtime::Runtime;
 use super::client::connect;
 use super::exchange::ANSWER_TIME;
 use super::options::{S3Options, StorageClass};
+use crate::buffers::Buffers;
 use crate::seams::{Clock, Seams};
 use crate::store::{ErrorKind, Result, StoreError, name};
+
+/// Memory that is kept for the next object: as much as two packs take.
+const IDLE_BYTES_MAX: usize = 40 * 1024 * 1024;
 
 /// Keeps objects in a bucket.
 pub struct S3 {
@@ -36,6 +40,8 @@ pub struct S3 {
     pub(super) lacks_attributes: AtomicBool,
     /// How long the server may take to say anything (`exchange`).
     pub(super) answer_time: Duration,
+    /// Where objects are read into.
+    pub(super) buffers: Buffers,
     /// `None` only while it is being dropped.
     runtime: Option<Runtime>,
 }
@@ -77,6 +83,7 @@ impl S3 {
             locks_shown: AtomicBool::new(false),
             lacks_attributes: AtomicBool::new(false),
             answer_time: ANSWER_TIME,
+            buffers: Buffers::new(IDLE_BYTES_MAX),
             runtime: Some(runtime),
         })
     }
