@@ -10,10 +10,17 @@
 //! Whatever the order: nothing is deleted before its plan is ripe; whenever somebody has committed or
 //! deleted, every snapshot that was not forgotten has all it needs; no run ends in anything that asks for
 //! a human, and none in success with something missing; in the end all of them restore bit for bit, or
-//! where a store rots it is said what does not; and an index that grew is what a new one would be.
+//! where a store rots it is said what does not; and an index that grew is what a new one would be. What the
+//! seeds found is in `src/ops/verify/tests/meanwhile.rs`; what wrong clocks do alone, in `wrong_clocks`.
 //!
-//! 2,000 seeds; `OFFSITE_TEST_SIMULATION=N` for more, `OFFSITE_TEST_SIMULATION_SEED=N` for one, with all
-//! its calls. On one machine a seed gives the same calls of the same bytes each time; on another names of
+//! Held against broken code, 2,000 seeds failed for: no grace; a commit whatever the look before it shows;
+//! a sweep that deletes what a plan names without looking at the snapshots again; a mark that condemns
+//! packs of open sessions; a forget without its record; packs that count although no LIST shows them;
+//! deletions that are believed in a locked place; a verify that finds nothing. They did not fail for a sweep
+//! that deletes what a sync put again meanwhile: that is left to `tests/prune_model`.
+//!
+//! 2,000 seeds; `OFFSITE_TEST_SIMULATION=N` for more (`OFFSITE_TEST_SIMULATION_FROM=N` to go on from
+//! there), `OFFSITE_TEST_SIMULATION_SEED=N` for one, with all its calls. On one machine a seed gives the same calls of the same bytes each time; on another names of
 //! objects are others, since files have other change times there, and with them the order of a LIST.
 
 mod cast;
