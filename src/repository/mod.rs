@@ -85,7 +85,9 @@ pub use seen_lists::SeenLists;
 pub use segment_writer::SegmentWriter;
 pub use slot_list::{SlotFacts, list_slots, slot_label};
 pub use slots::{add_slot, check_slot, unlock, unlock_slot};
-pub use snapshots::{SnapshotFilter, StoredSnapshot, load_snapshot, load_snapshots, resolve};
+pub use snapshots::{
+    SnapshotFilter, StoredSnapshot, Weights, load_snapshot, load_snapshots, resolve,
+};
 
 use crate::crypto::{ReadKey, WriterKey};
 use crate::format::parameters::Parameters;
