@@ -35,9 +35,19 @@ pub struct Ended {
     pub peak_kib: u64,
 }
 
+/// A folder in memory, where nobody waits for a disk; in the full form on the disk.
+pub fn fresh_folder(is_full: bool) -> tempfile::TempDir {
+    let memory = Path::new("/dev/shm");
+    let made = match !is_full && memory.is_dir() {
+        true => tempfile::tempdir_in(memory),
+        false => tempfile::tempdir(),
+    };
+    made.unwrap()
+}
+
 impl Machine {
     pub fn at(repository: String) -> Self {
-        let folder = tempfile::tempdir().unwrap();
+        let folder = fresh_folder(crate::bombs::is_full());
         let environment = Vec::new();
         Self {
             folder,
