@@ -58,8 +58,20 @@ pub struct Index {
 
 /// Why SQLite failed, in its words, which are then said once: its own chain repeats them.
 #[derive(Debug, thiserror::Error)]
-#[error("{0}")]
+#[error("{0}{more}", more = what_else(.0))]
 pub struct Reason(rusqlite::Error);
+
+/// On a full disk SQLite speaks of an error of the disk where it is the file beside its log that does
+/// not get larger.
+fn what_else(error: &rusqlite::Error) -> &'static str {
+    let code = error.sqlite_error().map(|error| error.extended_code);
+    match code {
+        Some(rusqlite::ffi::SQLITE_IOERR_SHMSIZE) => {
+            " (a file cannot be made larger: the disk is probably full)"
+        }
+        _ => "",
+    }
+}
 
 impl From<rusqlite::Error> for Reason {
     fn from(error: rusqlite::Error) -> Self {

@@ -1,5 +1,6 @@
 //! Snapshot records: all of them, and the one that a person means.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::objects::{fetch_record, list_objects};
@@ -127,6 +128,7 @@ pub fn load_snapshots(
         }
     }
     let soon = repository.seams.clock.now().plus(CLOCKS_DIFFER_MAX);
+    put_after_parents(&mut snapshots, repository.parameters.created, soon);
     // Several snapshots may hold one dump, and so have its time: then the later run is the newer.
     // No two are equal, and in place no room is taken.
     snapshots.sort_unstable_by_key(|StoredSnapshot { id, record }| {
@@ -155,9 +157,69 @@ fn load_whole(repository: &Repository, index: &Index, id: &ObjectId) -> Result<(
         }
     };
     let name = name::of(Kind::Snapshot, id);
-    let record: Snapshot =
+    let mut record: Snapshot =
         cbor::decode(&payload).map_err(|error| RepositoryError::object(&name, error))?;
+    let made = repository.parameters.created;
+    put_time_right(&mut record, made, repository.seams.clock.now());
     Ok((record, payload.len()))
+}
+
+/// A host whose clock began at 1970 after a power cut says so in its record, and the snapshot would be
+/// the oldest of all, never `latest`, and what no `--at` finds. Where a record is of a time before there
+/// was a repository, the store's time counts, unless that cannot be either. Nothing else is put right:
+/// of two clocks that are both possible nobody can say which is wrong (`clocks_apart` tells).
+fn put_time_right(record: &mut Snapshot, made: Timestamp, now: Timestamp) {
+    let is_too_early = |time: Timestamp| time.plus(CLOCKS_DIFFER_MAX) < made;
+    let Some(by_store) = record.store_time.filter(|time| !is_too_early(*time)) else {
+        return;
+    };
+    if is_too_early(record.time) && by_store <= now.plus(CLOCKS_DIFFER_MAX) {
+        // A dump was begun so long before by the same clock.
+        let before = record.started.since(record.time).min(CLOCKS_DIFFER_MAX);
+        record.time = by_store.minus(before);
+    }
+}
+
+/// Where the repository is a folder of the host there is but one clock, and nothing to hold it against.
+/// But a backup names the snapshot before it: one that is still of a time before there was a repository
+/// counts as made right after that one. So the newest is the latest, and no newer than it can be.
+fn put_after_parents(snapshots: &mut [StoredSnapshot], made: Timestamp, soon: Timestamp) {
+    let places = snapshots.iter().enumerate();
+    let places: HashMap<_, _> = places.map(|(place, one)| (one.id, place)).collect();
+    let parents: Vec<Option<usize>> = snapshots
+        .iter()
+        .map(|one| places.get(&one.record.parent?).copied())
+        .collect();
+    let parent_of = |place: usize| parents.get(place).copied().flatten();
+    let mut is_settled = vec![false; snapshots.len()];
+    for place in 0..snapshots.len() {
+        // A name is a hash, and so nobody is among his own ancestors.
+        let line = std::iter::successors(Some(place), |place| parent_of(*place));
+        let line: Vec<usize> = line
+            .take_while(|place| is_settled.get(*place) == Some(&false))
+            .collect();
+        for place in line.into_iter().rev() {
+            let parent = parent_of(place).and_then(|parent| snapshots.get(parent));
+            let before = parent.map(|parent| parent.record.time.max(parent.record.finished));
+            if let (Some(one), Some(before)) = (snapshots.get_mut(place), before)
+                && one.record.time.plus(CLOCKS_DIFFER_MAX) < made
+                && before <= soon
+            {
+                one.record.time = before.plus(Duration::from_nanos(1));
+            }
+            if let Some(settled) = is_settled.get_mut(place) {
+                *settled = true;
+            }
+        }
+    }
+}
+
+/// How far the clock of the host was ahead of that of the store when the snapshot was begun, or behind
+/// it (`false`), where that is over a day: then the time of the snapshot may be wrong.
+pub fn clocks_apart(record: &Snapshot) -> Option<(bool, Duration)> {
+    let (host, store) = (record.started, record.store_time?);
+    let (ahead, behind) = (host.since(store), store.since(host));
+    (ahead.max(behind) > CLOCKS_DIFFER_MAX).then(|| (!ahead.is_zero(), ahead.max(behind)))
 }
 
 /// The snapshot that `name` means: an id, a unique beginning of one, `latest`, or `latest~N`. With

@@ -77,6 +77,10 @@ pub trait Random: Send + Sync {
     fn fill(&self, bytes: &mut [u8]) -> io::Result<()>;
 }
 
+/// Bytes that are written to a file in one call. Linux takes larger writes into pages so large that
+/// finding and filling them costs three times the processor time, from 1 MiB on (ext4, 6.18).
+pub const WRITTEN_AT_ONCE: usize = 256 * 1024;
+
 /// What is about to be done to a file system.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DiskOperation {
@@ -89,12 +93,36 @@ pub enum DiskOperation {
     SetMetadata,
 }
 
-/// Asked before each change to a file system, so that tests can make the n-th one fail, or stop
-/// the world there.
+/// Asked before each change to a file system and told of it afterwards, so that tests can make the
+/// n-th one fail, lose its answer, or stop the world there.
 pub trait Disk: Send + Sync {
     /// # Errors
     /// When the change should fail instead of being made.
     fn before(&self, operation: DiskOperation, path: &Path) -> io::Result<()>;
+
+    /// # Errors
+    /// When the change was made and is to look as if it had failed.
+    fn after(&self, _operation: DiskOperation, _path: &Path) -> io::Result<()> {
+        Ok(())
+    }
+}
+
+impl dyn Disk {
+    /// Makes a change, asking before and telling afterwards.
+    ///
+    /// # Errors
+    /// Those of `change`, of [`Disk::before`] and of [`Disk::after`].
+    pub fn change<T>(
+        &self,
+        operation: DiskOperation,
+        path: &Path,
+        change: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        self.before(operation, path)?;
+        let made = change()?;
+        self.after(operation, path)?;
+        Ok(made)
+    }
 }
 
 /// How many threads work at once.

@@ -30,9 +30,6 @@ pub use watch::Watch;
 pub struct Trust {
     connection: Mutex<Connection>,
     path: PathBuf,
-    /// Calls until one finds the disk full; nothing is left of none.
-    #[cfg(test)]
-    calls_left: std::sync::atomic::AtomicU64,
 }
 
 impl Trust {
@@ -67,8 +64,6 @@ impl Trust {
             Ok(connection) => Ok(Self {
                 connection: Mutex::new(connection),
                 path,
-                #[cfg(test)]
-                calls_left: std::sync::atomic::AtomicU64::new(0),
             }),
             Err(source) => Err(failure(&path, source)),
         }
@@ -82,42 +77,7 @@ impl Trust {
             .connection
             .lock()
             .unwrap_or_else(PoisonError::into_inner);
-        #[cfg(test)]
-        self.spend_call()?;
         work(&mut connection).map_err(|source| failure(&self.path, source))
-    }
-}
-
-#[cfg(test)]
-impl Trust {
-    /// From the `number`-th call on, counted from 1, the disk is full; 0: never.
-    pub fn fill_disk_at(&self, number: u64) {
-        let left = std::sync::atomic::Ordering::Relaxed;
-        self.calls_left.store(number, left);
-    }
-
-    /// Whether the disk was found full.
-    pub fn was_full(&self) -> bool {
-        self.calls_left.load(std::sync::atomic::Ordering::Relaxed) == 1
-    }
-
-    fn spend_call(&self) -> Result<()> {
-        use std::sync::atomic::Ordering::Relaxed;
-        match self.calls_left.load(Relaxed) {
-            0 => Ok(()),
-            1 => {
-                let full = rusqlite::ffi::Error::new(rusqlite::ffi::SQLITE_FULL);
-                let words = Some("database or disk is full".to_owned());
-                Err(failure(
-                    &self.path,
-                    rusqlite::Error::SqliteFailure(full, words),
-                ))
-            }
-            left => {
-                self.calls_left.store(left - 1, Relaxed);
-                Ok(())
-            }
-        }
     }
 }
 

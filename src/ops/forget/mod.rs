@@ -13,8 +13,6 @@ mod clocks_tests;
 mod error;
 #[cfg(test)]
 mod flood_tests;
-#[cfg(test)]
-mod full_disk_tests;
 mod judge;
 #[cfg(test)]
 mod judge_tests;

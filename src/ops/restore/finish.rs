@@ -76,6 +76,8 @@ impl<'w, 'r> Finish<'w, 'r> {
     /// # Errors
     /// What stops the whole restore.
     pub fn run(mut self) -> Result<()> {
+        // Where a target is tried for capitals.
+        self.clean_above(b"")?;
         let path = &self.work.options.path;
         for entry in self.listing.beneath(path) {
             match entry {

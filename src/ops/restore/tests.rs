@@ -373,6 +373,9 @@ fn what_a_killed_restore_left_goes_with_the_next_and_nothing_else() {
     for left in [name("b"), name("c"), ".offsite-mine.part".to_owned()] {
         fs::write(back.join("2023").join(left), b"half a pho").unwrap();
     }
+    // One was killed while it tried whether capitals count there: an empty file stayed at the top of
+    // the target for ever, which is no archived folder.
+    fs::write(world.path("back").join(name("d")), b"").unwrap();
     let busy = fs::File::open(back.join("2023").join(name("c"))).unwrap();
     busy.lock().unwrap();
     let report = world.restore(&world.latest().1, |_| {}).unwrap();

@@ -64,8 +64,8 @@ impl Target {
     /// # Errors
     /// Of the file system.
     pub fn open(path: &Path, seams: &Seams, options: TargetOptions) -> io::Result<Self> {
-        seams.disk.before(DiskOperation::CreateFolder, path)?;
-        fs::create_dir_all(path)?;
+        let make = || fs::create_dir_all(path);
+        seams.disk.change(DiskOperation::CreateFolder, path, make)?;
         Ok(Self::at(Some(root(path)?), path, seams, options))
     }
 
@@ -168,16 +168,16 @@ impl Target {
                 return Err(io::Error::other("something that is no folder stands there"));
             }
             Err(Errno::LOOP | Errno::NOTDIR) => {
-                self.before(DiskOperation::Remove, path)?;
-                rustix::fs::unlinkat(folder, name, AtFlags::empty())?;
+                let unlink = || rustix::fs::unlinkat(folder, name, AtFlags::empty());
+                self.change(DiskOperation::Remove, path, || Ok(unlink()?))?;
             }
             Err(error) => return Err(error.into()),
         }
-        self.before(DiskOperation::CreateFolder, path)?;
-        match rustix::fs::mkdirat(folder, name, Mode::from_raw_mode(0o700)) {
-            Ok(()) | Err(Errno::EXIST) => {}
-            Err(error) => return Err(error.into()),
-        }
+        let make = || match rustix::fs::mkdirat(folder, name, Mode::from_raw_mode(0o700)) {
+            Ok(()) | Err(Errno::EXIST) => Ok(()),
+            Err(error) => Err(error.into()),
+        };
+        self.change(DiskOperation::CreateFolder, path, make)?;
         Ok(rustix::fs::openat(folder, name, FOLDER, Mode::empty())?)
     }
 
@@ -215,17 +215,24 @@ impl Target {
     /// # Errors
     /// Of the file system.
     pub fn sync(&self) -> io::Result<()> {
-        self.before(DiskOperation::Sync, b"")?;
-        #[cfg(target_os = "linux")]
-        if let Some(root) = &self.root {
-            rustix::fs::syncfs(root)?;
-        }
-        Ok(())
+        self.change(DiskOperation::Sync, b"", || {
+            #[cfg(target_os = "linux")]
+            if let Some(root) = &self.root {
+                rustix::fs::syncfs(root)?;
+            }
+            Ok(())
+        })
     }
 
-    pub(super) fn before(&self, operation: DiskOperation, path: &[u8]) -> io::Result<()> {
-        self.disk
-            .before(operation, &self.path.join(OsStr::from_bytes(path)))
+    /// Makes a change at `path`, asking `Seams::disk`.
+    pub(super) fn change<T>(
+        &self,
+        operation: DiskOperation,
+        path: &[u8],
+        change: impl FnOnce() -> io::Result<T>,
+    ) -> io::Result<T> {
+        let path = self.path.join(OsStr::from_bytes(path));
+        self.disk.change(operation, &path, change)
     }
 }
 

@@ -49,17 +49,18 @@ impl Target {
 
     /// As [`Target::dress`], of a file that was just made: what it has already is not set again.
     pub(super) fn dress_new(&self, file: &File, path: &[u8], entry: &Entry) -> io::Result<()> {
-        self.before(DiskOperation::SetMetadata, path)?;
-        let found = file.metadata()?;
-        let (owner, group) = self.owner_of(entry);
-        let is_owned = owner.is_none_or(|owner| owner.as_raw() == found.uid())
-            && group.is_none_or(|group| group.as_raw() == found.gid());
-        if !is_owned {
-            self.give(file, entry);
-        }
-        let mode = entry.mode.map(|mode| mode & FILE_MODE);
-        let mode = mode.filter(|mode| *mode != found.mode() & 0o7777);
-        self.finish_dress(file, entry, mode)
+        self.change(DiskOperation::SetMetadata, path, || {
+            let found = file.metadata()?;
+            let (owner, group) = self.owner_of(entry);
+            let is_owned = owner.is_none_or(|owner| owner.as_raw() == found.uid())
+                && group.is_none_or(|group| group.as_raw() == found.gid());
+            if !is_owned {
+                self.give(file, entry);
+            }
+            let mode = entry.mode.map(|mode| mode & FILE_MODE);
+            let mode = mode.filter(|mode| *mode != found.mode() & 0o7777);
+            self.finish_dress(file, entry, mode)
+        })
     }
 
     /// Owner first: changing it clears set-ID bits. Then what a read-only mode would forbid.
@@ -70,9 +71,10 @@ impl Target {
         entry: &Entry,
         mask: u32,
     ) -> io::Result<()> {
-        self.before(DiskOperation::SetMetadata, path)?;
-        self.give(&what, entry);
-        self.finish_dress(&what, entry, entry.mode.map(|mode| mode & mask))
+        self.change(DiskOperation::SetMetadata, path, || {
+            self.give(&what, entry);
+            self.finish_dress(&what, entry, entry.mode.map(|mode| mode & mask))
+        })
     }
 
     fn finish_dress(&self, what: impl AsFd, entry: &Entry, mode: Option<u32>) -> io::Result<()> {

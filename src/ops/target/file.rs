@@ -6,20 +6,23 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+#[cfg(target_os = "linux")]
+use rustix::fs::Advice;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::beneath::{Target, split};
 use super::dress::is_modified_at;
 use crate::format::entry::{Entry, check_path};
-use crate::seams::DiskOperation;
+use crate::seams::{DiskOperation, WRITTEN_AT_ONCE};
 
 /// Runs of zeros of so many bytes, from a multiple of it in a chunk on, are left out as holes.
 const HOLE_BYTES: usize = 64 * 1024;
 
-/// Linux takes larger writes into pages so large that finding and filling them costs several times the
-/// processor time (ext4, 6.18).
-const WRITTEN_AT_ONCE: usize = 1024 * 1024;
+/// Bytes of a file that are sent to the disk at once, and of the last of them: small files are cheaper
+/// together.
+const SENT_AT_ONCE: u64 = 8 * 1024 * 1024;
+const SENT_ALONE: u64 = 512 * 1024;
 
 impl Target {
     /// A regular file that stands at `path` already and is `size` bytes long.
@@ -45,15 +48,15 @@ impl Target {
     /// Of the file system; an impossible path.
     pub fn begin_file(&self, path: &[u8]) -> io::Result<NewFile<'_>> {
         check_path(path).map_err(io::Error::other)?;
-        self.before(DiskOperation::Create, path)?;
-        match self.begin_in_folder(path) {
+        let begin = || match self.begin_in_folder(path) {
             // The folder that was opened lately has gone since.
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 self.parents.forget();
                 self.begin_in_folder(path)
             }
             begun => begun,
-        }
+        };
+        self.change(DiskOperation::Create, path, begin)
     }
 
     fn begin_in_folder(&self, path: &[u8]) -> io::Result<NewFile<'_>> {
@@ -74,6 +77,7 @@ impl Target {
             path: path.to_vec(),
             file,
             length: 0,
+            sent: 0,
             ends_in_hole: false,
         })
     }
@@ -90,6 +94,8 @@ pub struct NewFile<'t> {
     /// Where it has a name, it is locked, so that nobody takes it for left over.
     file: File,
     length: u64,
+    /// Bytes that the system was asked to bring to the disk.
+    sent: u64,
     ends_in_hole: bool,
 }
 
@@ -99,14 +105,15 @@ impl NewFile<'_> {
     /// # Errors
     /// Of the file system.
     pub fn write(&mut self, bytes: &[u8]) -> io::Result<()> {
-        self.target.before(DiskOperation::Write, &self.path)?;
         let is_hole = |block: &[u8]| block.len() == HOLE_BYTES && is_zero(block);
         let blocks = bytes.chunks(HOLE_BYTES);
-        if !blocks.clone().any(is_hole) {
-            let mut pieces = bytes.chunks(WRITTEN_AT_ONCE);
-            pieces.try_for_each(|piece| self.file.write_all(piece))?;
-            self.ends_in_hole &= bytes.is_empty();
-        } else {
+        self.target.change(DiskOperation::Write, &self.path, || {
+            if !blocks.clone().any(is_hole) {
+                let mut pieces = bytes.chunks(WRITTEN_AT_ONCE);
+                pieces.try_for_each(|piece| self.file.write_all(piece))?;
+                self.ends_in_hole &= bytes.is_empty();
+                return Ok(());
+            }
             for block in blocks {
                 self.ends_in_hole = is_hole(block);
                 if self.ends_in_hole {
@@ -115,9 +122,27 @@ impl NewFile<'_> {
                     self.file.write_all(block)?;
                 }
             }
-        }
+            Ok(())
+        })?;
         self.length += bytes.len() as u64;
+        self.send(SENT_AT_ONCE);
         Ok(())
+    }
+
+    /// Asks the system to begin to bring what was written to the disk, if it is so much: else all of a
+    /// restore would lie in memory at its end, and one thread wait for it.
+    fn send(&mut self, least: u64) {
+        let bytes = self.length - self.sent;
+        if bytes < least {
+            return;
+        }
+        #[cfg(target_os = "linux")]
+        {
+            // An advice, and Linux writes before it forgets. Whether it heeds it is all the same.
+            let length = std::num::NonZeroU64::new(bytes);
+            let _ = rustix::fs::fadvise(&self.file, self.sent, length, Advice::DontNeed);
+        }
+        self.sent = self.length;
     }
 
     /// The file is whole: it gets owner, permissions, attributes, time and its name.
@@ -125,11 +150,17 @@ impl NewFile<'_> {
     /// # Errors
     /// Of the file system; then the old file, if there was one, still stands.
     pub fn commit(mut self, entry: &Entry) -> io::Result<()> {
+        let (target, path) = (self.target, std::mem::take(&mut self.path));
         if self.ends_in_hole {
-            self.file.set_len(self.length)?;
+            let lengthen = || self.file.set_len(self.length);
+            target.change(DiskOperation::Write, &path, lengthen)?;
         }
-        self.target.dress_new(&self.file, &self.path, entry)?;
-        self.target.before(DiskOperation::Rename, &self.path)?;
+        self.send(SENT_ALONE);
+        target.dress_new(&self.file, &path, entry)?;
+        target.change(DiskOperation::Rename, &path, || self.take_name())
+    }
+
+    fn take_name(&mut self) -> io::Result<()> {
         if self.temporary.is_none() {
             if self.target.name_it(&self.file, &self.parent, &self.name)? {
                 return Ok(());

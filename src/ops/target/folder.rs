@@ -40,12 +40,13 @@ impl Target {
         entry.mode = Some(model.mode() & 0o3777);
         let file = [path, b"/", marker].concat();
         if let Some(marker) = self.existing_file(&file, 0) {
-            self.before(DiskOperation::SetMetadata, &file)?;
-            let (owner, group) = self.owner_of(&entry);
-            self.note_owner(rustix::fs::fchown(&marker, owner, group));
-            // What may be searched in the folder may be read in the file.
-            let mode = Mode::from_raw_mode(model.mode() & 0o666 | 0o600);
-            rustix::fs::fchmod(&marker, mode)?;
+            self.change(DiskOperation::SetMetadata, &file, || {
+                let (owner, group) = self.owner_of(&entry);
+                self.note_owner(rustix::fs::fchown(&marker, owner, group));
+                // What may be searched in the folder may be read in the file.
+                let mode = Mode::from_raw_mode(model.mode() & 0o666 | 0o600);
+                Ok(rustix::fs::fchmod(&marker, mode)?)
+            })?;
         }
         self.finish_folder(path, &entry)
     }

@@ -26,24 +26,27 @@ impl Target {
         let (above, name) = split(path);
         let parent = self.folder(above)?;
         if !self.is_link_to(path, destination) {
-            self.before(DiskOperation::Create, path)?;
-            match rustix::fs::unlinkat(&parent, name, AtFlags::empty()) {
-                Ok(()) | Err(Errno::NOENT) => {}
-                // An empty folder may go; one that is not empty is somebody's.
-                Err(Errno::ISDIR | Errno::PERM) => {
-                    self.parents.forget();
-                    rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR)?;
+            self.change(DiskOperation::Create, path, || {
+                match rustix::fs::unlinkat(&parent, name, AtFlags::empty()) {
+                    Ok(()) | Err(Errno::NOENT) => {}
+                    // An empty folder may go; one that is not empty is somebody's.
+                    Err(Errno::ISDIR | Errno::PERM) => {
+                        self.parents.forget();
+                        rustix::fs::unlinkat(&parent, name, AtFlags::REMOVEDIR)?;
+                    }
+                    Err(error) => return Err(error.into()),
                 }
-                Err(error) => return Err(error.into()),
-            }
-            rustix::fs::symlinkat(OsStr::from_bytes(destination), &parent, name)?;
+                let destination = OsStr::from_bytes(destination);
+                Ok(rustix::fs::symlinkat(destination, &parent, name)?)
+            })?;
         }
         let (owner, group) = self.owner_of(entry);
         let flags = AtFlags::SYMLINK_NOFOLLOW;
         self.note_owner(rustix::fs::chownat(&parent, name, owner, group, flags));
         self.set_link_attributes(&parent, name, entry);
         if let Some(modified) = entry.modified {
-            rustix::fs::utimensat(&parent, name, &times(modified), flags)?;
+            let date = || rustix::fs::utimensat(&parent, name, &times(modified), flags);
+            self.change(DiskOperation::SetMetadata, path, || Ok(date()?))?;
         }
         Ok(())
     }
@@ -100,28 +103,32 @@ impl Target {
         let (first_parent, first_name) = self.existing_parent(first)?;
         let (above, name) = split(path);
         let parent = self.folder(above)?;
-        self.before(DiskOperation::Create, path)?;
         let temporary = self.temporary_name()?;
-        let flags = AtFlags::empty();
         let temporary = temporary.as_str();
-        if rustix::fs::linkat(&first_parent, first_name, &parent, temporary, flags).is_err() {
-            // No second names on this file system, or too many of them.
-            return Ok(false);
-        }
-        // What was looked at may have been swapped since.
-        let made = rustix::fs::statat(&parent, temporary, AtFlags::SYMLINK_NOFOLLOW)?;
-        if (made.st_dev, made.st_ino) != (found.dev(), found.ino()) {
-            rustix::fs::unlinkat(&parent, temporary, flags)?;
-            return Ok(false);
-        }
-        self.before(DiskOperation::Rename, path)?;
-        let renamed = rustix::fs::renameat(&parent, temporary, &parent, name);
+        let none = AtFlags::empty();
+        let link = || {
+            let linked = rustix::fs::linkat(&first_parent, first_name, &parent, temporary, none);
+            Ok(linked.is_ok())
+        };
+        let name_it = || -> io::Result<bool> {
+            if !self.change(DiskOperation::Create, path, link)? {
+                // No second names on this file system, or too many of them.
+                return Ok(false);
+            }
+            // What was looked at may have been swapped since.
+            let made = rustix::fs::statat(&parent, temporary, AtFlags::SYMLINK_NOFOLLOW)?;
+            if (made.st_dev, made.st_ino) != (found.dev(), found.ino()) {
+                return Ok(false);
+            }
+            let rename = || rustix::fs::renameat(&parent, temporary, &parent, name);
+            self.change(DiskOperation::Rename, path, || Ok(rename()?))?;
+            Ok(true)
+        };
+        let named = name_it();
         // Between two names of one file the rename does nothing and leaves both.
-        match rustix::fs::unlinkat(&parent, temporary, flags) {
-            Ok(()) | Err(Errno::NOENT) => {}
-            Err(error) => return Err(error.into()),
+        match rustix::fs::unlinkat(&parent, temporary, none) {
+            Ok(()) | Err(Errno::NOENT) => named,
+            Err(error) => Err(error.into()),
         }
-        renamed?;
-        Ok(true)
     }
 }

@@ -83,8 +83,8 @@ impl Target {
         }
         visit(path);
         if !dry {
-            self.before(DiskOperation::Remove, path)?;
-            rustix::fs::unlinkat(parent, name, flags)?;
+            let unlink = || rustix::fs::unlinkat(parent, name, flags);
+            self.change(DiskOperation::Remove, path, || Ok(unlink()?))?;
         }
         Ok(())
     }
@@ -103,8 +103,8 @@ impl Target {
         };
         visit(path);
         if !dry {
-            self.before(DiskOperation::Remove, path)?;
-            take_away(parent, name)?;
+            let take = || take_away(parent, name);
+            self.change(DiskOperation::Remove, path, take)?;
         }
         Ok(())
     }

@@ -60,9 +60,9 @@ impl Target {
     /// # Errors
     /// Of the file system.
     pub fn ignores_case(&self) -> io::Result<bool> {
-        self.before(DiskOperation::Create, b"")?;
         let root = self.root()?;
-        let (name, _file) = self.create_unfinished(&root)?;
+        let make = || self.create_unfinished(&root);
+        let (name, _file) = self.change(DiskOperation::Create, b"", make)?;
         let other = name.to_uppercase();
         let found = rustix::fs::statat(&root, other.as_str(), AtFlags::SYMLINK_NOFOLLOW);
         rustix::fs::unlinkat(&root, name.as_str(), AtFlags::empty())?;
@@ -113,8 +113,8 @@ impl Target {
                 continue;
             }
             if let Some(_lock) = left_over(&folder, OsStr::from_bytes(&name)) {
-                self.before(DiskOperation::Remove, &whole)?;
-                take_away(&folder, OsStr::from_bytes(&name))?;
+                let take = || take_away(&folder, OsStr::from_bytes(&name));
+                self.change(DiskOperation::Remove, &whole, take)?;
             }
         }
         Ok(())

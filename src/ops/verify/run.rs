@@ -8,7 +8,7 @@ use super::findings::Findings;
 use super::part::{Contents, Selection, VerifyPart};
 use super::report::{Compared, VerifyOptions, VerifyReport};
 use super::walk::Walk;
-use super::{catalog, checksums, objects, vanished};
+use super::{catalog, checksums, meanwhile, objects, vanished};
 use crate::format::{Kind, cbor, name};
 use crate::index::Index;
 use crate::progress::Progress;
@@ -78,6 +78,7 @@ pub fn verify_part(
         &snapshots,
         index,
     )?;
+    meanwhile::take_back(repository, &findings)?;
     progress.finish();
     let report = VerifyReport {
         snapshots_total,

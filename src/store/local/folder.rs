@@ -11,8 +11,12 @@ use std::sync::atomic::AtomicBool;
 
 use rustix::fs::OFlags;
 
+use crate::buffers::Buffers;
 use crate::seams::{DiskOperation, Seams, Timestamp};
 use crate::store::{ErrorKind, ObjectInfo, Result, StoreError, name};
+
+/// Memory that is kept for the next object: as much as two packs take.
+const IDLE_BYTES_MAX: usize = 40 * 1024 * 1024;
 
 /// Keeps objects as files below one folder.
 pub struct Local {
@@ -22,6 +26,8 @@ pub struct Local {
     pub(super) durable: Mutex<HashSet<PathBuf>>,
     /// Whether the leftovers of killed processes were looked for.
     pub(super) swept: AtomicBool,
+    /// Where objects are read into.
+    pub(super) buffers: Buffers,
     /// Something was in the folder when it was opened.
     was_filled: bool,
 }
@@ -74,6 +80,7 @@ impl Local {
             seams,
             durable: Mutex::default(),
             swept: AtomicBool::new(false),
+            buffers: Buffers::new(IDLE_BYTES_MAX),
             was_filled: holds_anything(&root),
             root,
         }
@@ -87,13 +94,12 @@ impl Local {
 
     /// Makes one folder and puts its entry on disk.
     pub(super) fn make_folder(&self, folder: &Path) -> io::Result<()> {
-        self.seams
-            .disk
-            .before(DiskOperation::CreateFolder, folder)?;
-        match DirBuilder::new().mode(0o700).create(folder) {
-            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
-            made => made?,
-        }
+        let make = || match DirBuilder::new().mode(0o700).create(folder) {
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => Ok(()),
+            made => made,
+        };
+        let disk = &self.seams.disk;
+        disk.change(DiskOperation::CreateFolder, folder, make)?;
         match folder.parent() {
             Some(parent) => self.sync_folder(parent),
             None => Ok(()),
@@ -102,8 +108,7 @@ impl Local {
 
     /// Puts the entries of a folder on disk.
     pub(super) fn sync_folder(&self, folder: &Path) -> io::Result<()> {
-        self.seams.disk.before(DiskOperation::Sync, folder)?;
-        match File::open(folder)?.sync_all() {
+        let sync = || match File::open(folder)?.sync_all() {
             // Some network and FUSE file systems cannot sync a folder and need not.
             Err(error)
                 if matches!(
@@ -114,7 +119,8 @@ impl Local {
                 Ok(())
             }
             synced => synced,
-        }
+        };
+        self.seams.disk.change(DiskOperation::Sync, folder, sync)
     }
 
     pub(super) fn path_of(&self, name: &str, operation: &'static str) -> Result<PathBuf> {

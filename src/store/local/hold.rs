@@ -45,14 +45,14 @@ impl Local {
                 .mode(0o600)
                 .open(&path)
         };
-        self.seams.disk.before(DiskOperation::Create, &path)?;
-        match open() {
+        let make = || match open() {
             Err(error) if error.kind() == io::ErrorKind::NotFound && self.is_there() => {
                 self.make_folder(&folder)?;
                 open()
             }
             opened => opened,
-        }
+        };
+        self.seams.disk.change(DiskOperation::Create, &path, make)
     }
 }
 

@@ -16,16 +16,12 @@ use rustix::io::Errno;
 
 use super::folder::{Local, is_absent, modified};
 use super::hold;
-use crate::seams::{DiskOperation, Timestamp};
+use crate::seams::{DiskOperation, Timestamp, WRITTEN_AT_ONCE};
 use crate::store::{ErrorKind, Result, StoreError, name};
 
 /// A temporary file is a leftover once it is older, by the store's own time: never less, for
 /// another writer may be at it.
 const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Linux takes a write of many megabytes into pages so large that finding and filling them costs up to
-/// eight times the processor time of smaller ones (ext4, 6.18).
-const WRITTEN_AT_ONCE: usize = 1024 * 1024;
 
 /// What to do when there is an object of that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -89,7 +85,8 @@ impl Local {
         self.seams.random.fill(&mut random)?;
         let folder = self.root.join(name::TEMPORARY);
         let path = folder.join(format!("{:032x}", u128::from_le_bytes(random)));
-        self.seams.disk.before(DiskOperation::Create, &path)?;
+        let disk = &self.seams.disk;
+        disk.before(DiskOperation::Create, &path)?;
         let create = || {
             OpenOptions::new()
                 .write(true)
@@ -104,7 +101,8 @@ impl Local {
             }
             made => made?,
         };
-        let made = match file.metadata() {
+        let seen = disk.after(DiskOperation::Create, &path);
+        let made = match seen.and_then(|()| file.metadata()) {
             Ok(metadata) => modified(&metadata),
             Err(error) => {
                 self.remove(&path).ok();
@@ -121,16 +119,13 @@ impl Local {
     }
 
     fn fill(&self, temporary: &mut Temporary<'_>, body: &[u8]) -> io::Result<()> {
-        self.seams
-            .disk
-            .before(DiskOperation::Write, &temporary.path)?;
+        let Temporary { path, file, .. } = temporary;
         for piece in body.chunks(WRITTEN_AT_ONCE) {
-            temporary.file.write_all(piece)?;
+            let write = || file.write_all(piece);
+            self.seams.disk.change(DiskOperation::Write, path, write)?;
         }
-        self.seams
-            .disk
-            .before(DiskOperation::Sync, &temporary.path)?;
-        temporary.file.sync_all()
+        let sync = || file.sync_all();
+        self.seams.disk.change(DiskOperation::Sync, path, sync)
     }
 
     /// Makes the folders of a name durable, one below the other.
@@ -174,13 +169,14 @@ impl Local {
             return Err(error);
         }
         temporary.is_placed = true;
+        self.seams.disk.after(DiskOperation::Rename, path)?;
         path.parent()
             .map_or(Ok(()), |folder| self.sync_folder(folder))
     }
 
     fn remove(&self, path: &Path) -> io::Result<()> {
-        self.seams.disk.before(DiskOperation::Remove, path)?;
-        fs::remove_file(path)
+        let remove = || fs::remove_file(path);
+        self.seams.disk.change(DiskOperation::Remove, path, remove)
     }
 
     /// Once a process: removes what killed ones left under `tmp/`. A process that only reads never

@@ -1,4 +1,4 @@
-//! Copies that fail half-way, and sources that are not what they should be.
+//! Sources that are not what they should be. (Copies that fail half-way: tests/nth.)
 
 use std::sync::Mutex;
 
@@ -6,75 +6,10 @@ use super::*;
 use crate::format::Kind;
 use crate::format::cbor;
 use crate::format::segment::Segment;
-use crate::ops::Result;
 use crate::progress::Progress;
 use crate::repository::seal_record;
 use crate::store::ErrorKind;
-use crate::store::faulty::{Fault, Faulty};
 use crate::store::local::Local;
-
-/// The n-th call fails, for each n; then it runs again, with what it knew or on a host that knows
-/// nothing.
-fn interrupted(at_source: bool, fault: Fault) {
-    let (clock, first) = original().copy();
-    for call in 1.. {
-        let second = fresh(&clock);
-        let (source, goal): (Arc<dyn Store>, Arc<dyn Store>) = (first.clone(), second.clone());
-        let faulty = Arc::new(Faulty::new(if at_source { source } else { goal }));
-        faulty.fail_call(call, fault);
-        let (from, to) = match at_source {
-            true => (faulty.clone() as Arc<dyn Store>, second.clone() as _),
-            false => (first.clone() as Arc<dyn Store>, faulty.clone() as _),
-        };
-        let (from, to) = (
-            original().at("a", from, &clock),
-            original().at("b", to, &clock),
-        );
-        let attempt: Result<LevelReport> = level(&from, &to, &LevelOptions::default(), &Silent);
-        let was_hit = faulty.calls() >= call;
-        if attempt.is_err() {
-            // Whatever is listed is whole, whenever it is looked at.
-            let alone = original().at("alone", second.clone(), &clock);
-            let options = VerifyOptions::default();
-            let report = verify(&alone.repository, &alone.index, &options, &Silent).unwrap();
-            assert!(report.is_sound(), "call {call}: {:?}", report.damage);
-        }
-        faulty.heal();
-        let packs = second.names().len();
-        let again = match call % 2 {
-            0 => run(&from, &to),
-            _ => run(&from, &original().at("b", second.clone(), &clock)),
-        };
-        assert!(again.is_level(), "call {call}");
-        assert!(second.names().len() >= packs);
-        if call % 7 == 1 || !was_hit {
-            assert_whole(&second, &clock, &original().snapshots);
-        }
-        // Nothing is there twice or without need.
-        let count = second
-            .names()
-            .iter()
-            .filter(|name| name.starts_with("packs/"))
-            .count();
-        assert_eq!(count, original().names("packs/").len());
-        if !was_hit {
-            assert!(attempt.unwrap().is_level());
-            assert!(call > 20, "it was tried at every call");
-            return;
-        }
-    }
-}
-
-#[test]
-fn a_target_that_fails_at_any_call_is_level_after_the_next_run() {
-    interrupted(false, Fault::Before(ErrorKind::Other));
-    interrupted(false, Fault::After(ErrorKind::Transient));
-}
-
-#[test]
-fn a_source_that_fails_at_any_call_does_no_harm() {
-    interrupted(true, Fault::Before(ErrorKind::Transient));
-}
 
 #[test]
 fn a_damaged_pack_is_never_copied_and_the_file_is_named() {

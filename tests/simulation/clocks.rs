@@ -1,36 +1,33 @@
-//! Time in the world of the actors: one that truly passes, which is that of the store, and what the
-//! clocks of the hosts make of it.
+//! Time in the world of the actors: one that truly passes, and what the clocks of the hosts and of the
+//! stores make of it.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, OnceLock};
+use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use bytes::Bytes;
-use offsite::seams::{Clock, SystemClock, Timestamp};
+use offsite::seams::{Clock, Timestamp};
 use offsite::store::{ObjectInfo, Result, Store, Window};
 
 pub const MINUTE: Duration = Duration::from_secs(60);
 pub const HOUR: Duration = Duration::from_secs(60 * 60);
 pub const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
+/// The 18th of May 2033: all files were made long ago.
+const BEGAN: Timestamp = Timestamp::from_seconds(2_000_000_000);
+/// How far a clock is ahead that begins at 1970, as one does without a battery; or on the day after
+/// the seconds no longer fit in 31 bits; or in 2106, when they no longer fit in 32.
+pub const AT_1970: i64 = -2_000_000_000;
+pub const AT_2038: i64 = 147_500_000;
+pub const AT_2106: i64 = 2_295_000_000;
+
 /// Passes only when somebody says so.
+#[derive(Default)]
 pub struct Time {
-    began: Timestamp,
     passed: Mutex<Duration>,
 }
 
 impl Time {
-    /// Begins so late that files which were just made are believed to hold still; all at once, so that
-    /// a run can be repeated.
-    pub fn new() -> Self {
-        static BEGAN: OnceLock<Timestamp> = OnceLock::new();
-        let began = BEGAN.get_or_init(|| whole_seconds(SystemClock.now().plus(30 * DAY)));
-        Self {
-            began: *began,
-            passed: Mutex::default(),
-        }
-    }
-
     pub fn pass(&self, time: Duration) {
         *self.passed.lock().unwrap() += time;
     }
@@ -40,12 +37,12 @@ impl Time {
     }
 
     pub fn now(&self) -> Timestamp {
-        self.began.plus(self.passed())
+        BEGAN.plus(self.passed())
     }
 }
 
-/// The clock of a host.
-pub struct HostClock {
+/// The clock of a host, or of a store.
+pub struct WorldClock {
     time: Arc<Time>,
     /// How far it is ahead, in seconds; less than none: behind.
     ahead: Mutex<i64>,
@@ -53,7 +50,7 @@ pub struct HostClock {
     unseen: Mutex<Duration>,
 }
 
-impl HostClock {
+impl WorldClock {
     pub fn new(time: Arc<Time>, ahead: i64) -> Self {
         Self {
             time,
@@ -66,13 +63,19 @@ impl HostClock {
         *self.ahead.lock().unwrap() += seconds;
     }
 
+    /// Of what another one shows, in either direction.
+    pub fn differs_from(&self, other: &Self) -> Duration {
+        let (one, other) = (self.now(), other.now());
+        one.since(other).max(other.since(one))
+    }
+
     pub fn sleep_unseen(&self, time: Duration) {
         self.time.pass(time);
         *self.unseen.lock().unwrap() += time;
     }
 }
 
-impl Clock for HostClock {
+impl Clock for WorldClock {
     fn now(&self) -> Timestamp {
         let ahead = *self.ahead.lock().unwrap();
         let seconds = Duration::from_secs(ahead.unsigned_abs());
@@ -93,19 +96,19 @@ impl Clock for HostClock {
     }
 }
 
-/// Gives the objects of a store the times of this world. As with S3, a LIST knows them more exactly
+/// Gives the objects of a store the times of its clock in this world. As with S3, a LIST knows them more exactly
 /// than a HEAD, which like the store's own time is in whole seconds.
 pub struct Dated {
-    inner: Box<dyn Store>,
-    time: Arc<Time>,
+    inner: Arc<dyn Store>,
+    clock: Arc<WorldClock>,
     put: Mutex<BTreeMap<String, Timestamp>>,
 }
 
 impl Dated {
-    pub fn new(inner: Box<dyn Store>, time: Arc<Time>) -> Self {
+    pub fn new(inner: Arc<dyn Store>, clock: Arc<WorldClock>) -> Self {
         Self {
             inner,
-            time,
+            clock,
             put: Mutex::default(),
         }
     }
@@ -117,7 +120,7 @@ impl Dated {
     }
 
     fn note(&self, name: &str) {
-        let now = self.time.now();
+        let now = self.clock.now();
         self.put.lock().unwrap().insert(name.to_owned(), now);
     }
 }
@@ -159,7 +162,7 @@ impl Store for Dated {
         self.inner.delete(name)
     }
     fn now(&self) -> Result<Timestamp> {
-        Ok(whole_seconds(self.time.now()))
+        Ok(whole_seconds(self.clock.now()))
     }
     fn hold(&self, exclusive: bool) -> Result<Option<Box<dyn Send>>> {
         self.inner.hold(exclusive)
