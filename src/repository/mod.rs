@@ -87,7 +87,7 @@ pub use segment_writer::SegmentWriter;
 pub use slot_list::{SlotFacts, list_slots, slot_label};
 pub use slots::{add_slot, check_slot, unlock, unlock_slot};
 pub use snapshots::{
-    SnapshotFilter, StoredSnapshot, clocks_apart, load_snapshot, load_snapshots, resolve,
+    SnapshotFilter, StoredSnapshot, Weights, clocks_apart, load_snapshot, load_snapshots, resolve,
 };
 
 use crate::buffers::Buffers;

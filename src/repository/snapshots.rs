@@ -7,7 +7,7 @@ use super::objects::{fetch_record, list_objects};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
 use crate::format::cbor::Counts;
 use crate::format::snapshot::Snapshot;
-use crate::format::{Kind, cbor, name};
+use crate::format::{FormatError, Kind, cbor, name};
 use crate::id::{ChunkId, ObjectId};
 use crate::index::Index;
 use crate::seams::Timestamp;
@@ -54,6 +54,38 @@ impl SnapshotFilter {
     }
 }
 
+/// A record is held in memory with all others. One that weighs more than this …
+const HEAVY_BYTES: usize = 64 * 1024;
+/// … is left out once those that do weigh so much: forged ones could be a megabyte each, of which the
+/// store takes four kilobytes.
+const HEAVY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What a tag, a root, a mount or a count takes beside its text.
+const PART_BYTES: usize = 64;
+
+/// What the heavy ones among the records weigh that are in memory at once.
+#[derive(Default)]
+pub struct Weights(usize);
+
+impl Weights {
+    /// Whether a record, of a payload of so many bytes, can be held as well.
+    ///
+    /// # Errors
+    /// `Contradiction`: it is one too many of a size that no honest one has.
+    pub fn admit(&mut self, record: &Snapshot, payload_bytes: usize) -> Result<(), FormatError> {
+        let parts = record.tags.len() + record.roots.len() + record.mounts.len();
+        let weight = payload_bytes + PART_BYTES * (parts + record.audit.0.len());
+        if weight <= HEAVY_BYTES {
+            return Ok(());
+        }
+        if self.0 + weight > HEAVY_BYTES_MAX {
+            let what = "the size of a snapshot's record";
+            return Err(FormatError::Contradiction { what });
+        }
+        self.0 += weight;
+        Ok(())
+    }
+}
+
 /// How far ahead of this machine's clock an honest snapshot can be.
 const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -74,8 +106,15 @@ pub fn load_snapshots(
         ids.push(id);
     })?;
     let mut snapshots = Vec::with_capacity(ids.len());
+    let mut weights = Weights::default();
     for id in ids {
-        match load_snapshot(repository, index, &id) {
+        let read = load_whole(repository, index, &id).and_then(|(record, bytes)| {
+            let admitted = weights.admit(&record, bytes);
+            let name = || name::of(Kind::Snapshot, &id);
+            admitted.map_err(|error| RepositoryError::object(&name(), error))?;
+            Ok(record)
+        });
+        match read {
             Ok(mut record) => {
                 if let Some(database) = &mut record.database {
                     database.rows = Counts::default();
@@ -103,6 +142,11 @@ pub fn load_snapshots(
 /// # Errors
 /// `Object`, `Store`, `Index`.
 pub fn load_snapshot(repository: &Repository, index: &Index, id: &ObjectId) -> Result<Snapshot> {
+    load_whole(repository, index, id).map(|(record, _)| record)
+}
+
+/// Also gives the length of its payload.
+fn load_whole(repository: &Repository, index: &Index, id: &ObjectId) -> Result<(Snapshot, usize)> {
     let known = index.record(id)?;
     let payload = match known {
         Some(payload) => payload,
@@ -113,11 +157,11 @@ pub fn load_snapshot(repository: &Repository, index: &Index, id: &ObjectId) -> R
         }
     };
     let name = name::of(Kind::Snapshot, id);
-    let mut record =
+    let mut record: Snapshot =
         cbor::decode(&payload).map_err(|error| RepositoryError::object(&name, error))?;
     let made = repository.parameters.created;
     put_time_right(&mut record, made, repository.seams.clock.now());
-    Ok(record)
+    Ok((record, payload.len()))
 }
 
 /// A host whose clock began at 1970 after a power cut says so in its record, and the snapshot would be
