@@ -3,7 +3,9 @@
 //! Photos and videos do not shrink. A compressor that has seen that on a file's first chunk does
 //! not try the rest of the file.
 
-use std::io::{self, Read};
+use std::cell::RefCell;
+
+use zstd::zstd_safe::{DCtx, find_frame_compressed_size, get_frame_content_size};
 
 /// Speed of the compressor: 3 is the library's default and costs about 3 ms a MB of text.
 const LEVEL: i32 = 3;
@@ -11,6 +13,11 @@ const LEVEL: i32 = 3;
 const KEPT_BELOW_PERCENT: usize = 97;
 /// How much of a large chunk is tried before all of it is.
 const PROBE_BYTES: usize = 64 * 1024;
+
+thread_local! {
+    /// To make one takes longer than to decompress what is small.
+    static CONTEXT: RefCell<Option<DCtx<'static>>> = const { RefCell::new(None) };
+}
 
 /// Compressed bytes that do not decompress to what was promised.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
@@ -82,34 +89,46 @@ fn probe_of(plain: &[u8]) -> &[u8] {
 /// than that, whatever the frame says.
 ///
 /// # Errors
-/// `Damaged`, `WrongLength`.
+/// `Damaged`, `WrongLength`, `NoMemory`.
 pub fn decompress(stored: &[u8], plain_bytes: usize) -> Result<Vec<u8>, CompressError> {
+    let mut plain = Vec::new();
+    decompress_into(stored, plain_bytes, &mut plain)?;
+    Ok(plain)
+}
+
+/// As [`decompress`], into `plain`, which is empty.
+///
+/// # Errors
+/// As [`decompress`]; then what `plain` holds is of no use.
+pub fn decompress_into(
+    stored: &[u8],
+    plain_bytes: usize,
+    plain: &mut Vec<u8>,
+) -> Result<(), CompressError> {
     let wrong = CompressError::WrongLength {
         expected: plain_bytes,
     };
-    let decoder = zstd::stream::read::Decoder::with_buffer(stored);
-    let mut decoder = decoder.map_err(|_| CompressError::NoMemory)?.single_frame();
-    // A frame's window is bounded too: 2^23 bytes cover every chunk of the format, 2^25 a record.
-    decoder
-        .window_log_max(25)
-        .map_err(|_| CompressError::NoMemory)?;
-    let mut plain = vec![0; plain_bytes];
-    decoder
-        .read_exact(&mut plain)
-        .map_err(|error| match error.kind() {
-            io::ErrorKind::UnexpectedEof => wrong,
-            _ => CompressError::Damaged,
-        })?;
-    match decoder.read(&mut [0]) {
-        Ok(0) => {}
-        Ok(_) => return Err(wrong),
-        Err(_) => return Err(CompressError::Damaged),
-    }
-    // Bytes behind the frame are not the frame's: the writer never makes them.
-    if !decoder.finish().is_empty() {
+    // One frame, and nothing behind it: the writer never makes anything else.
+    if find_frame_compressed_size(stored) != Ok(stored.len()) {
         return Err(CompressError::Damaged);
     }
-    Ok(plain)
+    if let Ok(Some(bytes)) = get_frame_content_size(stored)
+        && bytes != plain_bytes as u64
+    {
+        return Err(wrong);
+    }
+    plain.resize(plain_bytes, 0);
+    CONTEXT.with_borrow_mut(|context| {
+        if context.is_none() {
+            *context = DCtx::try_create();
+        }
+        let context = context.as_mut().ok_or(CompressError::NoMemory)?;
+        match context.decompress(plain.as_mut_slice(), stored) {
+            Ok(length) if length == plain_bytes => Ok(()),
+            Ok(_) => Err(wrong),
+            Err(_) => Err(CompressError::Damaged),
+        }
+    })
 }
 
 #[cfg(test)]

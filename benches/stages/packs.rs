@@ -103,7 +103,14 @@ fn open(bencher: Bencher<'_, '_>, bytes: usize) {
             for chunk in &pack.indexed().chunks {
                 let range = frame_range(chunk);
                 let frame = &pack.bytes()[range.start as usize..range.end as usize];
-                let plain = open_frame(writer, Kind::DataPack, key, chunk, frame);
+                let plain = open_frame(
+                    writer,
+                    Kind::DataPack,
+                    key,
+                    chunk,
+                    frame,
+                    &repository.buffers,
+                );
                 divan::black_box(plain.expect("what was sealed"));
             }
         }

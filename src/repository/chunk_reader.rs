@@ -2,48 +2,31 @@
 //! that no segment names, before a chunk is said to be lost (format.md §9).
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use bytes::Bytes;
 
-use super::blocks::{Ahead, Blocks};
+use super::blocks::Ahead;
 use super::body_keys::BodyKeys;
 use super::catalog::{load, problem_of, salvage, salvage_named, take_footer};
 use super::foreseen::Foreseen;
+use super::frames::{Fetch, Frames, around, cut, kind_of, window};
 use super::pack_reader::{frame_range, open_frame};
-use super::runs::{Planner, Runs, SizedPack, Ticket, WINDOW_BYTES, Wanted};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
+use crate::buffers::Buffer;
 use crate::crypto::ObjectKey;
-use crate::format::{FormatError, Kind, PACK_BYTES_MAX, name};
+use crate::format::{FormatError, Kind, name};
 use crate::id::{ChunkId, ObjectId};
 use crate::index::{Index, Place, Turn};
-use crate::store::{StoreError, Window};
 
-/// How much is fetched for one chunk, unless it was planned ([`ChunkReader::plan`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Fetch {
-    /// The whole pack: for those who will want its other chunks too.
-    Packs,
-    /// Windows aligned to 1 MiB: for a few chunks out of many.
-    Windows,
-}
-
-/// Threads that fetch ahead. Whoever needs something fetches it too, when these come too late.
-const FETCHERS: usize = 2;
-
-/// Reads chunks; shared by threads, which wait for each other rather than fetch the same bytes
-/// twice. Holds 64 MiB of packs, those on their way included.
+/// Reads chunks; shared by threads.
 pub struct ChunkReader<'r> {
     repository: &'r Repository,
     index: &'r Index,
-    fetch: Fetch,
-    blocks: Blocks,
+    frames: Frames<'r>,
     keys: BodyKeys,
     /// Where chunks lie that will soon be wanted.
     foreseen: Foreseen,
-    planner: Mutex<Planner>,
-    /// Which parts of packs are fetched at once for chunks that were planned.
-    runs: RwLock<Runs>,
     asked: Mutex<Asked>,
     /// Made when the index of this host led to nothing: it may be the index that is damaged.
     anew: OnceLock<Index>,
@@ -75,12 +58,9 @@ impl<'r> ChunkReader<'r> {
         Self {
             repository,
             index,
-            fetch,
-            blocks: Blocks::default(),
+            frames: Frames::new(repository, fetch),
             keys: BodyKeys::default(),
             foreseen: Foreseen::default(),
-            planner: Mutex::default(),
-            runs: RwLock::default(),
             asked: Mutex::default(),
             anew: OnceLock::new(),
             failures: Mutex::default(),
@@ -91,7 +71,7 @@ impl<'r> ChunkReader<'r> {
     ///
     /// # Errors
     /// `ReadKeyNeeded`, `ChunkMissing`, `ChunkDamaged`, `Store`, `Index`.
-    pub fn content(&self, id: &ChunkId) -> Result<Vec<u8>> {
+    pub fn content(&self, id: &ChunkId) -> Result<Buffer> {
         self.repository.read_key("to read contents")?;
         self.read(id, Kind::DataPack)
     }
@@ -100,14 +80,14 @@ impl<'r> ChunkReader<'r> {
     ///
     /// # Errors
     /// `ChunkMissing`, `ChunkDamaged`, `Store`, `Index`.
-    pub fn metadata(&self, id: &ChunkId) -> Result<Vec<u8>> {
+    pub fn metadata(&self, id: &ChunkId) -> Result<Buffer> {
         self.read(id, Kind::ListingPack)
     }
 
     /// The likeliest place first. If that is no good, somebody is wrong, or lies: then the packs are
     /// asked what they hold, in steps that cost ever more, and after each all places are tried that
     /// were not. So a false claim costs a look at a footer, not a whole pack.
-    fn read(&self, id: &ChunkId, kind: Kind) -> Result<Vec<u8>> {
+    fn read(&self, id: &ChunkId, kind: Kind) -> Result<Buffer> {
         if let Some(anew) = self.anew.get()
             && let Some(plain) = self.read_anew(anew, id, kind)?
         {
@@ -173,7 +153,7 @@ impl<'r> ChunkReader<'r> {
     }
 
     /// The chunk from where an index says that was made anew.
-    fn read_anew(&self, anew: &Index, id: &ChunkId, kind: Kind) -> Result<Option<Vec<u8>>> {
+    fn read_anew(&self, anew: &Index, id: &ChunkId, kind: Kind) -> Result<Option<Buffer>> {
         for place in anew.places(id)? {
             if kind_of(&place) == kind
                 && let Ok(plain) = self.read_place(&place, kind)?
@@ -186,25 +166,36 @@ impl<'r> ChunkReader<'r> {
 
     /// The chunk from one of its packs as another copy holds it; the bytes are kept for its
     /// neighbours.
-    fn same_pack_elsewhere(&self, id: &ChunkId, kind: Kind) -> Result<Option<Vec<u8>>> {
+    fn same_pack_elsewhere(&self, id: &ChunkId, kind: Kind) -> Result<Option<Buffer>> {
         let others = &self.repository.others;
         if others.is_empty() {
             return Ok(None);
         }
         for place in self.places(id, kind)? {
-            let (Ok(key), Some(ticket)) = (self.key_of(&place, kind), self.ticket(&place, kind))
-            else {
+            let (Ok(key), Some(ticket)) = (
+                self.key_of(&place, kind),
+                self.frames.unplanned(&place, kind),
+            ) else {
                 continue;
             };
             let (name, window) = (name::of(kind, &place.pack), window(&ticket));
             let repository = self.repository;
+            let writer = &repository.writer;
             let found = others.find(repository.id(), &name, window, &mut |bytes| {
-                let frame = cut(&bytes, &ticket, &place).ok_or(FormatError::TooShort)?;
-                let plain = open_frame(&repository.writer, kind, &key, &place.chunk, &frame)?;
+                let frame = cut(&bytes, &ticket, &frame_range(&place.chunk))
+                    .ok_or(FormatError::TooShort)?;
+                let plain = open_frame(
+                    writer,
+                    kind,
+                    &key,
+                    &place.chunk,
+                    &frame,
+                    &self.repository.buffers,
+                )?;
                 Ok((plain, bytes))
             });
             if let Some((plain, bytes)) = found {
-                self.blocks.replace(&ticket, bytes);
+                self.frames.replace(&ticket, bytes);
                 return Ok(Some(plain));
             }
         }
@@ -212,16 +203,25 @@ impl<'r> ChunkReader<'r> {
     }
 
     /// The chunk from a place that only another copy knows.
-    fn anywhere_else(&self, id: &ChunkId, kind: Kind) -> Option<Vec<u8>> {
+    fn anywhere_else(&self, id: &ChunkId, kind: Kind) -> Option<Buffer> {
         let wanted = |place: &Place| {
-            let ticket = ticket(place, kind, Fetch::Windows).filter(|_| kind_of(place) == kind)?;
+            let ticket = around(place, kind, Fetch::Windows).filter(|_| kind_of(place) == kind)?;
             Some((name::of(kind, &place.pack), window(&ticket)))
         };
         let open = |place: &Place, bytes: &Bytes| {
             let key = self.key_of(place, kind).ok()?;
-            let frame = cut(bytes, &ticket(place, kind, Fetch::Windows)?, place)?;
+            let ticket = around(place, kind, Fetch::Windows)?;
+            let frame = cut(bytes, &ticket, &frame_range(&place.chunk))?;
             let writer = &self.repository.writer;
-            open_frame(writer, kind, &key, &place.chunk, &frame).ok()
+            open_frame(
+                writer,
+                kind,
+                &key,
+                &place.chunk,
+                &frame,
+                &self.repository.buffers,
+            )
+            .ok()
         };
         let others = &self.repository.others;
         others.chunk(self.repository, id, &wanted, &open)
@@ -267,10 +267,18 @@ impl<'r> ChunkReader<'r> {
 
     /// The chunk, or what is wrong with this place; `Err` only when the store or the index is out
     /// of reach.
-    fn read_place(&self, place: &Place, kind: Kind) -> Result<Result<Vec<u8>, ObjectProblem>> {
-        let read = match self.frame(place, kind) {
+    fn read_place(&self, place: &Place, kind: Kind) -> Result<Result<Buffer, ObjectProblem>> {
+        let read = match self.frames.read(place, kind) {
             Ok(frame) => self.key_of(place, kind).and_then(|key| {
-                open_frame(&self.repository.writer, kind, &key, &place.chunk, &frame)
+                let writer = &self.repository.writer;
+                open_frame(
+                    writer,
+                    kind,
+                    &key,
+                    &place.chunk,
+                    &frame,
+                    &self.repository.buffers,
+                )
             }),
             Err(RepositoryError::Store(error)) => Err(problem_of(self.repository, error)?),
             Err(RepositoryError::Object { problem, .. }) => Err(problem),
@@ -281,53 +289,13 @@ impl<'r> ChunkReader<'r> {
                 .entry((place.pack, place.verified))
                 .or_default() += 1;
             // What came over the line may have been at fault, not what is stored.
-            self.blocks.forget(kind, &place.pack);
+            self.frames.forget(kind, &place.pack);
         }
         Ok(read)
     }
 
     fn key_of(&self, place: &Place, kind: Kind) -> Result<Arc<ObjectKey>, ObjectProblem> {
         self.keys.of(self.repository, kind, &place.header)
-    }
-
-    /// The bytes of a chunk's frame.
-    fn frame(&self, place: &Place, kind: Kind) -> Result<Bytes> {
-        let wrong = |error| RepositoryError::object(&name::of(kind, &place.pack), error);
-        let ticket = self.ticket(place, kind).ok_or_else(|| {
-            let what = "the place of a chunk";
-            wrong(FormatError::Contradiction { what })
-        })?;
-        if let Some(bytes) = self
-            .blocks
-            .find_or_claim(&ticket, &frame_range(&place.chunk))
-        {
-            return Ok(bytes);
-        }
-        let fetched = self.fetch(&ticket);
-        self.blocks.arrived(&ticket, fetched.as_ref().ok().cloned());
-        // It may have been dropped again already.
-        let frame = cut(&fetched?, &ticket, place);
-        frame.ok_or_else(|| wrong(FormatError::TooShort))
-    }
-
-    /// What to fetch for a chunk; `None` for a place that cannot be.
-    fn ticket(&self, place: &Place, kind: Kind) -> Option<Ticket> {
-        let unplanned = ticket(place, kind, self.fetch)?;
-        if kind != Kind::DataPack {
-            return Some(unplanned);
-        }
-        let (pack, frame) = (sized(place), frame_range(&place.chunk));
-        let runs = self.runs.read().unwrap_or_else(PoisonError::into_inner);
-        Some(match runs.around(&pack, &frame) {
-            Some(range) => Ticket { range, ..unplanned },
-            None => unplanned,
-        })
-    }
-
-    fn fetch(&self, ticket: &Ticket) -> Result<Bytes, StoreError> {
-        let name = name::of(ticket.kind, &ticket.pack);
-        let Repository { store, others, .. } = self.repository;
-        others.fetch(store.as_ref(), self.repository.id(), &name, window(ticket))
     }
 
     /// Plans how these chunks of contents, which will soon be wanted in about this order, are fetched:
@@ -338,25 +306,17 @@ impl<'r> ChunkReader<'r> {
     /// `Index`.
     pub fn plan(&self, ids: &[ChunkId]) -> Result<Ahead> {
         self.foreseen.fill(self.index, ids.iter().copied())?;
-        let mut wanted = Vec::with_capacity(ids.len());
+        let mut places = Vec::with_capacity(ids.len());
         for id in ids {
-            let place = match self.foreseen(id, Kind::DataPack) {
+            places.extend(match self.foreseen(id, Kind::DataPack) {
                 Some(place) => Some(place),
                 None => {
                     let places = self.places(id, Kind::DataPack)?;
                     places.into_iter().next().map(Arc::new)
                 }
-            };
-            let place = place.filter(|it| ticket(it, Kind::DataPack, self.fetch).is_some());
-            wanted.extend(place.map(|place| Wanted {
-                pack: sized(&place),
-                frame: frame_range(&place.chunk),
-            }));
+            });
         }
-        let mut plan = lock(&self.planner).plan(&wanted);
-        let runs = std::mem::take(&mut plan.runs);
-        *self.runs.write().unwrap_or_else(PoisonError::into_inner) = runs;
-        Ok(Ahead::new(plan))
+        Ok(self.frames.plan(places.iter().map(Arc::as_ref)))
     }
 
     /// When files come, in a restore that goes by packs, that begin with these chunks.
@@ -376,84 +336,7 @@ impl<'r> ChunkReader<'r> {
     /// for, in its order, as far ahead as there is room. What cannot be had is left to whoever asks
     /// for it.
     pub fn with_ahead<T>(&self, ahead: &Ahead, work: impl FnOnce() -> T) -> T {
-        let threads = self
-            .repository
-            .seams
-            .threads
-            .workers
-            .map_or(0, |_| FETCHERS);
-        std::thread::scope(|scope| {
-            self.blocks.begin_ahead();
-            let _end = EndAhead(&self.blocks, ahead);
-            // For the last of it nobody need come ahead of the work.
-            for _ in 0..threads.min(ahead.fetches().saturating_sub(1)) {
-                scope.spawn(|| self.fetch_ahead(ahead));
-            }
-            work()
-        })
-    }
-
-    fn fetch_ahead(&self, ahead: &Ahead) {
-        while let Some(ticket) = ahead.next() {
-            if self.blocks.claim_ahead(ahead, ticket) {
-                let fetched = self.fetch(ticket).ok();
-                self.blocks.arrived_ahead(ticket, fetched);
-            }
-        }
-    }
-}
-
-/// Ends the fetching ahead, also when a thread panics: the others would wait for ever.
-struct EndAhead<'a>(&'a Blocks, &'a Ahead);
-
-impl Drop for EndAhead<'_> {
-    fn drop(&mut self) {
-        self.0.end_ahead(self.1);
-    }
-}
-
-/// What to fetch for a chunk; `None` for a place that cannot be.
-fn ticket(place: &Place, kind: Kind, fetch: Fetch) -> Option<Ticket> {
-    let frame = frame_range(&place.chunk);
-    if frame.end > place.pack_bytes || place.pack_bytes > PACK_BYTES_MAX {
-        return None;
-    }
-    let range = match fetch {
-        Fetch::Packs => 0..place.pack_bytes,
-        Fetch::Windows => {
-            let start = frame.start - frame.start % WINDOW_BYTES;
-            let end = frame.end.next_multiple_of(WINDOW_BYTES);
-            start..end.min(place.pack_bytes)
-        }
-    };
-    let pack = place.pack;
-    Some(Ticket { kind, pack, range })
-}
-
-fn window(ticket: &Ticket) -> Window {
-    Window::Range {
-        start: ticket.range.start,
-        bytes: ticket.range.end - ticket.range.start,
-    }
-}
-
-/// The frame of a chunk, from what was fetched for it.
-fn cut(bytes: &Bytes, ticket: &Ticket, place: &Place) -> Option<Bytes> {
-    let frame = frame_range(&place.chunk);
-    let start = usize::try_from(frame.start.checked_sub(ticket.range.start)?).ok()?;
-    let end = usize::try_from(frame.end.checked_sub(ticket.range.start)?).ok()?;
-    (start <= end && end <= bytes.len()).then(|| bytes.slice(start..end))
-}
-
-fn sized(place: &Place) -> SizedPack {
-    (place.pack, place.pack_bytes)
-}
-
-fn kind_of(place: &Place) -> Kind {
-    if place.class == crate::format::pack::Class::Metadata as u8 {
-        Kind::ListingPack
-    } else {
-        Kind::DataPack
+        self.frames.with_ahead(ahead, work)
     }
 }
 

@@ -2,9 +2,8 @@
 //!
 //! Writing: `pack_room` (memory) < `pack_builder` (one pack) < `pack_writer` (the open packs of a
 //! run) and `segment_writer`; `listing_writer` makes the sorted tree. Reading: `pack_reader`
-//! (footers), `chunk_reader` (chunks from wherever they lie; what it fetched is kept in `blocks`,
-//! and `runs` says how much is fetched at once),
-//! `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
+//! (footers), `chunk_reader` (chunks from wherever they lie; `frames` fetches what they take, in the
+//! `runs` that were planned, and `blocks` keeps it), `listing_reader`, and `listing_diff` for what differs between two. `record` seals and opens the
 //! small objects, `objects` lists and fetches them (`others`: from further copies), `versions` looks
 //! behind one that was written over; `proofs` keeps what was proven, `forgets` why snapshots went,
 //! `plans` what is to be pruned, `slots` and `slot_list` are the key slots; `replicate` makes a further
@@ -19,6 +18,7 @@ mod error;
 mod fixed_frame;
 mod foreseen;
 mod forgets;
+mod frames;
 mod listing_diff;
 mod listing_reader;
 mod listing_writer;
@@ -48,7 +48,7 @@ pub use catalog::{
     CatalogFacts, load as load_catalog, load_packs, load_telling as load_catalog_telling,
     read_segment, salvage, salvage_named, take_footer,
 };
-pub use chunk_reader::{ChunkReader, Fetch};
+pub use chunk_reader::ChunkReader;
 pub use content::{
     few_ids, first_ids, plan_content, read_content, read_ids, read_planned, store_ids, visit_ids,
 };
@@ -56,6 +56,7 @@ pub use error::{ObjectProblem, RepositoryError, Result};
 #[cfg(test)]
 pub use forgets::load_forgets;
 pub use forgets::{StoredForget, explained, store_forget, visit_forgets};
+pub use frames::Fetch;
 pub use listing_diff::{Difference, ListingDiff};
 pub use listing_reader::{Entries, ListingReader, SubtreeFilter};
 pub use listing_writer::ListingWriter;
@@ -70,7 +71,7 @@ pub use pack_reader::{
     PackContents, body_key, check_whole_pack, chunk_rows, frame_range, open_frame, open_stored,
     read_contents, rows_of_pack, session_of,
 };
-pub use pack_room::{Held, PackBuffer};
+pub use pack_room::Held;
 pub use pack_writer::{PackWriter, Plaintext};
 pub use plans::{
     COMMIT_MAX, GRACE_MAX, GRACE_MIN, LAPSE_AFTER, LoadedPlans, MARK_MAX, StoredPlan, fetch_plan,
@@ -85,8 +86,11 @@ pub use seen_lists::SeenLists;
 pub use segment_writer::SegmentWriter;
 pub use slot_list::{SlotFacts, list_slots, slot_label};
 pub use slots::{add_slot, check_slot, unlock, unlock_slot};
-pub use snapshots::{SnapshotFilter, StoredSnapshot, load_snapshot, load_snapshots, resolve};
+pub use snapshots::{
+    SnapshotFilter, StoredSnapshot, Weights, clocks_apart, load_snapshot, load_snapshots, resolve,
+};
 
+use crate::buffers::Buffers;
 use crate::crypto::{ReadKey, WriterKey};
 use crate::format::parameters::Parameters;
 use crate::id::RepositoryId;
@@ -104,6 +108,8 @@ pub struct Repository {
     pub reader: Option<ReadKey>,
     /// Other copies, for what is missing or damaged in this one.
     pub others: Others,
+    /// Where chunks are opened.
+    pub buffers: Buffers,
 }
 
 impl Repository {

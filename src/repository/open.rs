@@ -8,6 +8,7 @@ use super::{
     ObjectProblem, Repository, RepositoryError, Result, add_slot, open_record, seal_record,
     versions,
 };
+use crate::buffers::Buffers;
 use crate::chunker::ChunkSizes;
 use crate::crypto::{KdfCost, ReadKey, WriterKey};
 use crate::format::header::Header;
@@ -90,6 +91,7 @@ pub fn create(
             writer,
             reader,
             others: Default::default(),
+            buffers: Buffers::default(),
         },
         object.bytes,
     ))
@@ -209,6 +211,7 @@ pub fn open_with(
         writer,
         reader,
         others: Default::default(),
+        buffers: Buffers::default(),
     })
 }
 

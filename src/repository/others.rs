@@ -13,6 +13,7 @@ use bytes::Bytes;
 use super::catalog;
 use super::open::identify;
 use super::{ObjectProblem, Repository};
+use crate::buffers::Buffers;
 use crate::format::name::REPOSITORY;
 use crate::id::{ChunkId, RepositoryId};
 use crate::index::{Index, Place};
@@ -177,6 +178,7 @@ impl Copy {
             let repository = Repository {
                 store: Arc::clone(store),
                 others: Others::default(),
+                buffers: Buffers::default(),
                 ..home.clone()
             };
             catalog::load(&repository, &index).ok()?;

@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::pack_room::{Held, PackBuffer};
+use super::pack_room::Held;
 use super::record::SealedObject;
 use super::{ObjectProblem, fixed_frame};
+use crate::buffers::Buffer;
 use crate::crypto::{
     CryptoError, ObjectKey, Position, Positions, Purpose, Secret, WriterKey, draw_salt,
 };
@@ -88,7 +89,7 @@ pub struct PackBuilder {
     class: Class,
     keys: Arc<PackKeys>,
     positions: Positions,
-    bytes: PackBuffer,
+    bytes: Buffer,
     held: Held,
     entries: Vec<FooterEntry>,
 }
@@ -96,7 +97,7 @@ pub struct PackBuilder {
 impl PackBuilder {
     /// An empty pack whose bytes will stand in `buffer`, which is empty; it counts as `held` until
     /// the finished pack is dropped.
-    pub fn new(class: Class, keys: PackKeys, buffer: PackBuffer, held: Held) -> Self {
+    pub fn new(class: Class, keys: PackKeys, buffer: Buffer, held: Held) -> Self {
         let mut bytes = buffer;
         bytes.extend_from_slice(&keys.header);
         let positions = Positions::up_to(PACK_CHUNKS_MAX);
@@ -230,7 +231,7 @@ pub struct FinishedPack {
 }
 
 impl FinishedPack {
-    fn new(class: Class, header: Vec<u8>, bytes: PackBuffer, entries: Vec<FooterEntry>) -> Self {
+    fn new(class: Class, header: Vec<u8>, bytes: Buffer, entries: Vec<FooterEntry>) -> Self {
         let crc = super::pack_reader::crc_of(&bytes);
         Self {
             object: SealedObject::new(class.kind(), Bytes::from_owner(bytes)),

@@ -4,7 +4,8 @@ use std::ops::Range;
 
 use super::objects::fetch;
 use super::{ObjectProblem, RepositoryError, Result, fixed_frame};
-use crate::compress::decompress;
+use crate::buffers::{Buffer, Buffers};
+use crate::compress::decompress_into;
 use crate::crypto::{CryptoError, ObjectKey, Purpose, ReadKey, Secret, WriterKey};
 use crate::format::frame::{Codec, Role, Shape};
 use crate::format::header::{Header, PACK_HEADER_BYTES, sealed_session};
@@ -237,7 +238,8 @@ pub fn session_of(reader: &ReadKey, header: &Header) -> Result<Secret, ObjectPro
     Ok(reader.open_session(&sealed)?)
 }
 
-/// Opens the frame of a chunk: authenticates, decompresses, and re-checks the id.
+/// Opens the frame of a chunk, into memory from `buffers`: authenticates, decompresses, and re-checks
+/// the id.
 ///
 /// # Errors
 /// `Crypto`, `Compress`, `Format`, `WrongChunk`.
@@ -247,8 +249,9 @@ pub fn open_frame(
     key: &ObjectKey,
     chunk: &ChunkRow,
     frame: &[u8],
-) -> Result<Vec<u8>, ObjectProblem> {
-    let (content, plain) = open_stored(writer, kind, key, chunk, frame)?;
+    buffers: &Buffers,
+) -> Result<Buffer, ObjectProblem> {
+    let (content, plain) = open_stored(writer, kind, key, chunk, frame, buffers)?;
     Ok(plain.unwrap_or(content))
 }
 
@@ -263,7 +266,8 @@ pub fn open_stored(
     key: &ObjectKey,
     chunk: &ChunkRow,
     frame: &[u8],
-) -> Result<(Vec<u8>, Option<Vec<u8>>), ObjectProblem> {
+    buffers: &Buffers,
+) -> Result<(Buffer, Option<Buffer>), ObjectProblem> {
     let codec = Codec::from_number(chunk.codec)?;
     let shape = Shape {
         stored: chunk.stored,
@@ -271,12 +275,17 @@ pub fn open_stored(
         codec,
     };
     let shape = shape.check(kind.plain_bytes_max())?;
-    let mut bytes = frame.to_vec();
+    let mut bytes = buffers.take(frame.len());
+    bytes.extend_from_slice(frame);
     let additional = shape.additional(kind, Role::Chunk, chunk.position);
     key.open(chunk.position, &additional, &mut bytes)?;
     let plain = match codec {
         Codec::Plain => None,
-        Codec::Zstd => Some(decompress(&bytes, shape.plain as usize)?),
+        Codec::Zstd => {
+            let mut plain = buffers.take(shape.plain as usize);
+            decompress_into(&bytes, shape.plain as usize, &mut plain)?;
+            Some(plain)
+        }
     };
     if chunk_id(writer, kind, plain.as_ref().unwrap_or(&bytes)) != chunk.id {
         return Err(ObjectProblem::WrongChunk);

@@ -1,35 +1,27 @@
-//! Memory for packs: counted from a pack's first byte until the store has acknowledged it, and used
-//! again for the next one. To give it back to the system each time would cost as much as hashing
-//! it, and would leave holes in the heap.
+//! Room for packs: counted from a pack's first byte until the store has acknowledged it, in memory that
+//! is used again for the next one.
 
-use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::buffers::{Buffer, Buffers};
 
 /// So many buffers wait to be used again.
 const SPARE_MAX: usize = 6;
 
-/// The packs of a run, in bytes. Clones are one.
-#[derive(Clone, Default)]
+/// The packs of a run. Clones are one.
+#[derive(Clone)]
 pub struct PackRoom(Arc<Shared>);
 
-#[derive(Default)]
 struct Shared {
+    buffers: Buffers,
     state: Mutex<State>,
     freed: Condvar,
 }
 
 #[derive(Default)]
 struct State {
-    spare: Vec<Vec<u8>>,
     held_bytes: usize,
     closed: bool,
-}
-
-/// The bytes of one pack; returned to its room when it is dropped.
-#[derive(Default)]
-pub struct PackBuffer {
-    bytes: Vec<u8>,
-    room: Option<PackRoom>,
 }
 
 /// Counts as so many bytes until it is dropped. Apart from the buffer, which a store may keep: one
@@ -41,19 +33,18 @@ pub struct Held {
 }
 
 impl PackRoom {
+    /// Room for packs of about so many bytes.
+    pub(super) fn new(pack_bytes: usize) -> Self {
+        Self(Arc::new(Shared {
+            buffers: Buffers::new(SPARE_MAX * room_of(pack_bytes)),
+            state: Mutex::default(),
+            freed: Condvar::new(),
+        }))
+    }
+
     /// A buffer for a pack of about `bytes`; never waits.
-    pub(super) fn take(&self, bytes: usize) -> PackBuffer {
-        let mut state = self.lock();
-        let fits = |spare: &Vec<u8>| spare.capacity() >= bytes && spare.capacity() < 4 * bytes;
-        let place = state.spare.iter().position(fits);
-        let spare = place.map(|place| state.spare.swap_remove(place));
-        drop(state);
-        // Address space, not memory: pages are taken as they are written to.
-        let buffer = spare.unwrap_or_else(|| Vec::with_capacity(bytes + bytes / 2));
-        PackBuffer {
-            bytes: buffer,
-            room: Some(self.clone()),
-        }
+    pub(super) fn take(&self, bytes: usize) -> Buffer {
+        self.0.buffers.take(room_of(bytes))
     }
 
     /// Counts a pack of so many bytes.
@@ -93,38 +84,6 @@ impl PackRoom {
     }
 }
 
-impl Deref for PackBuffer {
-    type Target = Vec<u8>;
-
-    fn deref(&self) -> &Vec<u8> {
-        &self.bytes
-    }
-}
-
-impl DerefMut for PackBuffer {
-    fn deref_mut(&mut self) -> &mut Vec<u8> {
-        &mut self.bytes
-    }
-}
-
-impl AsRef<[u8]> for PackBuffer {
-    fn as_ref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
-impl Drop for PackBuffer {
-    fn drop(&mut self) {
-        let Some(room) = &self.room else { return };
-        let mut bytes = std::mem::take(&mut self.bytes);
-        bytes.clear();
-        let mut state = room.lock();
-        if state.spare.len() < SPARE_MAX {
-            state.spare.push(bytes);
-        }
-    }
-}
-
 impl Drop for Held {
     fn drop(&mut self) {
         let Some(room) = &self.room else { return };
@@ -133,34 +92,29 @@ impl Drop for Held {
     }
 }
 
+/// A pack takes one more chunk when it is nearly full.
+fn room_of(pack_bytes: usize) -> usize {
+    pack_bytes + pack_bytes / 2
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
-    fn a_buffer_is_used_again_and_wakes_those_who_wait() {
-        let room = PackRoom::default();
-        let mut first = room.take(1000);
-        first.extend_from_slice(&[1; 900]);
-        let place = first.as_ptr();
+    fn a_pack_that_is_gone_wakes_those_who_wait() {
+        let room = PackRoom::new(1000);
         let held = room.hold(1000);
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| room.wait_below(1000));
             drop(held);
             waiting.join().unwrap();
         });
-        drop(bytes::Bytes::from_owner(first));
-        let second = room.take(1000);
-        assert!(second.is_empty());
-        assert_eq!(second.as_ptr(), place);
-        // A much smaller one does not take it.
-        drop(second);
-        assert_ne!(room.take(100).as_ptr(), place);
     }
 
     #[test]
     fn a_closed_room_keeps_nobody_waiting() {
-        let room = PackRoom::default();
+        let room = PackRoom::new(1000);
         let _held = room.hold(1000);
         std::thread::scope(|scope| {
             let waiting = scope.spawn(|| room.wait_below(1));

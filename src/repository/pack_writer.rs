@@ -9,6 +9,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::pack_builder::{FinishedPack, PackBuilder, PackKeys};
 use super::pack_room::{Held, PackRoom};
 use super::{ObjectProblem, Repository};
+use crate::buffers::Buffers;
 use crate::crypto::{CryptoError, Secret, session_id};
 use crate::format::TAG_BYTES;
 use crate::format::frame::{Codec, Shape};
@@ -48,8 +49,8 @@ pub struct PackWriter {
     open: Mutex<[Vec<OpenPack>; 3]>,
     data_pack_bytes: usize,
     room: PackRoom,
-    /// Where frames are sealed before they are appended; used again and again.
-    frames: Mutex<Vec<Vec<u8>>>,
+    /// Where frames are sealed before they are appended.
+    frames: Buffers,
 }
 
 struct OpenPack {
@@ -71,20 +72,19 @@ impl PackWriter {
     pub fn new(repository: &Repository) -> Result<Self, CryptoError> {
         let random = repository.seams.random.as_ref();
         let (session, sealed) = repository.writer.new_session(random)?;
+        // Whoever has a writer key could have put another `repository` there, and packs that are
+        // larger than a reader takes would be lost.
+        let pack_bytes = repository.parameters.pack_bytes;
+        let pack_bytes = pack_bytes.clamp(PACK_BYTES_MIN, Parameters::PACK_BYTES_MAX);
+        let data_pack_bytes = pack_bytes as usize;
         Ok(Self {
             session,
             extension: pack_extension(&sealed),
             open: Mutex::default(),
-            // Whoever has a writer key could have put another `repository` there, and packs that
-            // are larger than a reader takes would be lost.
-            data_pack_bytes: repository
-                .parameters
-                .pack_bytes
-                .clamp(PACK_BYTES_MIN, Parameters::PACK_BYTES_MAX)
-                as usize,
             repository: repository.clone(),
-            room: PackRoom::default(),
-            frames: Mutex::default(),
+            data_pack_bytes,
+            room: PackRoom::new(data_pack_bytes),
+            frames: Buffers::default(),
         })
     }
 
@@ -140,7 +140,7 @@ impl PackWriter {
             shape,
             position: position.number(),
         };
-        let mut frame = self.frame();
+        let mut frame = self.frames.take(stored as usize);
         keys.seal_chunk(position, shape, chunk.content, &mut frame)?;
 
         let mut open = self.lock();
@@ -151,7 +151,7 @@ impl PackWriter {
             unreachable!("a pack stays open while a frame is awaited");
         };
         pack.builder.append(entry, &frame);
-        self.give_back(frame);
+        drop(frame);
         pack.awaited -= 1;
         if !pack.full || pack.awaited > 0 {
             return Ok(None);
@@ -227,17 +227,6 @@ impl PackWriter {
             Class::Files | Class::Dump => self.data_pack_bytes,
             Class::Metadata => METADATA_PACK_BYTES,
         }
-    }
-
-    fn frame(&self) -> Vec<u8> {
-        let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
-        frames.pop().unwrap_or_default()
-    }
-
-    fn give_back(&self, mut frame: Vec<u8>) {
-        frame.clear();
-        let mut frames = self.frames.lock().unwrap_or_else(PoisonError::into_inner);
-        frames.push(frame);
     }
 
     fn lock(&self) -> MutexGuard<'_, [Vec<OpenPack>; 3]> {

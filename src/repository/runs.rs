@@ -1,32 +1,33 @@
-//! Which parts of packs are fetched for chunks that are known beforehand: windows aligned to 1 MiB, so
-//! that nobody sees from outside how long chunks are (format.md §5), neighbouring ones as one run, and
-//! one between them along with them while that saves a request and is no more than what is wanted; a
-//! pack of which nearly all is wanted, whole.
+//! Which parts of packs are fetched for chunks that are known beforehand, in which order, and how long
+//! they are kept.
 //!
-//! What is wanted is gone through in its order, in stretches that are small enough to be kept until they
-//! are used (`blocks`): so nothing is fetched twice because it was dropped meanwhile.
+//! All is in windows aligned to 1 MiB, so that nobody sees from outside how long chunks are (format.md
+//! §5). Windows of a pack that are wanted at about one time are fetched as one run, and one between two
+//! of them along with them while that saves a request and is no more than what is wanted. Runs do not
+//! overlap: a chunk at the end of one is put together from two. A run is kept until its last use; where
+//! that would take too much memory, the one that is wanted last is given up and fetched again
+//! (L. Belady, "A study of replacement algorithms for a virtual-storage computer", 1966).
 
 use std::collections::{HashMap, HashSet};
 use std::ops::Range;
 
-use crate::format::{Kind, PACK_BYTES_MAX};
+use crate::format::Kind;
 use crate::id::ObjectId;
 
 /// The unit of what is fetched.
 pub(super) const WINDOW_BYTES: u64 = 1024 * 1024;
 /// Windows that are fetched to save a request: as many as are wanted of the pack, and these.
 const SPARE_BYTES: i64 = 2 * WINDOW_BYTES as i64;
-/// A stretch is full from so many bytes on; with its last pack it has fewer than
-/// `STRETCH_BYTES` + `PACK_BYTES_MAX`. The stretch before it is still kept.
-const STRETCH_BYTES: u64 = 24 * WINDOW_BYTES;
-/// A pack is fetched whole when so many fourths of it are wanted …
-const WHOLE_FOURTHS: u64 = 3;
-/// … among so many bytes.
-const HORIZON_BYTES: u64 = 32 * WINDOW_BYTES;
+/// The longest run, in windows. Packs are filled two at a time: of both a part is kept.
+const RUN_WINDOWS_MAX: u64 = 8;
+/// Windows are of about one time when so many bytes or fewer are used between them.
+const HORIZON_BYTES: u64 = 16 * WINDOW_BYTES;
+/// Runs that are kept for another use. Those that are fetched ahead come on top (`blocks`).
+const KEPT_BYTES_MAX: u64 = 40 * WINDOW_BYTES;
+/// The last runs of what was planned before are taken to be there still.
+const CARRIED_BYTES_MAX: u64 = 16 * WINDOW_BYTES;
 /// Packs whose spare bytes are remembered, in some 8 MB.
 const PACKS_REMEMBERED: usize = 64 * 1024;
-/// Of a pack each window is a bit.
-const _: () = assert!(PACK_BYTES_MAX <= 128 * WINDOW_BYTES);
 
 /// Bytes of one object. There may be objects of one hash under both prefixes, and only one of them
 /// is right.
@@ -54,30 +55,32 @@ pub(super) struct Wanted {
     pub frame: Range<u64>,
 }
 
-/// Parts of packs that are fetched at once.
+/// Parts of packs that are fetched at once; those of one pack are apart from each other.
 #[derive(Debug, Default, Clone)]
 pub(super) struct Runs(HashMap<SizedPack, Vec<Range<u64>>>);
 
 impl Runs {
-    /// The run that a frame lies in.
-    pub fn around(&self, pack: &SizedPack, frame: &Range<u64>) -> Option<Range<u64>> {
+    /// The run that a byte of a pack lies in.
+    pub fn around(&self, pack: &SizedPack, at: u64) -> Option<Range<u64>> {
         let mut runs = self.0.get(pack)?.iter();
-        let run = runs.find(|run| run.start <= frame.start && frame.end <= run.end)?;
-        Some(run.clone())
+        runs.find(|run| run.contains(&at)).cloned()
     }
+}
 
-    fn append(&mut self, more: &Self) {
-        for (pack, runs) in &more.0 {
-            self.0.entry(*pack).or_default().extend_from_slice(runs);
-        }
-    }
+/// A run that is fetched, and for how many frames it is kept.
+#[derive(Debug, Clone)]
+pub(super) struct Step {
+    pub ticket: Ticket,
+    pub uses: u32,
+    /// It should be there already.
+    pub carried: bool,
 }
 
 /// What is to be fetched, in this order, and for whom to look it up.
 #[derive(Default)]
 pub(super) struct Plan {
     pub runs: Runs,
-    pub tickets: Vec<Ticket>,
+    pub steps: Vec<Step>,
     /// Packs among them of which nothing was planned before.
     pub new_packs: u64,
 }
@@ -88,160 +91,250 @@ pub(super) struct Planner {
     /// Bytes that may be fetched to save requests; below nothing where windows were much larger than
     /// what was wanted of them.
     spare: HashMap<SizedPack, i64>,
-    /// The last stretch, which is still kept.
-    last: Runs,
+    /// The last runs, those fetched last at the end.
+    last: Vec<Run>,
 }
 
-/// What is wanted of packs, in the order of their first use, until it is enough.
-#[derive(Default)]
-struct Stretch {
-    packs: Vec<(SizedPack, Share)>,
-    places: HashMap<SizedPack, usize>,
-    bytes: u64,
+#[derive(Debug, Clone)]
+struct Run {
+    pack: SizedPack,
+    range: Range<u64>,
+    /// Which of the wanted frames lie in it, ascending.
+    uses: Vec<usize>,
+    carried: bool,
 }
 
-/// What a stretch wants of one pack.
-#[derive(Default, Clone, Copy)]
-struct Share {
-    windows: u128,
-    bytes: u64,
+impl Run {
+    fn bytes(&self) -> u64 {
+        self.range.end - self.range.start
+    }
+
+    fn next_use(&self, after: usize) -> Option<usize> {
+        let next = self.uses.partition_point(|place| *place <= after);
+        self.uses.get(next).copied()
+    }
 }
 
 impl Planner {
     /// Plans what is wanted next.
     pub fn plan(&mut self, wanted: &[Wanted]) -> Plan {
-        let mut plan = Plan {
-            runs: self.last.clone(),
-            ..Plan::default()
-        };
-        let from_here_whole = from_where_whole(wanted);
-        let mut stretch = Stretch::default();
-        for (place, Wanted { pack, frame }) in wanted.iter().enumerate() {
-            if self.last.around(pack, frame).is_some() {
-                continue;
-            }
-            let range = match from_here_whole.contains(&place) {
-                true => 0..pack.1,
-                false => frame.clone(),
-            };
-            stretch.add(pack, windows_of(&range), frame.end - frame.start);
-            if stretch.bytes >= STRETCH_BYTES {
-                self.close(std::mem::take(&mut stretch), &mut plan);
-            }
-        }
-        self.close(stretch, &mut plan);
-        plan
-    }
-
-    fn close(&mut self, stretch: Stretch, plan: &mut Plan) {
-        if stretch.packs.is_empty() {
-            return;
-        }
-        self.last = Runs::default();
-        for (pack, share) in stretch.packs {
+        let mut plan = Plan::default();
+        for Wanted { pack, frame } in wanted {
             if self.spare.len() >= PACKS_REMEMBERED {
                 self.spare.clear();
             }
-            let spare = self.spare.entry(pack).or_insert_with(|| {
+            let spare = self.spare.entry(*pack).or_insert_with(|| {
                 plan.new_packs += 1;
                 SPARE_BYTES
             });
-            let runs = runs_of(share, pack.1, spare);
-            plan.tickets.extend(runs.iter().map(|range| Ticket {
-                kind: Kind::DataPack,
-                pack: pack.0,
-                range: range.clone(),
-            }));
-            self.last.0.insert(pack, runs);
+            let bytes = i64::try_from(frame.end - frame.start).unwrap_or(i64::MAX);
+            *spare = spare.saturating_add(bytes.saturating_mul(2));
         }
-        plan.runs.append(&self.last);
+        let (runs, touches) = self.form(wanted);
+        for run in &runs {
+            let of_pack = plan.runs.0.entry(run.pack).or_default();
+            of_pack.push(run.range.clone());
+        }
+        plan.steps = steps(&runs, &touches);
+        self.remember(&runs, &touches);
+        plan
+    }
+
+    /// Forms runs, and tells which frames lie in which of them, in order.
+    fn form(&mut self, wanted: &[Wanted]) -> (Vec<Run>, Vec<Touch>) {
+        let uses = Uses::of(wanted);
+        for (pack, _) in uses.places.keys() {
+            let spare = self.spare.entry(*pack).or_insert(SPARE_BYTES);
+            *spare -= WINDOW_BYTES as i64;
+        }
+        let mut runs = std::mem::take(&mut self.last);
+        let mut of_window = HashMap::new();
+        for (number, run) in runs.iter_mut().enumerate() {
+            (run.carried, run.uses) = (true, Vec::new());
+            of_window.extend(windows_of(&run.range).map(|window| ((run.pack, window), number)));
+        }
+        let mut touches: Vec<Touch> = Vec::new();
+        for (place, Wanted { pack, frame }) in wanted.iter().enumerate() {
+            for window in windows_of(frame) {
+                let number = match of_window.get(&(*pack, window)) {
+                    Some(number) => *number,
+                    None => {
+                        let is_soon = |window| {
+                            let key = (*pack, window);
+                            !of_window.contains_key(&key) && uses.is_soon(&key, place)
+                        };
+                        let is_free = |window| !of_window.contains_key(&(*pack, window));
+                        let spare = self.spare.entry(*pack).or_default();
+                        let windows = grow(window, is_soon, is_free, spare);
+                        let range =
+                            windows.start * WINDOW_BYTES..(windows.end * WINDOW_BYTES).min(pack.1);
+                        let number = runs.len();
+                        of_window.extend(windows.map(|window| ((*pack, window), number)));
+                        runs.push(Run {
+                            pack: *pack,
+                            range,
+                            uses: Vec::new(),
+                            carried: false,
+                        });
+                        number
+                    }
+                };
+                if touches.last() != Some(&Touch { place, run: number }) {
+                    touches.push(Touch { place, run: number });
+                    if let Some(run) = runs.get_mut(number) {
+                        run.uses.push(place);
+                    }
+                }
+            }
+        }
+        (runs, touches)
+    }
+
+    /// Keeps the runs that are used last in mind.
+    fn remember(&mut self, runs: &[Run], touches: &[Touch]) {
+        let (mut seen, mut bytes) = (HashSet::new(), 0);
+        for touch in touches.iter().rev() {
+            if bytes >= CARRIED_BYTES_MAX {
+                break;
+            }
+            if let Some(run) = runs.get(touch.run)
+                && seen.insert(touch.run)
+            {
+                bytes += run.bytes();
+                self.last.push(run.clone());
+            }
+        }
     }
 }
 
-impl Stretch {
-    fn add(&mut self, pack: &SizedPack, windows: u128, bytes: u64) {
-        let next = self.packs.len();
-        let place = *self.places.entry(*pack).or_insert(next);
-        if place == next {
-            self.packs.push((*pack, Share::default()));
-        }
-        if let Some((_, share)) = self.packs.get_mut(place) {
-            let new = windows & !share.windows;
-            share.windows |= windows;
-            share.bytes += bytes;
-            self.bytes += u64::from(new.count_ones()) * WINDOW_BYTES;
-        }
-    }
+/// A frame, by its place among those that are wanted, lies in a run.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+struct Touch {
+    place: usize,
+    run: usize,
 }
 
-/// The windows in which a part of a pack lies, one bit each.
-fn windows_of(range: &Range<u64>) -> u128 {
-    let last = range.end.saturating_sub(1) / WINDOW_BYTES;
-    let up_to = |window: u64| u128::MAX >> (127 - window.min(127));
-    match range.start / WINDOW_BYTES {
-        0 => up_to(last),
-        first => up_to(last) & !up_to(first - 1),
-    }
+/// When windows are used.
+struct Uses {
+    /// Bytes that are wanted before each frame.
+    times: Vec<u64>,
+    /// The places of the frames in each window.
+    places: HashMap<(SizedPack, u64), Vec<usize>>,
 }
 
-/// The places in what is wanted at which nearly all of a pack begins to be used, before much else is.
-fn from_where_whole(wanted: &[Wanted]) -> HashSet<usize> {
-    struct Use {
-        place: usize,
-        since: u64,
-        bytes: u64,
-    }
-    let mut whole = HashSet::new();
-    let mut uses: HashMap<SizedPack, Use> = HashMap::new();
-    let mut so_far = 0;
-    let mut judge = |pack: &SizedPack, it: &Use| {
-        if it.bytes * 4 >= pack.1 * WHOLE_FOURTHS {
-            whole.insert(it.place);
-        }
-    };
-    for (place, Wanted { pack, frame }) in wanted.iter().enumerate() {
-        let begin = || Use {
-            place,
-            since: so_far,
-            bytes: 0,
+impl Uses {
+    fn of(wanted: &[Wanted]) -> Self {
+        let mut uses = Self {
+            times: Vec::with_capacity(wanted.len()),
+            places: HashMap::new(),
         };
-        let current = uses.entry(*pack).or_insert_with(begin);
-        if so_far - current.since > HORIZON_BYTES {
-            judge(pack, current);
-            *current = begin();
+        let mut time = 0;
+        for (place, Wanted { pack, frame }) in wanted.iter().enumerate() {
+            uses.times.push(time);
+            time += frame.end - frame.start;
+            for window in windows_of(frame) {
+                uses.places.entry((*pack, window)).or_default().push(place);
+            }
         }
-        let bytes = frame.end - frame.start;
-        current.bytes += bytes;
-        so_far += bytes;
+        uses
     }
-    uses.iter().for_each(|(pack, it)| judge(pack, it));
-    whole
+
+    /// Whether a window is used not long after a frame.
+    fn is_soon(&self, window: &(SizedPack, u64), after: usize) -> bool {
+        let places = self.places.get(window).map_or(&[][..], Vec::as_slice);
+        let next = places.partition_point(|place| *place < after);
+        let time = |place: usize| self.times.get(place).copied();
+        let next = places.get(next).and_then(|place| time(*place));
+        next.zip(time(after))
+            .is_some_and(|(next, now)| next - now <= HORIZON_BYTES)
+    }
 }
 
-/// Windows as runs, ascending and apart from each other. Between two of them a third is fetched too,
-/// while there are spare bytes.
-fn runs_of(share: Share, pack_bytes: u64, spare: &mut i64) -> Vec<Range<u64>> {
-    let mut windows = share.windows;
-    let wanted = i64::try_from(share.bytes).unwrap_or(i64::MAX);
-    let fetched = i64::from(windows.count_ones()) * WINDOW_BYTES as i64;
-    *spare = spare.saturating_add(wanted.saturating_mul(2)) - fetched;
-    let mut holes = !windows & (windows << 1) & (windows >> 1);
-    while holes != 0 && *spare >= WINDOW_BYTES as i64 {
-        windows |= holes & holes.wrapping_neg();
-        holes &= holes - 1;
-        *spare -= WINDOW_BYTES as i64;
+/// A run around a window: as long as its neighbours are wanted soon, or one that is not stands before
+/// one that is, and there are spare bytes for it.
+fn grow(
+    window: u64,
+    is_soon: impl Fn(u64) -> bool,
+    is_free: impl Fn(u64) -> bool,
+    spare: &mut i64,
+) -> Range<u64> {
+    let (mut start, mut end) = (window, window + 1);
+    let mut hole = |beyond: Option<u64>, hole: u64| {
+        let pays = beyond.is_some_and(&is_soon) && is_free(hole) && *spare >= WINDOW_BYTES as i64;
+        *spare -= if pays { WINDOW_BYTES as i64 } else { 0 };
+        pays
+    };
+    while end - start < RUN_WINDOWS_MAX {
+        if is_soon(end) {
+            end += 1;
+        } else if end - start + 1 < RUN_WINDOWS_MAX && hole(Some(end + 1), end) {
+            end += 2;
+        } else {
+            break;
+        }
     }
-    let mut runs = Vec::new();
-    let (mut left, mut at) = (windows, 0);
-    while left != 0 {
-        let gap = left.trailing_zeros();
-        let run = (left >> gap).trailing_ones();
-        let start = at + u64::from(gap);
-        at = start + u64::from(run);
-        runs.push(start * WINDOW_BYTES..(at * WINDOW_BYTES).min(pack_bytes));
-        left = left.checked_shr(gap + run).unwrap_or(0);
+    while let Some(before) = start.checked_sub(1)
+        && end - start < RUN_WINDOWS_MAX
+    {
+        if is_soon(before) {
+            start = before;
+        } else if end - start + 1 < RUN_WINDOWS_MAX && hole(before.checked_sub(1), before) {
+            start = before - 1;
+        } else {
+            break;
+        }
     }
-    runs
+    start..end
+}
+
+/// What is fetched when, for how many uses, if no more than so much is kept.
+fn steps(runs: &[Run], touches: &[Touch]) -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    // Runs that are there, and the steps that fetched them.
+    let mut kept: HashMap<usize, usize> = HashMap::new();
+    let mut bytes = 0;
+    let mut begun = HashSet::new();
+    for touch in touches {
+        let Some(run) = runs.get(touch.run) else {
+            continue;
+        };
+        let step = *kept.entry(touch.run).or_insert_with(|| {
+            bytes += run.bytes();
+            steps.push(Step {
+                ticket: Ticket {
+                    kind: Kind::DataPack,
+                    pack: run.pack.0,
+                    range: run.range.clone(),
+                },
+                uses: 0,
+                carried: begun.insert(touch.run) && run.carried,
+            });
+            steps.len() - 1
+        });
+        if let Some(step) = steps.get_mut(step) {
+            step.uses += 1;
+        }
+        if run.next_use(touch.place).is_none() {
+            kept.remove(&touch.run);
+            bytes -= run.bytes();
+        }
+        while bytes > KEPT_BYTES_MAX {
+            let others = kept
+                .keys()
+                .filter_map(|number| Some((*number, runs.get(*number)?)));
+            let others = others.filter(|(_, run)| run.uses.binary_search(&touch.place).is_err());
+            let last = others.max_by_key(|(number, run)| (run.next_use(touch.place), *number));
+            let Some((number, run)) = last else { break };
+            kept.remove(&number);
+            bytes -= run.bytes();
+        }
+    }
+    steps
+}
+
+/// The windows in which a part of a pack lies.
+fn windows_of(range: &Range<u64>) -> Range<u64> {
+    range.start / WINDOW_BYTES..range.end.div_ceil(WINDOW_BYTES)
 }
 
 #[cfg(test)]

@@ -1,5 +1,6 @@
 //! Packs whole: `pack_data.json` and `pack_listing.json`.
 
+use offsite::buffers::{Buffer, Buffers};
 use offsite::crypto::{CryptoError, ObjectKey, Purpose, Secret, session_id};
 use offsite::format::frame::{Codec, Shape};
 use offsite::format::header::{pack_extension, sealed_session};
@@ -8,8 +9,8 @@ use offsite::format::pack::{Class, FooterEntry};
 use offsite::format::{FormatError, Kind};
 use offsite::id::{ChunkId, ObjectId};
 use offsite::repository::{
-    FinishedPack, Held, ObjectProblem, PackBuffer, PackBuilder, PackKeys, check_whole_pack,
-    chunk_rows, open_frame,
+    FinishedPack, Held, ObjectProblem, PackBuilder, PackKeys, check_whole_pack, chunk_rows,
+    open_frame,
 };
 use serde_json::{Value, json};
 
@@ -109,7 +110,9 @@ pub fn open_pack(kind: Kind, object: &[u8]) -> Result<Vec<Vec<u8>>, ObjectProble
                 &key,
                 &row,
                 frame.ok_or(FormatError::TooShort)?,
+                &Buffers::default(),
             )
+            .map(|plain| plain.to_vec())
         })
         .collect()
 }
@@ -125,7 +128,7 @@ fn pack_by_library(class: Class, salt: [u8; 32], chunks: &[PackChunk]) -> Finish
         .ok()
         .unwrap();
     assert!(tape.is_used_up());
-    let mut builder = PackBuilder::new(class, keys, PackBuffer::default(), Held::default());
+    let mut builder = PackBuilder::new(class, keys, Buffer::default(), Held::default());
     let mut sealed: Vec<(FooterEntry, Vec<u8>)> = Vec::new();
     let last = chunks.iter().map(|chunk| chunk.position).max().unwrap();
     for number in 0..=last {

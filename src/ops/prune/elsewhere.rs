@@ -11,6 +11,7 @@ use bytes::Bytes;
 
 use super::options::Sum;
 use super::view::kind_of;
+use crate::buffers::Buffer;
 use crate::format::header::Header;
 use crate::format::pack::Class;
 use crate::format::{Kind, PACK_BYTES_MAX, name};
@@ -162,7 +163,7 @@ impl<'p> Elsewhere<'p> {
         Ok(opened.is_ok())
     }
 
-    fn open(&self, place: &Place, kind: Kind, pack: &[u8]) -> Result<Vec<u8>, ObjectProblem> {
+    fn open(&self, place: &Place, kind: Kind, pack: &[u8]) -> Result<Buffer, ObjectProblem> {
         let writer = &self.repository.writer;
         let header = Header::decode(&place.header, kind, Some(writer.repository()))?;
         let session = match &self.repository.reader {
@@ -174,6 +175,13 @@ impl<'p> Elsewhere<'p> {
         let start = usize::try_from(range.start).unwrap_or(usize::MAX);
         let end = usize::try_from(range.end).unwrap_or(usize::MAX);
         let frame = pack.get(start..end).ok_or(ObjectProblem::Missing)?;
-        open_frame(writer, kind, &key, &place.chunk, frame)
+        open_frame(
+            writer,
+            kind,
+            &key,
+            &place.chunk,
+            frame,
+            &self.repository.buffers,
+        )
     }
 }

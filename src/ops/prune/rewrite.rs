@@ -166,10 +166,11 @@ impl Run<'_> {
             let start = usize::try_from(range.start).unwrap_or(usize::MAX);
             let end = usize::try_from(range.end).unwrap_or(usize::MAX);
             let frame = bytes.get(start..end).unwrap_or_default();
-            let content = match open_stored(writer, kind, &key, &row, frame) {
-                Ok((content, _plain)) => content,
-                Err(problem) => return Ok(Err(problem)),
-            };
+            let content =
+                match open_stored(writer, kind, &key, &row, frame, &self.repository.buffers) {
+                    Ok((content, _plain)) => content,
+                    Err(problem) => return Ok(Err(problem)),
+                };
             let codec = match Codec::from_number(row.codec) {
                 Ok(codec) => codec,
                 Err(error) => return Ok(Err(error.into())),

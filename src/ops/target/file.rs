@@ -6,20 +6,23 @@ use std::io::{self, Seek, SeekFrom, Write};
 use std::os::fd::OwnedFd;
 use std::sync::Arc;
 
+#[cfg(target_os = "linux")]
+use rustix::fs::Advice;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use rustix::io::Errno;
 
 use super::beneath::{Target, split};
 use super::dress::is_modified_at;
 use crate::format::entry::{Entry, check_path};
-use crate::seams::DiskOperation;
+use crate::seams::{DiskOperation, WRITTEN_AT_ONCE};
 
 /// Runs of zeros of so many bytes, from a multiple of it in a chunk on, are left out as holes.
 const HOLE_BYTES: usize = 64 * 1024;
 
-/// Linux takes larger writes into pages so large that finding and filling them costs several times the
-/// processor time (ext4, 6.18).
-const WRITTEN_AT_ONCE: usize = 1024 * 1024;
+/// Bytes of a file that are sent to the disk at once, and of the last of them: small files are cheaper
+/// together.
+const SENT_AT_ONCE: u64 = 8 * 1024 * 1024;
+const SENT_ALONE: u64 = 512 * 1024;
 
 impl Target {
     /// A regular file that stands at `path` already and is `size` bytes long.
@@ -74,6 +77,7 @@ impl Target {
             path: path.to_vec(),
             file,
             length: 0,
+            sent: 0,
             ends_in_hole: false,
         })
     }
@@ -90,6 +94,8 @@ pub struct NewFile<'t> {
     /// Where it has a name, it is locked, so that nobody takes it for left over.
     file: File,
     length: u64,
+    /// Bytes that the system was asked to bring to the disk.
+    sent: u64,
     ends_in_hole: bool,
 }
 
@@ -119,7 +125,24 @@ impl NewFile<'_> {
             Ok(())
         })?;
         self.length += bytes.len() as u64;
+        self.send(SENT_AT_ONCE);
         Ok(())
+    }
+
+    /// Asks the system to begin to bring what was written to the disk, if it is so much: else all of a
+    /// restore would lie in memory at its end, and one thread wait for it.
+    fn send(&mut self, least: u64) {
+        let bytes = self.length - self.sent;
+        if bytes < least {
+            return;
+        }
+        #[cfg(target_os = "linux")]
+        {
+            // An advice, and Linux writes before it forgets. Whether it heeds it is all the same.
+            let length = std::num::NonZeroU64::new(bytes);
+            let _ = rustix::fs::fadvise(&self.file, self.sent, length, Advice::DontNeed);
+        }
+        self.sent = self.length;
     }
 
     /// The file is whole: it gets owner, permissions, attributes, time and its name.
@@ -132,6 +155,7 @@ impl NewFile<'_> {
             let lengthen = || self.file.set_len(self.length);
             target.change(DiskOperation::Write, &path, lengthen)?;
         }
+        self.send(SENT_ALONE);
         target.dress_new(&self.file, &path, entry)?;
         target.change(DiskOperation::Rename, &path, || self.take_name())
     }

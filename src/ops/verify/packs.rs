@@ -168,7 +168,14 @@ impl PackCheck<'_> {
         for row in rows {
             let tried = key.as_ref().map_err(Clone::clone).and_then(|key| {
                 let frame = frame_of(pack, row).ok_or(FormatError::TooShort)?;
-                open_frame(writer, header.kind, key, row, frame)
+                open_frame(
+                    writer,
+                    header.kind,
+                    key,
+                    row,
+                    frame,
+                    &self.repository.buffers,
+                )
             });
             match tried {
                 Ok(_) => opened.good.push(*row),

@@ -11,8 +11,12 @@ use std::sync::atomic::AtomicBool;
 
 use rustix::fs::OFlags;
 
+use crate::buffers::Buffers;
 use crate::seams::{DiskOperation, Seams, Timestamp};
 use crate::store::{ErrorKind, ObjectInfo, Result, StoreError, name};
+
+/// Memory that is kept for the next object: as much as two packs take.
+const IDLE_BYTES_MAX: usize = 40 * 1024 * 1024;
 
 /// Keeps objects as files below one folder.
 pub struct Local {
@@ -22,6 +26,8 @@ pub struct Local {
     pub(super) durable: Mutex<HashSet<PathBuf>>,
     /// Whether the leftovers of killed processes were looked for.
     pub(super) swept: AtomicBool,
+    /// Where objects are read into.
+    pub(super) buffers: Buffers,
     /// Something was in the folder when it was opened.
     was_filled: bool,
 }
@@ -74,6 +80,7 @@ impl Local {
             seams,
             durable: Mutex::default(),
             swept: AtomicBool::new(false),
+            buffers: Buffers::new(IDLE_BYTES_MAX),
             was_filled: holds_anything(&root),
             root,
         }

@@ -11,8 +11,7 @@ mod walk;
 mod write;
 
 use std::fs;
-use std::io::{self, Read};
-use std::os::unix::fs::FileExt;
+use std::io::{Read, Seek, SeekFrom};
 
 use bytes::Bytes;
 
@@ -41,36 +40,24 @@ impl Store for Local {
         }
         let failed = |error| self.failed("fetch", name, error);
         let error_of = |kind| StoreError::new(kind, "fetch", name);
-        let (file, length) = self.open_object(&path).map_err(failed)?;
-        let body = match window {
-            Window::Whole { bytes_max } => {
-                if length > bytes_max {
-                    return Err(error_of(ErrorKind::TooLarge));
-                }
-                let mut body = Vec::with_capacity(usize::try_from(length).unwrap_or(0));
-                file.take(length).read_to_end(&mut body).map_err(failed)?;
-                body
+        let (mut file, length) = self.open_object(&path).map_err(failed)?;
+        let (start, bytes) = match window {
+            Window::Whole { bytes_max } if length > bytes_max => {
+                return Err(error_of(ErrorKind::TooLarge));
             }
-            Window::Range { start, bytes } => {
-                let fits = start.checked_add(bytes).is_some_and(|end| end <= length);
-                let bytes = usize::try_from(bytes).ok().filter(|_| fits);
-                let bytes = bytes.ok_or_else(|| error_of(ErrorKind::Incomplete))?;
-                let mut body = vec![0; bytes];
-                match file.read_exact_at(&mut body, start) {
-                    Err(error) if error.kind() == io::ErrorKind::UnexpectedEof => body.clear(),
-                    read => read.map_err(failed)?,
-                }
-                body
-            }
+            Window::Whole { .. } => (0, length),
+            Window::Range { start, bytes } => (start, bytes),
         };
-        let expected = match window {
-            Window::Whole { .. } => length,
-            Window::Range { bytes, .. } => bytes,
-        };
-        if body.len() as u64 != expected {
+        let fits = start.checked_add(bytes).is_some_and(|end| end <= length);
+        let capacity = usize::try_from(bytes).ok().filter(|_| fits);
+        let capacity = capacity.ok_or_else(|| error_of(ErrorKind::Incomplete))?;
+        let mut body = self.buffers.take(capacity);
+        file.seek(SeekFrom::Start(start)).map_err(failed)?;
+        file.take(bytes).read_to_end(&mut body).map_err(failed)?;
+        if body.len() as u64 != bytes {
             return Err(error_of(ErrorKind::Incomplete));
         }
-        Ok(Bytes::from(body))
+        Ok(Bytes::from_owner(body))
     }
 
     fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {

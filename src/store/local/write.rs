@@ -16,16 +16,12 @@ use rustix::io::Errno;
 
 use super::folder::{Local, is_absent, modified};
 use super::hold;
-use crate::seams::{DiskOperation, Timestamp};
+use crate::seams::{DiskOperation, Timestamp, WRITTEN_AT_ONCE};
 use crate::store::{ErrorKind, Result, StoreError, name};
 
 /// A temporary file is a leftover once it is older, by the store's own time: never less, for
 /// another writer may be at it.
 const LEFTOVER_AGE: Duration = Duration::from_secs(24 * 60 * 60);
-
-/// Linux takes a write of many megabytes into pages so large that finding and filling them costs up to
-/// eight times the processor time of smaller ones (ext4, 6.18).
-const WRITTEN_AT_ONCE: usize = 1024 * 1024;
 
 /// What to do when there is an object of that name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

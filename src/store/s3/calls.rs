@@ -174,16 +174,49 @@ impl S3 {
             .content_length()
             .and_then(|bytes| u64::try_from(bytes).ok());
         match window {
-            Window::Whole { bytes_max } => receive(answer.body, promised, bytes_max).await,
+            Window::Whole { bytes_max } => self.receive(answer.body, promised, bytes_max).await,
             Window::Range { start, bytes } => {
                 check_range(answer.content_range(), promised, start, bytes)?;
-                let body = receive(answer.body, promised, bytes).await?;
+                let body = self.receive(answer.body, promised, bytes).await?;
                 match body.len() as u64 == bytes {
                     true => Ok(body),
                     false => Err(Failure::new(ErrorKind::Incomplete, "")),
                 }
             }
         }
+    }
+
+    /// Reads a body of at most `bytes_max` bytes, and of exactly as many as were promised.
+    async fn receive(
+        &self,
+        mut body: ByteStream,
+        promised: Option<u64>,
+        bytes_max: u64,
+    ) -> Result<Bytes, Failure> {
+        let too_large = || {
+            Failure::new(
+                ErrorKind::TooLarge,
+                format!("the limit is {bytes_max} bytes"),
+            )
+        };
+        if promised.is_some_and(|promised| promised > bytes_max) {
+            return Err(too_large());
+        }
+        // A promise is not yet a reason to set a fortune aside.
+        let capacity = promised.unwrap_or(0).min(CAPACITY_BYTES_MAX);
+        let mut received = self.buffers.take(usize::try_from(capacity).unwrap_or(0));
+        while let Some(piece) = body.next().await {
+            let piece =
+                piece.map_err(|error| Failure::new(ErrorKind::Transient, innermost(&error)))?;
+            if received.len() as u64 + piece.len() as u64 > bytes_max {
+                return Err(too_large());
+            }
+            received.extend_from_slice(&piece);
+        }
+        if promised.is_some_and(|promised| promised != received.len() as u64) {
+            return Err(Failure::new(ErrorKind::Incomplete, ""));
+        }
+        Ok(Bytes::from_owner(received))
     }
 
     /// The answer to a HEAD; `version`: `None` is the current one.
@@ -404,35 +437,4 @@ fn check_range(
         Some(promised) if promised > bytes => other("the store answered a longer range"),
         _ => Ok(()),
     }
-}
-
-/// Reads a body of at most `bytes_max` bytes, and of exactly as many as were promised.
-async fn receive(
-    mut body: ByteStream,
-    promised: Option<u64>,
-    bytes_max: u64,
-) -> Result<Bytes, Failure> {
-    let too_large = || {
-        Failure::new(
-            ErrorKind::TooLarge,
-            format!("the limit is {bytes_max} bytes"),
-        )
-    };
-    if promised.is_some_and(|promised| promised > bytes_max) {
-        return Err(too_large());
-    }
-    // A promise is not yet a reason to set a fortune aside.
-    let capacity = promised.unwrap_or(0).min(CAPACITY_BYTES_MAX);
-    let mut received = Vec::with_capacity(usize::try_from(capacity).unwrap_or(0));
-    while let Some(piece) = body.next().await {
-        let piece = piece.map_err(|error| Failure::new(ErrorKind::Transient, innermost(&error)))?;
-        if received.len() as u64 + piece.len() as u64 > bytes_max {
-            return Err(too_large());
-        }
-        received.extend_from_slice(&piece);
-    }
-    if promised.is_some_and(|promised| promised != received.len() as u64) {
-        return Err(Failure::new(ErrorKind::Incomplete, ""));
-    }
-    Ok(Bytes::from(received))
 }

@@ -39,7 +39,7 @@ fn chunk_and_content() -> (&'static Needed, Vec<u8>) {
     load_catalog(&fixture.repository, &index).unwrap();
     let fetch = crate::repository::Fetch::Packs;
     let chunks = crate::repository::ChunkReader::new(&fixture.repository, &index, fetch);
-    (needed, chunks.content(&needed.row.id).unwrap())
+    (needed, chunks.content(&needed.row.id).unwrap().to_vec())
 }
 
 #[test]
