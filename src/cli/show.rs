@@ -101,10 +101,16 @@ pub fn time(moment: Timestamp) -> String {
     time_in(moment, &TimeZone::system())
 }
 
-/// A moment in the local time of a time zone, to the second.
+/// A moment in the local time of a time zone, to the second. In the hour that comes twice when clocks
+/// are set back, with the offset that tells which of the two: `2026-10-25 02:30:00+01:00`.
 pub fn time_in(moment: Timestamp, zone: &TimeZone) -> String {
     let zoned = civil(moment).to_zoned(zone.clone());
-    zoned.strftime("%Y-%m-%d %H:%M:%S").to_string()
+    let comes_twice = zone.to_ambiguous_zoned(zoned.datetime()).is_ambiguous();
+    let form = match comes_twice {
+        true => "%Y-%m-%d %H:%M:%S%:z",
+        false => "%Y-%m-%d %H:%M:%S",
+    };
+    zoned.strftime(form).to_string()
 }
 
 /// A moment as RFC 3339 in UTC, with as many digits of a second as it has: `2026-11-01T03:00:12Z`.

@@ -1,5 +1,7 @@
 //! `offsite snapshots`
 
+use std::time::Duration;
+
 use clap::Args as ClapArgs;
 use serde_json::{Value, json};
 
@@ -8,7 +10,10 @@ use super::exit::{Result, Status};
 use super::show::{self, Align, Table};
 use super::{audit_text, output};
 use crate::format::snapshot::Snapshot;
-use crate::repository::{SnapshotFilter, StoredSnapshot};
+use crate::repository::{SnapshotFilter, StoredSnapshot, clocks_apart};
+
+/// A snapshot that began so long before its own time was put right when it was read.
+const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// List the snapshots, oldest first
 #[derive(ClapArgs, Debug)]
@@ -93,6 +98,13 @@ fn remarks(record: &Snapshot) -> String {
     let mut remarks = Vec::new();
     if record.suspect.is_some() {
         remarks.push("suspect".to_owned());
+    }
+    if let Some((is_ahead, by)) = clocks_apart(record) {
+        let side = if is_ahead { "ahead of" } else { "behind" };
+        let by = show::duration(by);
+        remarks.push(format!("its clock was {by} {side} the store's"));
+    } else if record.started.plus(DAY) < record.time {
+        remarks.push("its clock was wrong: made some time after the one before".to_owned());
     }
     if let Some(problems) = record
         .problems

@@ -2,13 +2,15 @@
 //!
 //! | text | moment |
 //! |---|---|
-//! | `2026-11-01T03:00:00+01:00`, `2026-11-01 02:00Z` | exactly that (RFC 3339) |
-//! | `2026-11-01 03:00`, `2026-11-01 03:00:30` | local time |
+//! | `2026-11-01T03:00:00.5+01:00` | exactly that (RFC 3339) |
+//! | `2026-11-01 02:00Z`, `2026-11-01T03:00:30+01:00` | the END of that minute or second |
+//! | `2026-11-01 03:00`, `2026-11-01 03:00:30` | the same, in local time |
 //! | `2026-11-01`, `today`, `yesterday` | the END of that day in local time |
 //! | `3 days ago`, `2 hours ago`, `a month ago`, `now` | counted back from now by the calendar |
 //!
 //! Who asks for "as of 2026-11-01" means that day included, so a bare date is its last nanosecond,
-//! not its midnight.
+//! not its midnight. And whoever types the time that `offsite snapshots` shows, which has no fractions,
+//! means the snapshot that it stands beside.
 
 use std::time::Duration;
 
@@ -80,7 +82,7 @@ fn written(words: &str, zone: &TimeZone) -> Option<jiff::Timestamp> {
     match rest.len() {
         5 => end_of_day(words.parse::<Date>().ok()?, zone),
         _ => match words.parse::<jiff::Timestamp>() {
-            Ok(exact) => Some(exact),
+            Ok(exact) => end_of_what_is_said(exact, words),
             Err(_) if has_offset(words) => None,
             Err(_) if !words.contains(':') => None,
             Err(_) => {
@@ -89,7 +91,7 @@ fn written(words: &str, zone: &TimeZone) -> Option<jiff::Timestamp> {
                     .ok()?
                     .to_zoned(zone.clone())
                     .ok()?;
-                Some(local.timestamp())
+                end_of_what_is_said(local.timestamp(), words)
             }
         },
     }
@@ -100,6 +102,21 @@ fn has_offset(words: &str) -> bool {
     words
         .get(10..)
         .is_some_and(|time| time.contains(['Z', 'z', '+', '-']))
+}
+
+/// The last nanosecond of the minute or of the second, whichever was said last; of a fraction itself.
+fn end_of_what_is_said(time: jiff::Timestamp, words: &str) -> Option<jiff::Timestamp> {
+    let of_day = words.get(11..)?;
+    let of_day = of_day.split(['Z', 'z', '+', '-']).next()?;
+    let length = match (of_day.contains(['.', ',']), of_day.matches(':').count()) {
+        (true, _) => return Some(time),
+        (_, 1) => 60,
+        _ => 1,
+    };
+    let next = time
+        .checked_add(jiff::SignedDuration::from_secs(length))
+        .ok()?;
+    next.checked_sub(jiff::SignedDuration::from_nanos(1)).ok()
 }
 
 fn end_of_day(date: Date, zone: &TimeZone) -> Option<jiff::Timestamp> {
@@ -171,11 +188,80 @@ mod tests {
 
     #[test]
     fn exact_times_mean_what_they_say() {
-        assert_eq!(parsed("2026-11-01T03:00:00+01:00"), "2026-11-01T02:00:00Z");
         assert_eq!(parsed("2026-11-01T03:00:00.25Z"), "2026-11-01T03:00:00.25Z");
-        assert_eq!(parsed("2026-11-01 03:00Z"), "2026-11-01T03:00:00Z");
-        assert_eq!(parsed(" 2026-11-01 03:00 "), "2026-11-01T02:00:00Z");
-        assert_eq!(parsed("2026-07-01T03:00:30"), "2026-07-01T01:00:30Z");
+        assert_eq!(
+            parsed("2026-11-01T03:00:00.0+01:00"),
+            "2026-11-01T02:00:00Z"
+        );
+        assert_eq!(parsed("2026-07-01 03:00:30.5"), "2026-07-01T01:00:30.5Z");
+    }
+
+    /// Somebody took the time of a snapshot from the table of `offsite snapshots`, `03:00:12`, and got the
+    /// snapshot before: it was made at 03:00:12.4. Whoever asked for 03:00, when cron begins, got that of
+    /// the night before.
+    #[test]
+    fn a_second_and_a_minute_include_all_of_themselves() {
+        for (said, end) in [
+            ("2026-11-01 04:00:12", "2026-11-01T03:00:12.999999999Z"),
+            ("2026-11-01T03:00:12Z", "2026-11-01T03:00:12.999999999Z"),
+            (
+                "2026-11-01T04:00:12+01:00",
+                "2026-11-01T03:00:12.999999999Z",
+            ),
+            (" 2026-11-01 03:00 ", "2026-11-01T02:00:59.999999999Z"),
+            ("2026-11-01 03:00Z", "2026-11-01T03:00:59.999999999Z"),
+            ("2026-07-01T03:00-02:00", "2026-07-01T05:00:59.999999999Z"),
+        ] {
+            assert_eq!(parsed(said), end, "{said}");
+        }
+    }
+
+    /// In Berlin the 29th of March has no half past two, and the 25th of October has two of them. What is
+    /// shown of either can be typed again.
+    #[test]
+    fn the_hour_that_is_skipped_and_the_one_that_comes_twice_are_told_apart() {
+        let zone = TimeZone::get("Europe/Berlin").unwrap();
+        assert_eq!(parsed("2026-03-29 01:59:59.0"), "2026-03-29T00:59:59Z");
+        assert_eq!(parsed("2026-03-29 02:30:00.0"), "2026-03-29T01:30:00Z");
+        assert_eq!(parsed("2026-10-25 02:30:00.0"), "2026-10-25T00:30:00Z");
+        let half_past_two = 1_792_888_200;
+        let hour = 3_600;
+        let shown = [-3 * hour, -hour, 0, hour, 2 * hour].map(|seconds| {
+            let moment = Timestamp::from_seconds(half_past_two + seconds);
+            let shown = crate::cli::show::time_in(moment, &zone);
+            let again = parse_in(&shown, moment, &zone).unwrap();
+            assert_eq!(again.seconds(), moment.seconds(), "{shown}");
+            shown
+        });
+        let expected = [
+            "2026-10-24 23:30:00",
+            "2026-10-25 01:30:00",
+            "2026-10-25 02:30:00+02:00",
+            "2026-10-25 02:30:00+01:00",
+            "2026-10-25 03:30:00",
+        ];
+        assert_eq!(shown, expected);
+    }
+
+    /// Before 1970, where seconds are negative; beyond 2038, where 32 bits end; and the last of all times.
+    #[test]
+    fn years_far_from_now_are_found_and_shown() {
+        let utc = TimeZone::UTC;
+        for text in [
+            "1969-12-31 23:59:59",
+            "2038-01-19 03:14:08",
+            "2106-02-07 06:28:16",
+        ] {
+            let now = Timestamp::from_seconds(1_793_003_400);
+            let moment = parse_in(text, now, &utc).unwrap();
+            assert_eq!(crate::cli::show::time_in(moment, &utc), text);
+        }
+        let early = Timestamp::default();
+        let late = Timestamp::from_nanoseconds(i64::MAX);
+        let ago = |now| parse_in("2 days ago", now, &utc).unwrap().since(now);
+        assert_eq!([ago(early), ago(late)], [Duration::ZERO; 2]);
+        assert_eq!(parse_in("today", early, &utc).unwrap().seconds(), 86_399);
+        assert!(parse_in("today", late, &utc).is_err());
     }
 
     #[test]

@@ -1,9 +1,11 @@
 //! The payload of an index segment (format.md §6): which chunk lies in which pack.
 
+use minicbor::decode::{self, Decoder};
 use minicbor::{Decode, Encode};
 
 use super::FormatError;
 use super::cbor::Joined;
+use super::header::PACK_HEADER_BYTES;
 use super::pack::{Class, FooterEntry, decode_entries, encode_entries};
 use crate::id::{ObjectId, SessionId};
 
@@ -37,10 +39,23 @@ pub struct PackRow {
     /// CRC-64/NVME of the stored bytes, where the writer knew it.
     #[n(3)]
     pub crc: Option<u64>,
-    #[cbor(n(4), with = "minicbor::bytes")]
+    /// Of a pack's length: millions of rows without one would fit a segment, and not the memory.
+    #[cbor(
+        n(4),
+        encode_with = "minicbor::bytes::encode",
+        decode_with = "whole_header"
+    )]
     pub header: Vec<u8>,
     #[cbor(n(5), with = "minicbor::bytes")]
     entries: Vec<u8>,
+}
+
+fn whole_header<C>(decoder: &mut Decoder<'_>, _: &mut C) -> Result<Vec<u8>, decode::Error> {
+    let header = decoder.bytes()?;
+    match header.len() == PACK_HEADER_BYTES {
+        true => Ok(header.to_vec()),
+        false => Err(decode::Error::message("a pack's header of a wrong length")),
+    }
 }
 
 impl PackRow {

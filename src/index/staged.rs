@@ -57,6 +57,8 @@ const CREATE: &str = "
 /// Segments that were read and are not in the index yet; one at a time of an index.
 pub struct Staging<'i> {
     index: &'i Index,
+    /// The tables are there: most runs find no new segment and need none.
+    is_open: bool,
     packs: usize,
     chunks: usize,
     /// When so many are staged, they are taken in.
@@ -64,16 +66,14 @@ pub struct Staging<'i> {
 }
 
 impl<'i> Staging<'i> {
-    /// # Errors
-    /// `Sqlite`.
-    pub fn new(index: &'i Index) -> Result<Self> {
-        index.with(|connection| connection.execute_batch(&format!("{DROP}{CREATE}")))?;
-        Ok(Self {
+    pub fn new(index: &'i Index) -> Self {
+        Self {
             index,
+            is_open: false,
             packs: 0,
             chunks: 0,
             chunks_max: CHUNKS_AT_ONCE,
-        })
+        }
     }
 
     /// Notes what a segment claims; now and then takes in all that was noted. Its packs are not live until the
@@ -85,6 +85,10 @@ impl<'i> Staging<'i> {
         let index = self.index;
         // Only temporary tables are written: nobody else has to wait.
         index.with(|connection| {
+            if !self.is_open {
+                connection.execute_batch(&format!("{DROP}{CREATE}"))?;
+                self.is_open = true;
+            }
             let transaction = connection.transaction()?;
             self.stage(&transaction, id, session, packs)?;
             transaction.commit()
@@ -100,7 +104,10 @@ impl<'i> Staging<'i> {
     /// # Errors
     /// `Sqlite`.
     pub fn finish(mut self) -> Result<()> {
-        self.take_in()
+        match self.is_open {
+            true => self.take_in(),
+            false => Ok(()),
+        }
     }
 
     fn stage(
@@ -155,8 +162,9 @@ impl<'i> Staging<'i> {
             take_packs(&transaction)?;
             transaction.execute(TAKE_CHUNKS, [])?;
             transaction.commit()?;
-            connection.execute_batch(&format!("{DROP}{CREATE}"))
+            connection.execute_batch(DROP)
         })?;
+        self.is_open = false;
         (self.packs, self.chunks) = (0, 0);
         Ok(())
     }
@@ -164,6 +172,9 @@ impl<'i> Staging<'i> {
 
 impl Drop for Staging<'_> {
     fn drop(&mut self) {
+        if !self.is_open {
+            return;
+        }
         // They go with the connection at the latest.
         let _ = self.index.with(|connection| connection.execute_batch(DROP));
     }
@@ -180,7 +191,7 @@ impl Index {
         session: &SessionId,
         packs: &[IndexedPack],
     ) -> Result<()> {
-        let mut staging = Staging::new(self)?;
+        let mut staging = Staging::new(self);
         staging.add(id, session, packs)?;
         staging.finish()
     }
@@ -266,7 +277,7 @@ mod tests {
         known
             .iter()
             .for_each(|known| index.add_pack(known).unwrap());
-        let mut staging = Staging::new(&index).unwrap();
+        let mut staging = Staging::new(&index);
         staging.chunks_max = chunks_max;
         for (number, packs) in (1..).zip(segments) {
             let id = ObjectId::new([number; 32]);
@@ -322,7 +333,7 @@ mod tests {
     fn a_run_that_ends_before_segments_are_taken_in_knows_none_of_them() {
         let index = Index::in_memory().unwrap();
         let id = ObjectId::new([1; 32]);
-        let mut staging = Staging::new(&index).unwrap();
+        let mut staging = Staging::new(&index);
         staging.add(&id, &SESSION, &[pack(1, &[chunk(1)])]).unwrap();
         drop(staging);
         assert!(!index.has_segment(&id).unwrap());

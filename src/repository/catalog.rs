@@ -74,7 +74,7 @@ fn load_segments(
     });
     has?;
     progress.expect(unread.iter().map(|(_, bytes)| bytes).sum());
-    let mut staging = Staging::new(index)?;
+    let mut staging = Staging::new(index);
     let read = read_all(repository, &unread, &mut staging, facts, progress);
     // What was read until the store failed need not be read again.
     staging.finish()?;

@@ -86,7 +86,9 @@ pub use seen_lists::SeenLists;
 pub use segment_writer::SegmentWriter;
 pub use slot_list::{SlotFacts, list_slots, slot_label};
 pub use slots::{add_slot, check_slot, unlock, unlock_slot};
-pub use snapshots::{SnapshotFilter, StoredSnapshot, load_snapshot, load_snapshots, resolve};
+pub use snapshots::{
+    SnapshotFilter, StoredSnapshot, Weights, clocks_apart, load_snapshot, load_snapshots, resolve,
+};
 
 use crate::buffers::Buffers;
 use crate::crypto::{ReadKey, WriterKey};

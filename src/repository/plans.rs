@@ -30,8 +30,8 @@ pub const COMMIT_MAX: Duration = Duration::from_secs(15 * 60);
 
 /// So many of others are held in memory at once, the newest by the store's clock …
 const PLANS_MAX: usize = 64;
-/// … with so many ids in all: 64 MiB.
-const IDS_MAX: usize = 2 * 1024 * 1024;
+/// … with so many ids in all and those of one more: 16 MiB, and what fits a record.
+const IDS_MAX: usize = 512 * 1024;
 
 /// A plan as the store holds it.
 #[derive(Debug, Clone)]

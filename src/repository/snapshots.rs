@@ -1,12 +1,13 @@
 //! Snapshot records: all of them, and the one that a person means.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use super::objects::{fetch_record, list_objects};
 use super::{ObjectProblem, Repository, RepositoryError, Result};
 use crate::format::cbor::Counts;
 use crate::format::snapshot::Snapshot;
-use crate::format::{Kind, cbor, name};
+use crate::format::{FormatError, Kind, cbor, name};
 use crate::id::{ChunkId, ObjectId};
 use crate::index::Index;
 use crate::seams::Timestamp;
@@ -53,6 +54,38 @@ impl SnapshotFilter {
     }
 }
 
+/// A record is held in memory with all others. One that weighs more than this …
+const HEAVY_BYTES: usize = 64 * 1024;
+/// … is left out once those that do weigh so much: forged ones could be a megabyte each, of which the
+/// store takes four kilobytes.
+const HEAVY_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// What a tag, a root, a mount or a count takes beside its text.
+const PART_BYTES: usize = 64;
+
+/// What the heavy ones among the records weigh that are in memory at once.
+#[derive(Default)]
+pub struct Weights(usize);
+
+impl Weights {
+    /// Whether a record, of a payload of so many bytes, can be held as well.
+    ///
+    /// # Errors
+    /// `Contradiction`: it is one too many of a size that no honest one has.
+    pub fn admit(&mut self, record: &Snapshot, payload_bytes: usize) -> Result<(), FormatError> {
+        let parts = record.tags.len() + record.roots.len() + record.mounts.len();
+        let weight = payload_bytes + PART_BYTES * (parts + record.audit.0.len());
+        if weight <= HEAVY_BYTES {
+            return Ok(());
+        }
+        if self.0 + weight > HEAVY_BYTES_MAX {
+            let what = "the size of a snapshot's record";
+            return Err(FormatError::Contradiction { what });
+        }
+        self.0 += weight;
+        Ok(())
+    }
+}
+
 /// How far ahead of this machine's clock an honest snapshot can be.
 const CLOCKS_DIFFER_MAX: Duration = Duration::from_secs(24 * 60 * 60);
 
@@ -73,8 +106,15 @@ pub fn load_snapshots(
         ids.push(id);
     })?;
     let mut snapshots = Vec::with_capacity(ids.len());
+    let mut weights = Weights::default();
     for id in ids {
-        match load_snapshot(repository, index, &id) {
+        let read = load_whole(repository, index, &id).and_then(|(record, bytes)| {
+            let admitted = weights.admit(&record, bytes);
+            let name = || name::of(Kind::Snapshot, &id);
+            admitted.map_err(|error| RepositoryError::object(&name(), error))?;
+            Ok(record)
+        });
+        match read {
             Ok(mut record) => {
                 if let Some(database) = &mut record.database {
                     database.rows = Counts::default();
@@ -88,6 +128,7 @@ pub fn load_snapshots(
         }
     }
     let soon = repository.seams.clock.now().plus(CLOCKS_DIFFER_MAX);
+    put_after_parents(&mut snapshots, repository.parameters.created, soon);
     // Several snapshots may hold one dump, and so have its time: then the later run is the newer.
     // No two are equal, and in place no room is taken.
     snapshots.sort_unstable_by_key(|StoredSnapshot { id, record }| {
@@ -101,6 +142,11 @@ pub fn load_snapshots(
 /// # Errors
 /// `Object`, `Store`, `Index`.
 pub fn load_snapshot(repository: &Repository, index: &Index, id: &ObjectId) -> Result<Snapshot> {
+    load_whole(repository, index, id).map(|(record, _)| record)
+}
+
+/// Also gives the length of its payload.
+fn load_whole(repository: &Repository, index: &Index, id: &ObjectId) -> Result<(Snapshot, usize)> {
     let known = index.record(id)?;
     let payload = match known {
         Some(payload) => payload,
@@ -111,7 +157,69 @@ pub fn load_snapshot(repository: &Repository, index: &Index, id: &ObjectId) -> R
         }
     };
     let name = name::of(Kind::Snapshot, id);
-    cbor::decode(&payload).map_err(|error| RepositoryError::object(&name, error))
+    let mut record: Snapshot =
+        cbor::decode(&payload).map_err(|error| RepositoryError::object(&name, error))?;
+    let made = repository.parameters.created;
+    put_time_right(&mut record, made, repository.seams.clock.now());
+    Ok((record, payload.len()))
+}
+
+/// A host whose clock began at 1970 after a power cut says so in its record, and the snapshot would be
+/// the oldest of all, never `latest`, and what no `--at` finds. Where a record is of a time before there
+/// was a repository, the store's time counts, unless that cannot be either. Nothing else is put right:
+/// of two clocks that are both possible nobody can say which is wrong (`clocks_apart` tells).
+fn put_time_right(record: &mut Snapshot, made: Timestamp, now: Timestamp) {
+    let is_too_early = |time: Timestamp| time.plus(CLOCKS_DIFFER_MAX) < made;
+    let Some(by_store) = record.store_time.filter(|time| !is_too_early(*time)) else {
+        return;
+    };
+    if is_too_early(record.time) && by_store <= now.plus(CLOCKS_DIFFER_MAX) {
+        // A dump was begun so long before by the same clock.
+        let before = record.started.since(record.time).min(CLOCKS_DIFFER_MAX);
+        record.time = by_store.minus(before);
+    }
+}
+
+/// Where the repository is a folder of the host there is but one clock, and nothing to hold it against.
+/// But a backup names the snapshot before it: one that is still of a time before there was a repository
+/// counts as made right after that one. So the newest is the latest, and no newer than it can be.
+fn put_after_parents(snapshots: &mut [StoredSnapshot], made: Timestamp, soon: Timestamp) {
+    let places = snapshots.iter().enumerate();
+    let places: HashMap<_, _> = places.map(|(place, one)| (one.id, place)).collect();
+    let parents: Vec<Option<usize>> = snapshots
+        .iter()
+        .map(|one| places.get(&one.record.parent?).copied())
+        .collect();
+    let parent_of = |place: usize| parents.get(place).copied().flatten();
+    let mut is_settled = vec![false; snapshots.len()];
+    for place in 0..snapshots.len() {
+        // A name is a hash, and so nobody is among his own ancestors.
+        let line = std::iter::successors(Some(place), |place| parent_of(*place));
+        let line: Vec<usize> = line
+            .take_while(|place| is_settled.get(*place) == Some(&false))
+            .collect();
+        for place in line.into_iter().rev() {
+            let parent = parent_of(place).and_then(|parent| snapshots.get(parent));
+            let before = parent.map(|parent| parent.record.time.max(parent.record.finished));
+            if let (Some(one), Some(before)) = (snapshots.get_mut(place), before)
+                && one.record.time.plus(CLOCKS_DIFFER_MAX) < made
+                && before <= soon
+            {
+                one.record.time = before.plus(Duration::from_nanos(1));
+            }
+            if let Some(settled) = is_settled.get_mut(place) {
+                *settled = true;
+            }
+        }
+    }
+}
+
+/// How far the clock of the host was ahead of that of the store when the snapshot was begun, or behind
+/// it (`false`), where that is over a day: then the time of the snapshot may be wrong.
+pub fn clocks_apart(record: &Snapshot) -> Option<(bool, Duration)> {
+    let (host, store) = (record.started, record.store_time?);
+    let (ahead, behind) = (host.since(store), store.since(host));
+    (ahead.max(behind) > CLOCKS_DIFFER_MAX).then(|| (!ahead.is_zero(), ahead.max(behind)))
 }
 
 /// The snapshot that `name` means: an id, a unique beginning of one, `latest`, or `latest~N`. With

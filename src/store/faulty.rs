@@ -25,10 +25,21 @@ pub enum Fault {
     FlipBit { byte: usize },
 }
 
+/// Says call by call what goes wrong, for tests that follow a story or a seed. It may wait, and it may
+/// unwind, as if the process died there.
+pub trait Guide: Send + Sync {
+    /// Asked before anything is done.
+    fn before(&self, operation: &'static str, name: &str) -> Option<Fault>;
+
+    /// Told afterwards whether the store did it, whatever is answered.
+    fn after(&self, operation: &'static str, name: &str, is_done: bool);
+}
+
 /// Fails on command; otherwise passes everything on.
 pub struct Faulty {
     inner: Arc<dyn Store>,
     plan: Mutex<Plan>,
+    guide: Option<Arc<dyn Guide>>,
 }
 
 #[derive(Default)]
@@ -43,6 +54,15 @@ impl Faulty {
         Self {
             inner,
             plan: Mutex::default(),
+            guide: None,
+        }
+    }
+
+    /// One whose calls, `hold` among them, go as somebody else says.
+    pub fn guided(inner: Arc<dyn Store>, guide: Arc<dyn Guide>) -> Self {
+        Self {
+            guide: Some(guide),
+            ..Self::new(inner)
         }
     }
 
@@ -74,7 +94,10 @@ impl Faulty {
         self.plan.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn next_fault(&self, name: &str) -> Option<Fault> {
+    fn next_fault(&self, operation: &'static str, name: &str) -> Option<Fault> {
+        if let Some(guide) = &self.guide {
+            return guide.before(operation, name);
+        }
         let mut plan = self.plan();
         plan.calls += 1;
         let number = plan.calls;
@@ -94,16 +117,25 @@ impl Faulty {
         name: &str,
         work: impl FnOnce() -> Result<T>,
     ) -> Result<T> {
-        match self.next_fault(name) {
+        match self.next_fault(operation, name) {
             Some(Fault::Before(kind) | Fault::Midway { kind, .. }) => {
                 Err(injected(kind, operation, name))
             }
             Some(Fault::After(kind)) => {
-                work()?;
+                self.done(operation, name, work())?;
                 Err(injected(kind, operation, name))
             }
-            Some(Fault::Truncate { .. } | Fault::FlipBit { .. }) | None => work(),
+            Some(Fault::Truncate { .. } | Fault::FlipBit { .. }) | None => {
+                self.done(operation, name, work())
+            }
         }
+    }
+
+    fn done<T>(&self, operation: &'static str, name: &str, result: Result<T>) -> Result<T> {
+        if let Some(guide) = &self.guide {
+            guide.after(operation, name, result.is_ok());
+        }
+        result
     }
 }
 
@@ -125,7 +157,7 @@ impl Store for Faulty {
     }
 
     fn get(&self, name: &str, window: Window) -> Result<Bytes> {
-        match self.next_fault(name) {
+        match self.next_fault("fetch", name) {
             Some(Fault::Before(kind) | Fault::Midway { kind, .. }) => {
                 Err(injected(kind, "fetch", name))
             }
@@ -146,12 +178,12 @@ impl Store for Faulty {
                 }
                 Ok(Bytes::from(body))
             }
-            None => self.inner.get(name, window),
+            None => self.done("fetch", name, self.inner.get(name, window)),
         }
     }
 
     fn list(&self, prefix: &str, visit: &mut dyn FnMut(ObjectInfo) -> Result<()>) -> Result<()> {
-        match self.next_fault(prefix) {
+        match self.next_fault("list", prefix) {
             Some(Fault::Before(kind)) => Err(injected(kind, "list", prefix)),
             Some(Fault::After(kind)) => {
                 self.inner.list(prefix, visit)?;
@@ -168,7 +200,7 @@ impl Store for Faulty {
                 Err(injected(kind, "list", prefix))
             }
             Some(Fault::Truncate { .. } | Fault::FlipBit { .. }) | None => {
-                self.inner.list(prefix, visit)
+                self.done("list", prefix, self.inner.list(prefix, visit))
             }
         }
     }
@@ -186,7 +218,10 @@ impl Store for Faulty {
     }
 
     fn hold(&self, exclusive: bool) -> Result<Option<Box<dyn Send>>> {
-        self.inner.hold(exclusive)
+        match &self.guide {
+            Some(_) => self.call("hold", "", || self.inner.hold(exclusive)),
+            None => self.inner.hold(exclusive),
+        }
     }
 
     fn stored_checksum(&self, name: &str) -> Result<Option<u64>> {

@@ -201,11 +201,16 @@ impl World {
             assert!(writer.add(class, chunk).unwrap().is_none());
         }
         let pack = writer.finish(class).unwrap().pop().unwrap();
+        self.put_pack(&pack);
+        (ids, pack)
+    }
+
+    /// Stores a pack and names it in a segment.
+    pub fn put_pack(&self, pack: &FinishedPack) {
         self.store
             .put(&pack.object.name, pack.bytes().clone())
             .unwrap();
         self.put(&self.seal(Kind::Segment, &segment(vec![pack.row()])));
-        (ids, pack)
     }
 
     pub fn names(&self, prefix: &str) -> Vec<String> {

@@ -7,5 +7,6 @@
 #![allow(dead_code)]
 
 pub mod postgres;
+pub mod same_index;
 pub mod seaweedfs;
 pub mod server;

@@ -7,16 +7,11 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use offsite::format::Kind;
 use offsite::id::ObjectId;
-use offsite::index::{ChunkRow, Index};
-use offsite::ops::{
-    Damage, Opened, RestoreOptions, VerifyOptions, rebuild_index, restore, trust, verify,
-};
+use offsite::ops::{Damage, Opened, RestoreOptions, VerifyOptions, restore, trust, verify};
 use offsite::progress::Silent;
-use offsite::repository::{load_catalog, read_contents};
 
-use super::storage::list_packs;
+use super::same_index::assert_grown_is_rebuilt;
 use super::world::World;
 
 impl World {
@@ -84,27 +79,7 @@ impl World {
     /// What the host knows of where chunks lie is what it would know if it read everything anew.
     #[track_caller]
     pub fn assert_index_is_right(&self, copy: usize) {
-        let repository = self.open(copy, false).unwrap();
-        let grown = self.index(copy);
-        load_catalog(&repository, &grown).unwrap();
-        let made = Index::in_memory().unwrap();
-        let report = rebuild_index(&repository, &made, &Silent).unwrap();
-        assert_eq!((report.packs_unreadable, report.damaged_segments), (0, 0));
-        let (mut known, mut chunks) = (BTreeSet::new(), BTreeSet::new());
-        for pack in list_packs(&self.copies[copy]) {
-            let (store, writer) = (repository.store.as_ref(), &repository.writer);
-            let contents = read_contents(store, writer, pack.kind, &pack.id, pack.bytes).unwrap();
-            chunks.extend(contents.entries.iter().map(|entry| entry.id));
-            known.insert((pack.id, pack.kind == Kind::ListingPack));
-        }
-        for chunk in &chunks {
-            let places = [&grown, &made].map(|index| places(index, chunk));
-            assert!(places[0] == places[1], "{chunk}: {places:?}");
-            assert!(!places[0].is_empty(), "{chunk} is nowhere");
-        }
-        let live = [&grown, &made].map(live_packs);
-        assert_eq!(live[0], live[1]);
-        assert_eq!(live[0], known);
+        assert_grown_is_rebuilt(&self.open(copy, false).unwrap(), &self.index(copy));
     }
 
     /// Nothing is missed at any copy.
@@ -115,34 +90,6 @@ impl World {
             assert_eq!(missed, [], "{}", self.copies[copy].name);
         }
     }
-}
-
-type At = (ObjectId, u64, u32, u32, u32, u8);
-
-fn places(index: &Index, chunk: &offsite::id::ChunkId) -> BTreeSet<At> {
-    let places = index.places(chunk).unwrap().into_iter();
-    places
-        .filter(|place| place.live)
-        .map(|place| {
-            let ChunkRow {
-                start,
-                stored,
-                plain,
-                position,
-                codec,
-                ..
-            } = place.chunk;
-            (place.pack, start, stored, plain, position, codec)
-        })
-        .collect()
-}
-
-fn live_packs(index: &Index) -> BTreeSet<(ObjectId, bool)> {
-    let packs = index.packs_after(None, u32::MAX).unwrap().into_iter();
-    packs
-        .filter(|pack| pack.live)
-        .map(|pack| (pack.id, pack.class == 2))
-        .collect()
 }
 
 /// What lies beneath a folder, by path.

@@ -12,6 +12,8 @@ mod copies;
 mod job;
 mod library;
 mod line;
+#[path = "../harness/same_index.rs"]
+mod same_index;
 mod storage;
 mod troubles;
 mod world;

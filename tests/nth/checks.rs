@@ -160,6 +160,17 @@ impl World<'_> {
         }
     }
 
+    /// Who says that a snapshot is there has said of each of its packs what is in it: nobody has to
+    /// ask the packs themselves.
+    pub fn assert_published(&self) {
+        if matches!(self.verb, Verb::Backup | Verb::Sync | Verb::SyncFrom) {
+            let repository = self.repository(self.changed());
+            let fresh = Index::in_memory().unwrap();
+            let report = rebuild_index(&repository, &fresh, &Silent).unwrap();
+            assert_eq!(report.packs_from_footers, 0, "{report:?}");
+        }
+    }
+
     /// The prunes of the next weeks leave what a prune leaves that was never disturbed.
     fn assert_room_comes_back(&self) {
         for _ in 0..3 {

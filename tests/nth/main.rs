@@ -87,7 +87,10 @@ fn go_through(template: &Template, line: Line, first: u64) -> Count {
         let checked = catch_unwind(AssertUnwindSafe(|| {
             match &attempt.ended {
                 // It says that all is done: then it is.
-                Ok(true) => world.assert_done(true),
+                Ok(true) => {
+                    world.assert_done(true);
+                    world.assert_published();
+                }
                 Ok(false) => world.assert_nothing_lost(),
                 Err(error) => {
                     world.assert_nothing_lost();

@@ -1,7 +1,7 @@
 //! "Both our computers back up there, the server prunes there, and the fuse keeps blowing."
 //!
 //! Real processes, killed with SIGKILL at any moment of what they do side by side. (What hours and
-//! days between two requests do is shown in tests/interleavings, where time can pass.)
+//! days between two requests do is shown in tests/simulation, where time can pass.)
 
 use std::time::Duration;
 

@@ -7,6 +7,7 @@
 //! of that form exist, and a difference means that the code no longer reads or writes them.
 
 mod cbor;
+mod corpora;
 mod cuts;
 mod damage;
 mod defects;

@@ -17,7 +17,7 @@ use crate::ops::destination::Destination;
 use crate::ops::pipeline::{Pipeline, Reason, Uploads};
 use crate::ops::{OpsError, Result, trust};
 use crate::progress::Progress;
-use crate::repository::{Repository, StoredSnapshot, load_snapshot};
+use crate::repository::{Repository, StoredSnapshot, clocks_apart, load_snapshot};
 use crate::seams::Timestamp;
 use crate::source::database::{DumpFacts, demand, shrinkage};
 use crate::source::filter::Filter;
@@ -167,6 +167,18 @@ impl<'r> Run<'r> {
         Ok(())
     }
 
+    /// By a wrong clock the snapshot may not be found when it is asked for by its time.
+    fn tell_of_clocks(&self, record: &Snapshot) {
+        if let Some((is_ahead, by)) = clocks_apart(record) {
+            let side = if is_ahead { "ahead of" } else { "behind" };
+            let hours = by.as_secs() / 3600;
+            self.progress.notice(&format!(
+                "the clock of this machine is {hours} hours {side} that of the store, so the time of \
+                 this snapshot may be wrong"
+            ));
+        }
+    }
+
     /// # Errors
     /// Of the last replica, when none is left.
     pub fn commit(
@@ -180,8 +192,7 @@ impl<'r> Run<'r> {
         let audited = self.auditing.take_audited();
         let suspect = pipeline.uploads.read(|from| {
             let (snapshots, listing) = (&self.snapshots, sequenced.listing);
-            let auditing = &self.auditing;
-            auditing.suspicion(
+            self.auditing.suspicion(
                 from.repository,
                 from.index,
                 snapshots,
@@ -217,6 +228,7 @@ impl<'r> Run<'r> {
         };
         let committed = pipeline.uploads.commit(&object, &payload, &around);
         committed.map_err(|error| self.without_any(pipeline, error))?;
+        self.tell_of_clocks(&record);
         let (objects_uploaded, bytes_uploaded) = pipeline.uploads.totals();
         let (replicas, levelling) = self.replicas.report(pipeline.uploads.ways());
         let database = record

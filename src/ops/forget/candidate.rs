@@ -25,8 +25,8 @@ pub struct Candidate {
     pub claimed: Timestamp,
     /// When the store says that the record was put: nobody can make it earlier.
     pub arrived: Timestamp,
-    /// When it was begun, by its host's clock: it decides only between those that a store which
-    /// counts seconds cannot tell apart.
+    /// When it was begun, by its host's clock, and not before the snapshot that it follows: it decides
+    /// between those that a store which counts seconds cannot tell apart, and where clocks were wrong.
     pub started: Timestamp,
     /// The time it is judged by is yet to come, by the clock of the machine that judges.
     pub is_to_come: bool,
@@ -64,7 +64,7 @@ impl Candidate {
             tags: record.tags.clone(),
             claimed,
             arrived,
-            started: record.started,
+            started: record.started.max(record.time),
             is_to_come: claimed.min(arrived) > now.plus(DAY),
             is_suspect: record.suspect.is_some(),
             is_clean: is_clean(record),

@@ -45,6 +45,23 @@ fn a_store_that_lost_all_its_times_loses_no_snapshot_by_it() {
     }
 }
 
+/// The box in the house that holds the copy lost its battery: from then on it took every night for one of
+/// 1970, older than all that was there. Retention let each go in the night in which it was made, and for
+/// months there was nothing new.
+#[test]
+fn nights_that_a_store_takes_for_1970_are_kept_as_others_are() {
+    let mut all = nights(0..100);
+    for (number, one) in (0..).zip(&mut all).skip(60) {
+        let at_1970 = Timestamp::default().plus(Duration::from_secs(number * 24 * 3600));
+        one.started = one.claimed;
+        (one.claimed, one.arrived) = (at_1970, at_1970);
+    }
+    let left = kept(&all, &daily());
+    assert!((93..100).all(|it| left.contains(&it)), "{left:?}");
+    // Nor does it keep all there is.
+    assert!(left.len() < 40, "{left:?}");
+}
+
 /// One night the clock of the host, which is that of the folder as well, stood a year ahead. From then
 /// on that snapshot was the newest, and "within 30 days" of it there was nothing else.
 #[test]

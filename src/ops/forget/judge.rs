@@ -222,14 +222,16 @@ fn rounds(
         visit(&round, reason);
     }
     // A store that lost its times, or was set up anew under a wrong clock, shows all of them as of one
-    // day: then what they claim counts as well.
-    let is_early = |one: &Moment| of(one).is_some_and(|it| it.claimed > it.arrived.plus(DAY));
+    // day, and one whose clock begins at 1970 takes each new one for the oldest: then what they claim
+    // counts as well, and what their hosts say.
+    let said = |it: &Candidate| it.claimed.max(it.started);
+    let is_early = |one: &Moment| of(one).is_some_and(|it| said(it) > it.time().plus(DAY));
     if row.iter().any(is_early) {
-        let claimed = |one: &Moment| Moment {
-            time: of(one).map_or(one.time, |it| it.claimed),
+        let by_word = |one: &Moment| Moment {
+            time: of(one).map_or(one.time, said),
             ..*one
         };
-        let mut round: Vec<Moment> = row.iter().map(claimed).collect();
+        let mut round: Vec<Moment> = row.iter().map(by_word).collect();
         newest_first(&mut round);
         visit(&round, Reason::ClocksApart);
     }

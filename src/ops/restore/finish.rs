@@ -16,14 +16,23 @@ pub const UNREADABLE: &str = "the list of what the snapshot holds could not be r
 pub const IGNORES_CASE: &str = "the target takes capital and small letters in names as the same, so \
      that it cannot be told for sure what is too much";
 
+/// So much of the folders that the pass is in is held at once.
+const HELD_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// What an extended attribute takes beside its name and value.
+const ATTRIBUTE_BYTES: usize = 48;
+
 /// Finishes a restore whose files are all there.
 pub struct Finish<'w, 'r> {
     work: &'w Work<'r>,
     listing: &'w ListingReader<'r>,
     selection: &'w Selection,
     judge: Judge,
-    /// The folders that the pass is in, the outermost first.
+    /// The folders that the pass is in, the outermost first, and the path of the innermost, which is
+    /// beneath all others.
     folders: Vec<Folder>,
+    path: Vec<u8>,
+    /// Bytes of their entries that are held.
+    held: usize,
     /// Only while the listing could be read: what lies in a part that could not is not too much.
     deletes: bool,
     /// The folder outside of all archived ones that was looked through last.
@@ -31,7 +40,12 @@ pub struct Finish<'w, 'r> {
 }
 
 struct Folder {
-    entry: Entry,
+    root: u32,
+    /// So much of the innermost folder's path is its own.
+    path_bytes: usize,
+    /// Absent where too much is held: folders can lie in each other sixteen thousand deep, each with
+    /// attributes of 384 KiB.
+    entry: Option<Entry>,
     /// Whether it, or something in it, is restored.
     is_wanted: bool,
     /// Hashes of the names in it, if those are needed.
@@ -52,6 +66,8 @@ impl<'w, 'r> Finish<'w, 'r> {
             selection,
             judge,
             folders: Vec::new(),
+            path: Vec::new(),
+            held: 0,
             deletes,
             cleaned: None,
         }
@@ -80,16 +96,21 @@ impl<'w, 'r> Finish<'w, 'r> {
         Ok(())
     }
 
+    fn path_of(&self, folder: &Folder) -> &[u8] {
+        self.path.get(..folder.path_bytes).unwrap_or_default()
+    }
+
     fn entry(&mut self, entry: Entry) -> Result<()> {
-        while let Some(folder) = self
-            .folders
-            .pop_if(|folder| !lies_in(&entry, &folder.entry))
+        while let Some(folder) = self.folders.last()
+            && !(entry.root == folder.root && is_beneath(&entry.path, self.path_of(folder)))
+            && let Some(folder) = self.folders.pop()
         {
             self.leave(folder)?;
         }
         if self.deletes
             && let Some(folder) = self.folders.last_mut()
-            && let Some(name) = name_in(&entry.path, &folder.entry.path)
+            && let Some(above) = self.path.get(..folder.path_bytes)
+            && let Some(name) = name_in(&entry.path, above)
         {
             folder.names.push(hash(name));
         }
@@ -134,11 +155,17 @@ impl<'w, 'r> Finish<'w, 'r> {
     }
 
     fn enter(&mut self, entry: Entry, is_wanted: bool) {
-        let names = Vec::new();
+        self.path.clone_from(&entry.path);
+        let (root, path_bytes) = (entry.root, entry.path.len());
+        let bytes = weight(&entry);
+        let is_held = self.held + bytes <= HELD_BYTES_MAX;
+        self.held += if is_held { bytes } else { 0 };
         self.folders.push(Folder {
-            entry,
+            root,
+            path_bytes,
+            entry: is_held.then_some(entry),
             is_wanted,
-            names,
+            names: Vec::new(),
         });
     }
 
@@ -154,10 +181,11 @@ impl<'w, 'r> Finish<'w, 'r> {
 
     /// Nothing more goes into a folder.
     fn leave(&mut self, mut folder: Folder) -> Result<()> {
-        let path = folder.entry.path.as_slice();
+        self.held -= folder.entry.as_ref().map_or(0, weight);
         if !folder.is_wanted {
             return Ok(());
         }
+        let path = self.path_of(&folder);
         if self.deletes {
             folder.names.sort_unstable();
             self.remove_surplus(path, &folder.names)?;
@@ -166,8 +194,24 @@ impl<'w, 'r> Finish<'w, 'r> {
             return Ok(());
         }
         self.clean(path)?;
-        let finished = self.work.target.finish_folder(path, &folder.entry);
+        let entry = match folder.entry.take() {
+            Some(entry) => Some(entry),
+            None => self.look_up(folder.root, path)?,
+        };
+        let finished = entry.map_or(Ok(()), |it| self.work.target.finish_folder(path, &it));
         self.work.note(path, finished)
+    }
+
+    /// The entry of a folder once more. That a part of the listing cannot be read was said before.
+    fn look_up(&self, root: u32, path: &[u8]) -> Result<Option<Entry>> {
+        for entry in self.listing.beneath(path) {
+            match entry {
+                Ok(entry) if entry.root == root && entry.path == path => return Ok(Some(entry)),
+                Err(error) if !error.is_damage() => return Err(error.into()),
+                _ => {}
+            }
+        }
+        Ok(None)
     }
 
     /// Removes what the snapshot does not hold.
@@ -197,8 +241,11 @@ impl<'w, 'r> Finish<'w, 'r> {
     }
 }
 
-fn lies_in(entry: &Entry, folder: &Entry) -> bool {
-    entry.root == folder.root && is_beneath(&entry.path, &folder.path)
+/// About how many bytes an entry takes.
+fn weight(entry: &Entry) -> usize {
+    let attributes = entry.attributes.iter().flatten();
+    let attributes = attributes.map(|(name, value)| name.len() + value.len() + ATTRIBUTE_BYTES);
+    entry.path.len() + attributes.sum::<usize>()
 }
 
 /// The last name of a path that lies directly in a folder.

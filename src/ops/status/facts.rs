@@ -25,6 +25,9 @@ const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 pub const GROWTH: Duration = Duration::from_secs(30 * 24 * 60 * 60);
 /// So many prune plans are looked at, the newest.
 const PLANS_MAX: usize = 8;
+/// Longer ones, which name some thirty thousand packs, are fetched again each time: to put one away
+/// takes its memory several times over, and it can be a forger's.
+const REMEMBERED_BYTES_MAX: usize = 1024 * 1024;
 /// Under this name of a place lies what the last look found (see `Trust::note`).
 const NOTE: &str = "status";
 
@@ -262,7 +265,9 @@ fn plan(repository: &Repository, index: &Index, id: &ObjectId) -> Result<Plan, R
         Some(payload) => payload,
         None => {
             let payload = fetch_record(repository, Kind::Plan, id)?;
-            index.remember_record(id, &payload)?;
+            if payload.len() <= REMEMBERED_BYTES_MAX {
+                index.remember_record(id, &payload)?;
+            }
             payload
         }
     };

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::report::{Damage, FILES_NAMED_MAX, UNKNOWN_NAMED_MAX, VerifyReport};
+use crate::format::{Kind, name};
 use crate::id::ObjectId;
 use crate::repository::ObjectProblem;
 
@@ -104,6 +105,28 @@ impl Findings {
         self.lock().counts.objects_checked += objects;
     }
 
+    /// What is not there, or nobody knows where it was (then only the prefix of its name), and all
+    /// snapshots that it hurts.
+    pub fn missing(&self) -> (BTreeSet<String>, BTreeSet<ObjectId>) {
+        let state = self.lock();
+        let missing = state.damage.iter().filter(|(name, it)| it.is_missing(name));
+        let (names, hurt): (_, Vec<_>) = missing
+            .map(|(name, it)| (name.clone(), &it.snapshots))
+            .unzip();
+        (names, hurt.into_iter().flatten().copied().collect())
+    }
+
+    /// Of what is missing those snapshots are hurt no longer; and what hurts none is no damage, if it
+    /// may be gone.
+    pub fn let_go(&self, may_go: &BTreeSet<String>, forgotten: &BTreeSet<ObjectId>) {
+        self.lock().damage.retain(|object, found| {
+            if found.is_missing(object) {
+                found.snapshots.retain(|id| !forgotten.contains(id));
+            }
+            !may_go.contains(object) || !found.snapshots.is_empty()
+        });
+    }
+
     /// Damage, counts of snapshots and objects, unknown objects; the rest is for others to fill in.
     pub fn into_report(self) -> VerifyReport {
         let state = self
@@ -125,6 +148,11 @@ impl Findings {
 }
 
 impl Found {
+    fn is_missing(&self, object: &str) -> bool {
+        let packs = [Kind::DataPack, Kind::ListingPack].map(name::prefix);
+        self.problem == ObjectProblem::Missing.to_string() || packs.contains(&object)
+    }
+
     fn add_file(&mut self, path: &[u8]) {
         let hash = *blake3::hash(path).as_bytes();
         if self.remembered.contains(&hash) {

@@ -5,7 +5,8 @@
 //! fetches all there is (or the share of
 //! it that `part` chooses) and notes which chunks truly do; `walk` holds the listings against that,
 //! and, when something is wrong, `blame` finds what hurts which file. `findings` collects, `report`
-//! is what comes out, `vanished` misses what was there before, `run` is the whole in order. `turns`
+//! is what comes out, `vanished` misses what was there before, `meanwhile` does not miss what somebody
+//! forgot while all this went on, `run` is the whole in order. `turns`
 //! remembers what was read when, `checksums` asks the store for its own instead of reading, `proof`
 //! writes down the result. `heal` puts back what another copy has sound, `head` the `repository`
 //! object, without which nothing opens, and `own` lets go of what no copy can have again.
@@ -17,6 +18,7 @@ mod fetch;
 mod findings;
 mod head;
 mod heal;
+mod meanwhile;
 mod objects;
 mod own;
 mod packs;

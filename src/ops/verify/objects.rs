@@ -2,7 +2,8 @@
 //! the keys at hand go. Gives an index of the chunks that truly lie where it says.
 //!
 //! Memory: the objects under way together weigh at most two packs of the repository's size for
-//! each worker (or one pack of any size), besides a chunk of each thread and 16 MiB of the index.
+//! each worker (or one pack of any size), besides a chunk of each thread, what one record is when it
+//! is opened, and 16 MiB of the index.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -61,6 +62,7 @@ pub fn check_all(
             proven: &proven,
             findings,
         },
+        opening: Mutex::default(),
     };
     check.run()?;
     progress.finish();
@@ -73,6 +75,8 @@ struct Check<'c> {
     findings: &'c Findings,
     progress: &'c dyn Progress,
     packs: PackCheck<'c>,
+    /// Records are opened one at a time: a few bytes can be compressed from 32 MiB.
+    opening: Mutex<()>,
 }
 
 impl Check<'_> {
@@ -177,6 +181,7 @@ impl Check<'_> {
             decode_costs(header.extension())?;
             return Ok(());
         }
+        let _one = self.opening.lock().unwrap_or_else(PoisonError::into_inner);
         let payload = open_record(writer, kind, bytes)?;
         match kind {
             Kind::Repository => decodes::<Parameters>(&payload),

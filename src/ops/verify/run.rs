@@ -8,11 +8,11 @@ use super::findings::Findings;
 use super::part::{Contents, Selection, VerifyPart};
 use super::report::{Compared, VerifyOptions, VerifyReport};
 use super::walk::Walk;
-use super::{catalog, checksums, objects, vanished};
+use super::{catalog, checksums, meanwhile, objects, vanished};
 use crate::format::{Kind, cbor, name};
 use crate::index::Index;
 use crate::progress::Progress;
-use crate::repository::{Others, Repository, StoredSnapshot, open_record};
+use crate::repository::{Others, Repository, StoredSnapshot, Weights, open_record};
 use crate::store::tally::Tally;
 
 /// Checks the repository. `index` is asked what a missing pack once held and what this host remembers
@@ -78,6 +78,7 @@ pub fn verify_part(
         &snapshots,
         index,
     )?;
+    meanwhile::take_back(repository, &findings)?;
     progress.finish();
     let report = VerifyReport {
         snapshots_total,
@@ -155,6 +156,7 @@ fn load_snapshots(
     vanished::find(repository, known, &ids, findings)?;
     ids.retain(|id| part.has_snapshot(id));
     let mut snapshots = Vec::with_capacity(ids.len());
+    let mut weights = Weights::default();
     for id in ids {
         findings.add_snapshot();
         let name = name::of(Kind::Snapshot, &id);
@@ -165,7 +167,11 @@ fn load_snapshots(
             Kind::Snapshot.record_bytes_max(),
         )?
         .and_then(|bytes| open_record(&repository.writer, Kind::Snapshot, &bytes))
-        .and_then(|payload| Ok(cbor::decode(&payload)?));
+        .and_then(|payload| {
+            let record = cbor::decode(&payload)?;
+            weights.admit(&record, payload.len())?;
+            Ok(record)
+        });
         match opened {
             Ok(record) => snapshots.push(StoredSnapshot { id, record }),
             Err(problem) => {

@@ -15,6 +15,10 @@ use crate::buffers::Buffers;
 use crate::seams::{Clock, Seams};
 use crate::store::{ErrorKind, Result, StoreError, name};
 
+/// Pages of one listing: twenty million names where a page has the usual thousand. A server that goes
+/// on for ever, a name a page, is told from one with many objects.
+const PAGES_MAX: u32 = 20_000;
+
 /// Memory that is kept for the next object: as much as two packs take.
 const IDLE_BYTES_MAX: usize = 40 * 1024 * 1024;
 
@@ -40,6 +44,8 @@ pub struct S3 {
     pub(super) lacks_attributes: AtomicBool,
     /// How long the server may take to say anything (`exchange`).
     pub(super) answer_time: Duration,
+    /// How many pages a listing may have (`listing`).
+    pub(super) pages_max: u32,
     /// Where objects are read into.
     pub(super) buffers: Buffers,
     /// `None` only while it is being dropped.
@@ -83,6 +89,7 @@ impl S3 {
             locks_shown: AtomicBool::new(false),
             lacks_attributes: AtomicBool::new(false),
             answer_time: ANSWER_TIME,
+            pages_max: PAGES_MAX,
             buffers: Buffers::new(IDLE_BYTES_MAX),
             runtime: Some(runtime),
         })

@@ -24,6 +24,8 @@ pub(super) struct Page {
     /// The last name so far.
     last: Option<String>,
     empty_pages: u32,
+    /// Pages before it.
+    number: u32,
 }
 
 impl Page {
@@ -49,6 +51,7 @@ impl S3 {
         let odd = |reason: &str| failed(Failure::new(ErrorKind::Other, reason));
         let mut page = Page {
             last: before.last,
+            number: before.number + 1,
             ..Page::default()
         };
         for object in answer.contents() {
@@ -69,6 +72,9 @@ impl S3 {
             page.next = Some(next);
             if answer.contents().is_empty() {
                 page.empty_pages = before.empty_pages + 1;
+            }
+            if page.number >= self.pages_max {
+                return Err(odd("the listing has no end"));
             }
             if page.empty_pages > EMPTY_PAGES_MAX {
                 return Err(odd("the listing does not advance"));

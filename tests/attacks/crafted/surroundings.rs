@@ -12,6 +12,7 @@ use offsite::format::entry::{Entry, EntryType};
 use rustix::fs::{AtFlags, FileType, Mode, OFlags};
 
 use super::case::{CONTENT, Place};
+use crate::program::fresh_folder;
 
 /// By path: how many names it has, and all else.
 pub type Seen = BTreeMap<PathBuf, (u64, String)>;
@@ -21,14 +22,8 @@ pub struct Surroundings(PathBuf);
 
 impl Surroundings {
     pub fn new() -> Self {
-        // In memory, where nobody waits for a disk; in the full form on the disk.
-        let memory = Path::new("/dev/shm");
         let is_full = std::env::var("OFFSITE_TEST_CRAFTED").is_ok_and(|it| it == "all");
-        let made = match !is_full && memory.is_dir() {
-            true => tempfile::tempdir_in(memory),
-            false => tempfile::tempdir(),
-        };
-        let outer = made.unwrap().keep();
+        let outer = fresh_folder(is_full).keep();
         let place = Place { outer };
         let canary = place.canary();
         fs::create_dir_all(canary.join("dir")).unwrap();

@@ -4,6 +4,7 @@ mod claims;
 mod harm;
 mod heal;
 mod listings;
+mod meanwhile;
 mod outside;
 mod own;
 mod part;

@@ -1,7 +1,8 @@
 //! Servers that lie, break off, go round in circles or fall silent.
 
 use std::io::Write;
-use std::sync::atomic::AtomicU32;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicU64};
 
 use super::*;
 
@@ -63,6 +64,68 @@ fn an_answer_without_a_length_is_bounded_while_it_is_read() {
     assert_eq!(kind(store.get("a", LIMIT)), ErrorKind::TooLarge);
     // A listing has a bound as well.
     assert_eq!(kind(store.list("", &mut |_| Ok(()))), ErrorKind::Incomplete);
+}
+
+/// What a server sent before it was hung up on.
+fn taken(head: &'static str, piece: Vec<u8>, ask: fn(&S3)) -> u64 {
+    let sent = Arc::new(AtomicU64::new(0));
+    let counted = Arc::clone(&sent);
+    let (_wire, store) = scene(move |_, stream| {
+        let mut going_on = stream.write_all(head.as_bytes());
+        while going_on.is_ok() && counted.load(Ordering::SeqCst) < 10_000_000_000 {
+            going_on = stream.write_all(&piece);
+            counted.fetch_add(piece.len() as u64, Ordering::SeqCst);
+        }
+    });
+    ask(&store);
+    sent.load(Ordering::SeqCst)
+}
+
+#[test]
+fn an_error_of_ten_gigabytes_is_not_read_to_its_end() {
+    let asked: [fn(&S3); 6] = [
+        |store| assert!(store.get("a", LIMIT).is_err()),
+        |store| assert!(store.get("a", RANGE).is_err()),
+        |store| assert!(store.list("", &mut |_| Ok(())).is_err()),
+        |store| assert!(store.put("a", BODY).is_err()),
+        |store| assert!(store.put_if_absent("a", BODY).is_err()),
+        |store| drop(store.delete("a")),
+    ];
+    for ask in asked {
+        for head in [
+            "HTTP/1.1 403 Forbidden\r\nContent-Length: 10000000000\r\n\r\n<Error>",
+            "HTTP/1.1 404 Not Found\r\nContent-Length: 10000000000\r\n\r\n<Error>",
+            "HTTP/1.1 500 Oh\r\nContent-Length: 10000000000\r\n\r\n<Error><Code>",
+        ] {
+            let bytes = taken(head, vec![b'x'; 1 << 16], ask);
+            // What a page of a listing may have, and what lies in the buffers of both ends.
+            assert!(bytes < 24 << 20, "{bytes} bytes were taken");
+        }
+    }
+}
+
+#[test]
+fn headers_without_end_are_not_read_for_ever() {
+    let head = "HTTP/1.1 200 OK\r\n";
+    let bytes = taken(head, b"X-More: and more\r\n".repeat(1000), |store| {
+        assert!(store.get("a", LIMIT).is_err());
+    });
+    assert!(bytes < 24 << 20, "{bytes} bytes were taken");
+}
+
+/// A server that always has one more name took all time and all memory there was.
+#[test]
+fn a_listing_that_always_goes_on_is_an_error() {
+    let number = AtomicU32::new(0);
+    let (wire, mut store) = scene(move |_, stream| {
+        let number = number.fetch_add(1, Ordering::SeqCst);
+        let page = page(&[&format!("{number:09}")], Some(&number.to_string()));
+        answer(stream, "200 OK", "Content-Type: application/xml\r\n", &page);
+    });
+    store.pages_max = 50;
+    let error = store.list("", &mut |_| Ok(())).unwrap_err();
+    assert_eq!(error.detail, "the listing has no end");
+    assert_eq!(wire.requests().len(), 50);
 }
 
 #[test]
