@@ -2,7 +2,7 @@
 //! they are kept.
 //!
 //! All is in windows aligned to 1 MiB, so that nobody sees from outside how long chunks are (format.md
-//! §5). Windows of a pack that are wanted at about one time are fetched as one run, and one between two
+//! §5). Windows of a pack that are wanted at about one time are fetched as one run, and a few between two
 //! of them along with them while that saves a request and is no more than what is wanted. Runs do not
 //! overlap: a chunk at the end of one is put together from two. A run is kept until its last use; where
 //! that would take too much memory, the one that is wanted last is given up and fetched again
@@ -20,6 +20,8 @@ pub(super) const WINDOW_BYTES: u64 = 1024 * 1024;
 const SPARE_BYTES: i64 = 2 * WINDOW_BYTES as i64;
 /// The longest run, in windows. Packs are filled two at a time: of both a part is kept.
 const RUN_WINDOWS_MAX: u64 = 8;
+/// The longest part of a run that nobody asked for.
+const HOLE_WINDOWS_MAX: u64 = 3;
 /// Windows are of about one time when so many bytes or fewer are used between them.
 const HORIZON_BYTES: u64 = 16 * WINDOW_BYTES;
 /// Runs that are kept for another use. Those that are fetched ahead come on top (`blocks`).
@@ -250,8 +252,8 @@ impl Uses {
     }
 }
 
-/// A run around a window: as long as its neighbours are wanted soon, or one that is not stands before
-/// one that is, and there are spare bytes for it.
+/// A run around a window: it goes on to the next one that is wanted soon, over a few that are not where
+/// there are spare bytes for them.
 fn grow(
     window: u64,
     is_soon: impl Fn(u64) -> bool,
@@ -259,30 +261,21 @@ fn grow(
     spare: &mut i64,
 ) -> Range<u64> {
     let (mut start, mut end) = (window, window + 1);
-    let mut hole = |beyond: Option<u64>, hole: u64| {
-        let pays = beyond.is_some_and(&is_soon) && is_free(hole) && *spare >= WINDOW_BYTES as i64;
-        *spare -= if pays { WINDOW_BYTES as i64 } else { 0 };
-        pays
+    // How many windows of a direction come along, counted from the end of the run.
+    let mut next = |length: u64, at: &dyn Fn(u64) -> Option<u64>| {
+        let most = HOLE_WINDOWS_MAX.min(RUN_WINDOWS_MAX.checked_sub(length + 1)?);
+        let is = |it: u64, is: &dyn Fn(u64) -> bool| at(it).is_some_and(is);
+        let hole = (0..=most).find(|hole| is(*hole, &is_soon))?;
+        let bytes = (hole * WINDOW_BYTES) as i64;
+        let pays = hole == 0 || *spare >= bytes && (0..hole).all(|it| is(it, &is_free));
+        *spare -= if pays { bytes } else { 0 };
+        pays.then_some(hole + 1)
     };
-    while end - start < RUN_WINDOWS_MAX {
-        if is_soon(end) {
-            end += 1;
-        } else if end - start + 1 < RUN_WINDOWS_MAX && hole(Some(end + 1), end) {
-            end += 2;
-        } else {
-            break;
-        }
+    while let Some(more) = next(end - start, &|it| end.checked_add(it)) {
+        end += more;
     }
-    while let Some(before) = start.checked_sub(1)
-        && end - start < RUN_WINDOWS_MAX
-    {
-        if is_soon(before) {
-            start = before;
-        } else if end - start + 1 < RUN_WINDOWS_MAX && hole(before.checked_sub(1), before) {
-            start = before - 1;
-        } else {
-            break;
-        }
+    while let Some(more) = next(end - start, &|it| start.checked_sub(it + 1)) {
+        start -= more;
     }
     start..end
 }

@@ -179,10 +179,7 @@ impl Host {
             let mut places = report.replicas.iter();
             places.any(|one| one.name == **name && one.has_snapshot)
         };
-        Ok(PLACES[..self.stores.len()]
-            .iter()
-            .map(|it| has(&it))
-            .collect())
+        Ok(PLACES[..self.stores.len()].iter().map(has).collect())
     }
 
     /// Keeps the last so many of each host.
