@@ -11,7 +11,7 @@ use offsite::repository::{Repository, load_catalog, read_contents};
 
 /// Brings the index level with the store, and holds it against new ones and against the footers of all
 /// packs. It knows what the segments say, and beyond that only what is so: of a run that was cut short,
-/// packs that this host put.
+/// packs that this host put. Packs that were found damaged are left out: of these it alone knows.
 #[track_caller]
 pub fn assert_grown_is_rebuilt(repository: &Repository, grown: &Index) {
     load_catalog(repository, grown).unwrap();
@@ -20,6 +20,7 @@ pub fn assert_grown_is_rebuilt(repository: &Repository, grown: &Index) {
     let made = Index::in_memory().unwrap();
     let report = rebuild_index(repository, &made, &Silent).unwrap();
     assert_eq!((report.packs_unreadable, report.damaged_segments), (0, 0));
+    let damaged: BTreeSet<ObjectId> = grown.distrusted().unwrap().into_iter().collect();
     let (mut known, mut chunks) = (BTreeSet::new(), BTreeSet::new());
     let (store, writer) = (repository.store.as_ref(), &repository.writer);
     let mut packs = Vec::new();
@@ -34,16 +35,18 @@ pub fn assert_grown_is_rebuilt(repository: &Repository, grown: &Index) {
         });
         listed.unwrap();
     }
+    packs.retain(|(_, id, _)| !damaged.contains(id));
     for (kind, id, bytes) in packs {
         let contents = read_contents(store, writer, kind, &id, bytes).unwrap();
         chunks.extend(contents.entries.iter().map(|entry| entry.id));
         known.insert((id, kind == Kind::ListingPack));
     }
     for chunk in &chunks {
-        let places = [&named, grown, &made].map(|index| places(index, chunk));
+        let places = [&named, grown, &made].map(|index| places(index, chunk, &damaged));
         assert_ordered(&places);
         assert!(!places[2].is_empty(), "{chunk} is nowhere");
     }
+    let live_packs = |index| live_packs(index, &damaged);
     assert_ordered(&[&named, grown, &made].map(live_packs));
     assert_eq!(live_packs(&made), known);
 }
@@ -57,10 +60,10 @@ fn assert_ordered<T: Ord + std::fmt::Debug>([named, grown, made]: &[BTreeSet<T>;
 
 type At = (ObjectId, u64, u32, u32, u32, u8);
 
-fn places(index: &Index, chunk: &ChunkId) -> BTreeSet<At> {
+fn places(index: &Index, chunk: &ChunkId, without: &BTreeSet<ObjectId>) -> BTreeSet<At> {
     let places = index.places(chunk).unwrap().into_iter();
     places
-        .filter(|place| place.live)
+        .filter(|place| place.live && !without.contains(&place.pack))
         .map(|place| {
             let ChunkRow {
                 start,
@@ -75,10 +78,10 @@ fn places(index: &Index, chunk: &ChunkId) -> BTreeSet<At> {
         .collect()
 }
 
-fn live_packs(index: &Index) -> BTreeSet<(ObjectId, bool)> {
+fn live_packs(index: &Index, without: &BTreeSet<ObjectId>) -> BTreeSet<(ObjectId, bool)> {
     let packs = index.packs_after(None, u32::MAX).unwrap().into_iter();
     packs
-        .filter(|pack| pack.live)
+        .filter(|pack| pack.live && !without.contains(&pack.id))
         .map(|pack| (pack.id, pack.class == 2))
         .collect()
 }
