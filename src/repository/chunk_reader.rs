@@ -180,18 +180,10 @@ impl<'r> ChunkReader<'r> {
             };
             let (name, window) = (name::of(kind, &place.pack), window(&ticket));
             let repository = self.repository;
-            let writer = &repository.writer;
             let found = others.find(repository.id(), &name, window, &mut |bytes| {
                 let frame = cut(&bytes, &ticket, &frame_range(&place.chunk))
                     .ok_or(FormatError::TooShort)?;
-                let plain = open_frame(
-                    writer,
-                    kind,
-                    &key,
-                    &place.chunk,
-                    &frame,
-                    &self.repository.buffers,
-                )?;
+                let plain = self.open(&place, kind, &key, &frame)?;
                 Ok((plain, bytes))
             });
             if let Some((plain, bytes)) = found {
@@ -212,16 +204,7 @@ impl<'r> ChunkReader<'r> {
             let key = self.key_of(place, kind).ok()?;
             let ticket = around(place, kind, Fetch::Windows)?;
             let frame = cut(bytes, &ticket, &frame_range(&place.chunk))?;
-            let writer = &self.repository.writer;
-            open_frame(
-                writer,
-                kind,
-                &key,
-                &place.chunk,
-                &frame,
-                &self.repository.buffers,
-            )
-            .ok()
+            self.open(place, kind, &key, &frame).ok()
         };
         let others = &self.repository.others;
         others.chunk(self.repository, id, &wanted, &open)
@@ -269,17 +252,9 @@ impl<'r> ChunkReader<'r> {
     /// of reach.
     fn read_place(&self, place: &Place, kind: Kind) -> Result<Result<Buffer, ObjectProblem>> {
         let read = match self.frames.read(place, kind) {
-            Ok(frame) => self.key_of(place, kind).and_then(|key| {
-                let writer = &self.repository.writer;
-                open_frame(
-                    writer,
-                    kind,
-                    &key,
-                    &place.chunk,
-                    &frame,
-                    &self.repository.buffers,
-                )
-            }),
+            Ok(frame) => self
+                .key_of(place, kind)
+                .and_then(|key| self.open(place, kind, &key, &frame)),
             Err(RepositoryError::Store(error)) => Err(problem_of(self.repository, error)?),
             Err(RepositoryError::Object { problem, .. }) => Err(problem),
             Err(error) => return Err(error),
@@ -292,6 +267,19 @@ impl<'r> ChunkReader<'r> {
             self.frames.forget(kind, &place.pack);
         }
         Ok(read)
+    }
+
+    fn open(
+        &self,
+        place: &Place,
+        kind: Kind,
+        key: &ObjectKey,
+        frame: &[u8],
+    ) -> Result<Buffer, ObjectProblem> {
+        let Repository {
+            writer, buffers, ..
+        } = self.repository;
+        open_frame(writer, kind, key, &place.chunk, frame, buffers)
     }
 
     fn key_of(&self, place: &Place, kind: Kind) -> Result<Arc<ObjectKey>, ObjectProblem> {
