@@ -70,6 +70,11 @@ impl Buffers {
         }
     }
 
+    /// Gives back to the system what lies idle.
+    pub fn release(&self) {
+        self.lock().clear();
+    }
+
     fn give_back(&self, mut bytes: Vec<u8>) {
         bytes.clear();
         let mut idle = self.lock();
@@ -154,5 +159,8 @@ mod tests {
         drop((buffers.take(1024), buffers.take(512)));
         let _large = buffers.take(2048);
         assert!(buffers.lock().is_empty(), "what did not fit made way");
+        drop(buffers.take(1024));
+        buffers.release();
+        assert!(buffers.lock().is_empty());
     }
 }

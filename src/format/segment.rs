@@ -96,4 +96,4 @@ impl PackRow {
 }
 
 /// Writers begin another segment beyond so many bytes of payload.
-pub const SEGMENT_TARGET_BYTES: usize = 8 * 1024 * 1024;
+pub const SEGMENT_TARGET_BYTES: usize = 4 * 1024 * 1024;

@@ -17,6 +17,8 @@ struct State<T> {
     /// Threads that wait for room.
     pressing: usize,
     closed: bool,
+    /// What is under way brings nothing more either.
+    abandoned: bool,
 }
 
 /// What was taken from a queue.
@@ -46,6 +48,7 @@ impl<T> Queue<T> {
             weight: 0,
             pressing: 0,
             closed: false,
+            abandoned: false,
         };
         Self {
             state: Mutex::new(state),
@@ -72,11 +75,12 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// Puts an item before all others, if there is room under `weight_max` (which may differ from
-    /// the queue's own) now; else gives it back.
+    /// Puts a part of what was taken before all others, if there is room under `weight_max` (which
+    /// may differ from the queue's own) now; else gives it back. Also after the queue was closed: the
+    /// others wait until all that was taken is done.
     pub fn try_push_first(&self, item: T, weight: usize, weight_max: usize) -> Result<(), T> {
         let mut state = self.lock();
-        if state.closed || state.weight > 0 && state.weight + weight > weight_max {
+        if state.abandoned || state.weight > 0 && state.weight + weight > weight_max {
             return Err(item);
         }
         state.weight += weight;
@@ -86,7 +90,7 @@ impl<T> Queue<T> {
         Ok(())
     }
 
-    /// The next item; `None` once the queue is closed and empty.
+    /// The next item; `None` once the queue is closed and empty, and all that was taken is done.
     pub fn pop(&self) -> Option<Taken<'_, T>> {
         let mut state = self.lock();
         loop {
@@ -99,7 +103,7 @@ impl<T> Queue<T> {
                     },
                 });
             }
-            if state.closed {
+            if state.abandoned || state.closed && state.weight == 0 {
                 return None;
             }
             state = self.wait(state);
@@ -132,7 +136,8 @@ impl<T> Queue<T> {
         self.lock().pressing > 0
     }
 
-    /// No further items: those who wait to push get theirs back, what waits is still handed out.
+    /// No further items but parts of those that were taken: those who wait to push get theirs back,
+    /// what waits is still handed out.
     pub fn close(&self) {
         self.lock().closed = true;
         self.changed.notify_all();
@@ -142,6 +147,7 @@ impl<T> Queue<T> {
     pub fn abandon(&self) {
         let mut state = self.lock();
         state.closed = true;
+        state.abandoned = true;
         let dropped: usize = state.items.drain(..).map(|(_, weight)| weight).sum();
         state.weight -= dropped;
         drop(state);
@@ -202,9 +208,41 @@ mod tests {
         drop(taken);
         assert!(queue.try_push_first('b', 1, 10).is_ok());
         queue.close();
-        assert!(queue.try_push_first('c', 1, 10).is_err());
+        assert_eq!(queue.push('c', 1), Err('c'));
         assert_eq!(queue.pop().unwrap().item, 'b');
         assert!(queue.pop().is_none());
+    }
+
+    /// The last file of a library is a film of 4 GB, and nothing follows: one thread took it, and
+    /// the others went home. It read, compressed and sealed alone.
+    #[test]
+    fn nobody_leaves_while_somebody_may_hand_over_a_part_of_the_last_item() {
+        let queue = Queue::new(10);
+        queue.push("film", 1).unwrap();
+        let film = queue.pop().unwrap();
+        queue.close();
+        std::thread::scope(|scope| {
+            let other = scope.spawn(|| {
+                let part = queue.pop().map(|taken| taken.item);
+                (part, queue.pop().is_none())
+            });
+            queue.try_push_first("part", 1, 10).unwrap();
+            while !queue.lock().items.is_empty() {
+                std::thread::yield_now();
+            }
+            drop(film);
+            assert_eq!(other.join().unwrap(), (Some("part"), true));
+        });
+    }
+
+    #[test]
+    fn an_abandoned_queue_keeps_nobody_for_what_is_under_way() {
+        let queue = Queue::new(10);
+        queue.push('a', 1).unwrap();
+        let _under_way = queue.pop().unwrap();
+        queue.abandon();
+        assert!(queue.pop().is_none());
+        assert!(queue.try_push_first('b', 1, 10).is_err());
     }
 
     #[test]

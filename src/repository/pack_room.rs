@@ -21,7 +21,15 @@ struct Shared {
 #[derive(Default)]
 struct State {
     held_bytes: usize,
+    /// Of packs that those who were let in may begin.
+    coming_bytes: usize,
     closed: bool,
+}
+
+impl State {
+    fn has_room(&self, bytes: usize, bytes_max: usize) -> bool {
+        self.held_bytes + self.coming_bytes + bytes <= bytes_max
+    }
 }
 
 /// Counts as so many bytes until it is dropped. Apart from the buffer, which a store may keep: one
@@ -47,6 +55,11 @@ impl PackRoom {
         self.0.buffers.take(room_of(bytes))
     }
 
+    /// Gives back to the system what no pack stands in.
+    pub(super) fn release_memory(&self) {
+        self.0.buffers.release();
+    }
+
     /// Counts a pack of so many bytes.
     pub(super) fn hold(&self, bytes: usize) -> Held {
         self.lock().held_bytes += bytes;
@@ -56,21 +69,24 @@ impl PackRoom {
         }
     }
 
-    /// Waits while packs hold `bytes_max` or more, or until the room is closed.
-    pub(super) fn wait_below(&self, bytes_max: usize) {
+    /// Waits until there is room for one more pack of `bytes` under `bytes_max`, which is kept for
+    /// whoever holds what this gives; or until the room is closed.
+    pub(super) fn enter(&self, bytes: usize, bytes_max: usize) -> Admission<'_> {
         let mut state = self.lock();
-        while state.held_bytes >= bytes_max && !state.closed {
+        while !state.has_room(bytes, bytes_max) && !state.closed {
             state = self
                 .0
                 .freed
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
+        state.coming_bytes += bytes;
+        Admission { bytes, room: self }
     }
 
-    /// Whether packs hold less than `bytes_max` now.
-    pub(super) fn is_below(&self, bytes_max: usize) -> bool {
-        self.lock().held_bytes < bytes_max
+    /// Whether one more pack of `bytes` would find room under `bytes_max` now.
+    pub(super) fn has_room(&self, bytes: usize, bytes_max: usize) -> bool {
+        self.lock().has_room(bytes, bytes_max)
     }
 
     /// Nobody waits any more.
@@ -81,6 +97,20 @@ impl PackRoom {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         self.0.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Leave to begin a pack, until it is dropped.
+#[must_use]
+pub struct Admission<'r> {
+    bytes: usize,
+    room: &'r PackRoom,
+}
+
+impl Drop for Admission<'_> {
+    fn drop(&mut self) {
+        self.room.lock().coming_bytes -= self.bytes;
+        self.room.0.freed.notify_all();
     }
 }
 
@@ -106,10 +136,23 @@ mod tests {
         let room = PackRoom::new(1000);
         let held = room.hold(1000);
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| room.wait_below(1000));
+            let waiting = scope.spawn(|| drop(room.enter(1000, 1000)));
             drop(held);
             waiting.join().unwrap();
         });
+    }
+
+    /// Two threads asked while there was room for one more pack, and each began one.
+    #[test]
+    fn what_may_still_be_begun_counts() {
+        let room = PackRoom::new(1000);
+        let first = room.enter(1000, 2000);
+        assert!(room.has_room(1000, 2000));
+        let held = room.hold(1000);
+        assert!(!room.has_room(1000, 2000));
+        drop(first);
+        assert!(room.has_room(1000, 2000));
+        drop(held);
     }
 
     #[test]
@@ -117,7 +160,7 @@ mod tests {
         let room = PackRoom::new(1000);
         let _held = room.hold(1000);
         std::thread::scope(|scope| {
-            let waiting = scope.spawn(|| room.wait_below(1));
+            let waiting = scope.spawn(|| drop(room.enter(1, 1000)));
             room.close();
             waiting.join().unwrap();
         });

@@ -7,7 +7,7 @@
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::pack_builder::{FinishedPack, PackBuilder, PackKeys};
-use super::pack_room::{Held, PackRoom};
+use super::pack_room::{Admission, Held, PackRoom};
 use super::{ObjectProblem, Repository};
 use crate::buffers::Buffers;
 use crate::crypto::{CryptoError, Secret, session_id};
@@ -26,9 +26,10 @@ const PACK_BYTES_MIN: u32 = 1024 * 1024;
 /// Listing packs are small: they are fetched to read a listing.
 const METADATA_PACK_BYTES: usize = 4 * 1024 * 1024;
 
-/// So many data packs may be held at once, the open ones included: two that are filled, two that
-/// wait for the network or are on their way. Part of the memory bound.
-pub const PACKS_HELD_MAX: usize = 4;
+/// So many data packs are held at once, the open ones included: two that are filled, three that wait
+/// for the store or are on their way. With fewer, threads wait for a disk that is as fast as they are.
+/// Part of the memory bound.
+const PACKS_HELD_MAX: usize = 5;
 
 /// A chunk on its way into a pack.
 #[derive(Debug, Clone, Copy)]
@@ -92,21 +93,32 @@ impl PackWriter {
         session_id(&self.extension)
     }
 
-    /// Waits while packs that are open, wait for the network or are on their way hold as much as
-    /// [`PACKS_HELD_MAX`] of them. Whoever is about to add a chunk asks first: then at most one more
-    /// for each thread is begun.
-    pub fn wait_for_room(&self) {
-        self.room.wait_below(PACKS_HELD_MAX * self.data_pack_bytes);
+    /// Waits while packs that are open, wait for the store or are on their way, and those that others
+    /// may begin, are [`PACKS_HELD_MAX`]. Whoever is about to add a chunk asks first, and keeps the
+    /// answer until it is added.
+    pub fn wait_for_room(&self) -> Admission<'_> {
+        self.room.enter(self.data_pack_bytes, self.held_bytes_max())
     }
 
     /// Whether nobody would have to wait for room now.
     pub fn has_room(&self) -> bool {
-        self.room.is_below(PACKS_HELD_MAX * self.data_pack_bytes)
+        let bytes = self.data_pack_bytes;
+        self.room.has_room(bytes, self.held_bytes_max())
+    }
+
+    fn held_bytes_max(&self) -> usize {
+        PACKS_HELD_MAX * self.data_pack_bytes
     }
 
     /// The run ends: nobody waits for room any more.
     pub fn stop_waiting(&self) {
         self.room.close();
+    }
+
+    /// Gives back to the system what packs and frames stood in, and nobody uses now.
+    pub fn release_memory(&self) {
+        self.room.release_memory();
+        self.frames.release();
     }
 
     /// Seals a chunk into one of the open packs. Gives the pack if that finished it.

@@ -111,6 +111,7 @@ impl<'c, 'r> Crew<'c, 'r> {
                 uploads.close();
                 // Somebody looks until the last pack has arrived.
                 join(uploaders);
+                self.pipeline.release_memory();
                 Ok(finished)
             })
             .ok_or(OpsError::Stopped)

@@ -2,11 +2,11 @@
 //! threads.
 //!
 //! Memory of a run, at defaults with W workers, in MiB: packs that are filled, wait for the network
-//! or are on their way ((4 + W - 1) × 17, see `PACKS_HELD_MAX`; a pack is a little larger than its
+//! or are on their way (5 × 17, see `PACKS_HELD_MAX`; a pack is a little larger than its
 //! target, and is held once, to however many replicas it goes), two open packs of metadata (2 × 6),
 //! and for each worker a read buffer (5), a compressor and a frame (W × 12 at the most, W × 6 for
-//! photos), batches of large files (8), what the walk came upon (1), entries ahead of their turn (8),
-//! what the next segment will say (8, and 24 more while it is made), SQLite (8, 4 where files have
+//! photos), batches of large files (4), what the walk came upon (1), entries ahead of their turn (8),
+//! what the next segment will say (4, and 12 more while it is made), SQLite (8, 4 where files have
 //! several names, 8 for the tables of an audit). Several replicas share what one has for segments and for the pages of its
 //! index. What a replica that left had on its way counts among the packs until it has ended.
 //! The parts are never all at their most; what the process takes is measured by `benches/memory.sh`.
@@ -94,9 +94,8 @@ impl<'r> Pipeline<'r> {
         if self.repository.seams.interrupt.is_raised() {
             self.interrupt();
         }
-        if self.repository.seams.threads.workers.is_some() {
-            self.packs.wait_for_room();
-        }
+        let has_threads = self.repository.seams.threads.workers.is_some();
+        let admission = has_threads.then(|| self.packs.wait_for_room());
         if self.has_stopped() {
             // Otherwise a thread in the middle of a large file would read it to its end first.
             return Err(OpsError::Stopped);
@@ -134,7 +133,9 @@ impl<'r> Pipeline<'r> {
             codec,
             content,
         };
-        if let Some(pack) = self.packs.add(class, chunk).map_err(OpsError::Seal)? {
+        let finished = self.packs.add(class, chunk).map_err(OpsError::Seal)?;
+        drop(admission);
+        if let Some(pack) = finished {
             self.uploads.send(pack)?;
         }
         Ok(id)
@@ -149,6 +150,11 @@ impl<'r> Pipeline<'r> {
         packs
             .into_iter()
             .try_for_each(|pack| self.uploads.send(pack))
+    }
+
+    /// All packs have arrived: their memory is free for what is made of them at the end.
+    pub fn release_memory(&self) {
+        self.packs.release_memory();
     }
 
     /// Looks whether the run has waited too long for a replica. To be called often.

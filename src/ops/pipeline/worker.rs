@@ -25,7 +25,7 @@ const SHARED_FROM_BYTES: u64 = 16 * 1024 * 1024;
 /// A batch is handed over when it has so many bytes.
 const BATCH_BYTES: usize = 1024 * 1024;
 /// Batches that wait or are being worked on, in bytes. Part of the memory bound.
-const BATCHES_BYTES_MAX: usize = 8 * 1024 * 1024;
+const BATCHES_BYTES_MAX: usize = 4 * 1024 * 1024;
 
 /// What the threads of a run take from their queue.
 pub enum Work {
