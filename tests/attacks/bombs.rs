@@ -276,5 +276,5 @@ fn records_that_swell_cost_no_more_than_others() {
         "counted: bombs: {} kinds of swelling records, read by {runs} runs",
         BOMBS.len()
     );
-    println!("counted: bombs: {peak} MiB at the most");
+    println!("counted: bombs: {peak} MiB at the most, of the runs that read records");
 }

@@ -65,7 +65,6 @@ fn a_server_that_lies_without_end_is_left_in_a_sentence() {
         }
     }
     let (lies, peak) = (Lie::ALL.len() - usize::from(!is_full), peak.div_ceil(1024));
-    println!(
-        "counted: bombs: {runs} runs at a server with {lies} kinds of lies, {peak} MiB at the most"
-    );
+    println!("counted: bombs: {runs} runs at a server that tells {lies} kinds of lies");
+    println!("counted: bombs: {peak} MiB at the most, of the runs at that server");
 }

@@ -224,5 +224,5 @@ fn snapshots_whose_parts_swell_cost_no_more_than_others() {
     world.assert_same(Path::new(&back));
     let (kinds, peak) = (ids.len(), peak.div_ceil(1024));
     println!("counted: bombs: {kinds} kinds of swelling snapshots, read by {runs} runs");
-    println!("counted: bombs: {peak} MiB at the most");
+    println!("counted: bombs: {peak} MiB at the most, of the runs that read snapshots");
 }

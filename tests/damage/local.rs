@@ -136,8 +136,18 @@ fn a_damaged_index_costs_time_and_nothing_else() {
         scope.spawn(work);
         work();
     });
-    println!("{} ways: {:?}", ways.len(), counts.into_inner().unwrap());
     let complaints = complaints.into_inner().unwrap();
+    println!(
+        "counted: damage: {} damaged indexes of the host, a backup, a verify and all restores with each",
+        ways.len()
+    );
+    for (what, count) in counts.into_inner().unwrap() {
+        println!("counted: damage: {count} such indexes: {what}");
+    }
+    println!(
+        "counted: damage: {} such indexes that lost anything, needed a human or caused a panic",
+        complaints.len()
+    );
     assert!(
         complaints.is_empty(),
         "{}:\n{}",

@@ -21,8 +21,53 @@ use offsite::id::ObjectId;
 use offsite::ops::{Damage, Opened};
 use scene::{Came, Copy, Outcome, Scene};
 
+/// What was done and seen, over all threads.
+#[derive(Default)]
+struct Tally {
+    /// Damage to what a snapshot needs, and how much of it was found.
+    needed: AtomicUsize,
+    found: AtomicUsize,
+    /// Snapshots that were restored and compared.
+    restored: AtomicUsize,
+    /// Files that came back, each of them as it was, and files that did not.
+    came: AtomicUsize,
+    lost: AtomicUsize,
+    panics: AtomicUsize,
+}
+
+fn add(sum: &AtomicUsize, more: usize) {
+    sum.fetch_add(more, Ordering::Relaxed);
+}
+
 fn is_full() -> bool {
     std::env::var("OFFSITE_TEST_DAMAGE").is_ok_and(|it| it == "all")
+}
+
+impl Tally {
+    fn tell(self, tried: usize, pairs: usize, complaints: usize) {
+        let Self {
+            needed,
+            found,
+            restored,
+            came,
+            lost,
+            panics,
+        } = self;
+        let [needed, found, restored, came, lost, panics] =
+            [needed, found, restored, came, lost, panics].map(AtomicUsize::into_inner);
+        println!("counted: damage: {tried} damaged objects tried");
+        println!("counted: damage: {pairs} pairs of a kind of object and a way to damage it");
+        println!("counted: damage: {needed} of them damage to what a listed snapshot needs");
+        println!("counted: damage: {found} of those found and told by a verify of all bytes");
+        println!("counted: damage: {restored} restores from a damaged repository");
+        println!("counted: damage: {came} files came back in them, each compared");
+        println!("counted: damage: {lost} files did not, each named by verify before");
+        println!(
+            "counted: damage: {complaints} complaints: not found, not named, not restored \
+             or restored otherwise"
+        );
+        println!("counted: damage: {panics} panics");
+    }
 }
 
 /// What is no damage to any snapshot: a plan, what plans condemn, and what verify writes down. A
@@ -51,10 +96,14 @@ fn hurt(damage: &[Damage]) -> Hurt {
 }
 
 /// What verify says, held against what restores.
-fn check(scene: &Scene, copy: &Copy, harm: &Harm) -> Result<(), String> {
+fn check(scene: &Scene, copy: &Copy, harm: &Harm, tally: &Tally) -> Result<(), String> {
     let object = harm.object.as_str();
     let is_needed = is_needed(scene, object) && !harm.is_made_up_for();
-    let (opened, damage) = match scene.verify(copy) {
+    let outcome = scene.verify(copy);
+    let is_found = !matches!(outcome, Outcome::Sound(_));
+    add(&tally.needed, usize::from(is_needed));
+    add(&tally.found, usize::from(is_needed && is_found));
+    let (opened, damage) = match outcome {
         Outcome::Sound(_) if is_needed => return Err("was not detected".to_owned()),
         Outcome::Sound(opened) => (opened, Vec::new()),
         Outcome::Damaged(opened, damage) => (opened, damage),
@@ -72,12 +121,18 @@ fn check(scene: &Scene, copy: &Copy, harm: &Harm) -> Result<(), String> {
     if is_needed && !damage.is_empty() && !damage.iter().any(is_named) {
         return Err(format!("was not named, but {damage:?}"));
     }
-    restore_all(scene, &opened, &hurt(&damage), harm)
+    restore_all(scene, &opened, &hurt(&damage), harm, tally)
 }
 
 /// Each snapshot that is listed: what was not named restores, and nothing else comes than what was
 /// backed up.
-fn restore_all(scene: &Scene, opened: &Opened, hurt: &Hurt, harm: &Harm) -> Result<(), String> {
+fn restore_all(
+    scene: &Scene,
+    opened: &Opened,
+    hurt: &Hurt,
+    harm: &Harm,
+    tally: &Tally,
+) -> Result<(), String> {
     for (id, expected) in &scene.pictures {
         let Some(came) = scene.restore(opened, id) else {
             if hurt.contains_key(id) || harm.is_gone(id) {
@@ -90,6 +145,9 @@ fn restore_all(scene: &Scene, opened: &Opened, hurt: &Hurt, harm: &Harm) -> Resu
                 return Err(format!("{path} of {id} came back otherwise"));
             }
         }
+        add(&tally.restored, 1);
+        add(&tally.came, came.files.len());
+        add(&tally.lost, expected.len() - came.files.len());
         let named = hurt.get(id);
         for path in expected
             .keys()
@@ -112,12 +170,16 @@ fn whatever_is_damaged_is_found_and_named_and_never_restored() {
     let next = AtomicUsize::new(0);
     let counts: Mutex<BTreeMap<(String, &str), usize>> = Mutex::default();
     let complaints: Mutex<Vec<String>> = Mutex::default();
+    let tally = Tally::default();
     let work = || {
         let copy = scene.copy();
         while let Some(harm) = harms.get(next.fetch_add(1, Ordering::Relaxed)) {
             harm.inflict(&copy);
-            let checked = catch_unwind(AssertUnwindSafe(|| check(&scene, &copy, harm)));
-            let checked = checked.unwrap_or_else(|_| Err("ended in a panic".to_owned()));
+            let checked = catch_unwind(AssertUnwindSafe(|| check(&scene, &copy, harm, &tally)));
+            let checked = checked.unwrap_or_else(|_| {
+                add(&tally.panics, 1);
+                Err("ended in a panic".to_owned())
+            });
             if let Err(complaint) = checked {
                 complaints
                     .lock()
@@ -139,6 +201,7 @@ fn whatever_is_damaged_is_found_and_named_and_never_restored() {
         println!("| {kind} | {what} | {count} |");
     }
     let complaints = complaints.into_inner().unwrap();
+    tally.tell(counts.values().sum(), counts.len(), complaints.len());
     assert!(
         complaints.is_empty(),
         "{} of {}:\n{}",

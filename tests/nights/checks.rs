@@ -6,6 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use offsite::id::ObjectId;
 use offsite::ops::{Damage, Opened, RestoreOptions, VerifyOptions, restore, trust, verify};
@@ -42,6 +43,7 @@ impl World {
             let differ: Vec<_> = names.iter().filter(differ).collect();
             panic!("{id} at {name} differs in {differ:?}");
         }
+        self.restored.fetch_add(1, Ordering::Relaxed);
     }
 
     /// All that a copy has, every byte of it. A damaged pack may lie about that no snapshot needs any

@@ -33,7 +33,9 @@ const NIGHTS: usize = 60;
 fn night(world: &mut World, trouble: Option<Trouble>, is_calm: bool, with_read_key: bool) {
     let what = world.library.live(&mut world.dice);
     world.write_down(format!("{what}; {trouble:?}"));
+    world.lived += 1;
     if let Some(trouble) = trouble {
+        world.struck += 1;
         world.strike(trouble);
     }
     let picture = world.library.picture(world.seams.clock.now());
@@ -228,6 +230,19 @@ fn assert_all_is_well(world: &World) {
     }
 }
 
+/// For a life that ended well.
+fn tell(world: &World) {
+    let (copies, lived, struck) = (world.copies.len(), world.lived, world.struck);
+    let restored = world.restored.load(Ordering::Relaxed);
+    let made = world.made.len();
+    println!("counted: nights: {lived} nights of a host with {copies} copies");
+    println!("counted: nights: {struck} nights in which something went wrong");
+    println!("counted: nights: {made} snapshots made that are not suspect");
+    println!(
+        "counted: nights: {restored} restores from one copy alone, each compared file by file"
+    );
+}
+
 /// `part` is at most five of a hundred more than `whole`.
 #[track_caller]
 fn assert_about(part: u64, whole: u64, what: &dyn std::fmt::Debug) {
@@ -253,6 +268,7 @@ fn with_the_read_key_all_that_nobody_needs_comes_back() {
             let ever = world.copies[copy].line.put_bytes.load(Ordering::Relaxed);
             assert!(storage.all * 10 < ever * 8, "{ever}: {storage:?}");
         }
+        tell(&world);
     }
 }
 
@@ -281,6 +297,7 @@ fn with_the_writer_key_dead_packs_go_and_what_a_rewrite_would_free_is_said() {
             assert_about(after.all, after.needed + after.tolerated, &after);
         }
         assert_all_is_well(&world);
+        tell(&world);
     }
 }
 
@@ -290,5 +307,6 @@ fn three_copies_stay_one() {
         let mut world = sixty_nights(seed, &[false, true, false], true);
         settle(&mut world, true);
         assert_all_is_well(&world);
+        tell(&world);
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::PathBuf;
+use std::sync::atomic::AtomicUsize;
 use std::sync::{Arc, Mutex};
 
 use offsite::crypto::{KdfCost, ReadKey};
@@ -43,6 +44,11 @@ pub struct World {
     /// By the host, in good nights and bad ones; without those that are suspect.
     pub made: Vec<ObjectId>,
     pub diary: Mutex<Vec<String>>,
+    /// Nights so far, those in which something went wrong, and snapshots that were restored and
+    /// compared.
+    pub lived: usize,
+    pub struck: usize,
+    pub restored: AtomicUsize,
     pub folder: tempfile::TempDir,
 }
 
@@ -94,6 +100,9 @@ impl World {
             pictures: BTreeMap::new(),
             made: Vec::new(),
             diary: Mutex::default(),
+            lived: 0,
+            struck: 0,
+            restored: AtomicUsize::new(0),
             folder,
         }
     }

@@ -54,15 +54,40 @@ fn pairs() -> Vec<Pair> {
     pairs
 }
 
+/// What was seen of all runs.
+#[derive(Default)]
+struct Tally {
+    /// Exchanges to which something was done.
+    struck: u64,
+    /// Runs that were not at an end in time.
+    hung: usize,
+    longest: Duration,
+    longest_wait: Duration,
+}
+
 /// Gives whether it went through.
-fn run(scene: &Scene, proxy: &Proxy, pair: &Pair, seed: u64) -> Result<bool, String> {
+fn run(
+    scene: &Scene,
+    proxy: &Proxy,
+    pair: &Pair,
+    seed: u64,
+    tally: &Mutex<Tally>,
+) -> Result<bool, String> {
     let place = scene.place(pair.verb, seed);
     proxy.do_it(pair.fault, pair.when, seed);
     let began = Instant::now();
     let (ended, waited) = scene.run(&place, pair.verb, &proxy.endpoint());
     let took = began.elapsed();
-    proxy.stop();
-    if took > PATIENCE || waited > WAIT_MAX {
+    let struck = proxy.stop();
+    let is_late = took > PATIENCE || waited > WAIT_MAX;
+    {
+        let mut tally = tally.lock().unwrap();
+        tally.struck += struck;
+        tally.hung += usize::from(is_late);
+        tally.longest = tally.longest.max(took);
+        tally.longest_wait = tally.longest_wait.max(waited);
+    }
+    if is_late {
         return Err(format!("took {took:?} and waited {waited:?}"));
     }
     if let Err(said) = &ended {
@@ -77,6 +102,23 @@ fn run(scene: &Scene, proxy: &Proxy, pair: &Pair, seed: u64) -> Result<bool, Str
     Ok(ended.is_ok())
 }
 
+fn tell(tally: &Tally, counts: &BTreeMap<(Fault, When), (usize, usize)>, complaints: usize) {
+    let well: usize = counts.values().map(|it| it.0).sum();
+    let told: usize = counts.values().map(|it| it.1).sum();
+    let [took, waited] = [tally.longest, tally.longest_wait].map(|it| it.as_secs());
+    let combinations = counts.len();
+    let (runs, struck, hung) = (well + told + complaints, tally.struck, tally.hung);
+    println!("counted: wire: {runs} runs over a bad line");
+    println!("counted: wire: {combinations} combinations of a fault and how often it strikes");
+    println!("counted: wire: {struck} exchanges to which it was done");
+    println!("counted: wire: {well} runs ended well");
+    println!("counted: wire: {told} runs ended in one clear error, and went through afterwards");
+    println!("counted: wire: {took} s took the longest run");
+    println!("counted: wire: {waited} s did the most patient run believe to have waited");
+    println!("counted: wire: {hung} runs hung");
+    println!("counted: wire: {complaints} runs lost anything, took too long or told too much");
+}
+
 #[test]
 fn a_bad_line_ends_well_or_in_one_clear_error() {
     let scene = Scene::new();
@@ -84,6 +126,7 @@ fn a_bad_line_ends_well_or_in_one_clear_error() {
     let next = AtomicUsize::new(0);
     let counts: Mutex<BTreeMap<(Fault, When), (usize, usize)>> = Mutex::default();
     let complaints: Mutex<Vec<String>> = Mutex::default();
+    let tally = Mutex::default();
     let work = || {
         let proxy = Proxy::before(&scene.endpoint());
         loop {
@@ -91,7 +134,7 @@ fn a_bad_line_ends_well_or_in_one_clear_error() {
             let Some(pair) = pairs.get(number) else {
                 break;
             };
-            match run(&scene, &proxy, pair, number as u64) {
+            match run(&scene, &proxy, pair, number as u64, &tally) {
                 Ok(went) => {
                     let mut counts = counts.lock().unwrap();
                     let count = counts.entry((pair.fault, pair.when)).or_default();
@@ -116,6 +159,8 @@ fn a_bad_line_ends_well_or_in_one_clear_error() {
         println!("| {fault:?} | {when:?} | {well} | {told} |");
     }
     let complaints = complaints.into_inner().unwrap();
+    let told: usize = counts.values().map(|it| it.1).sum();
+    tell(&tally.into_inner().unwrap(), &counts, complaints.len());
     assert!(
         complaints.is_empty(),
         "{} of {}:\n{}",
@@ -124,7 +169,6 @@ fn a_bad_line_ends_well_or_in_one_clear_error() {
         complaints.join("\n")
     );
     // The faults were done, and did something.
-    let told: usize = counts.values().map(|it| it.1).sum();
     assert!(
         told > pairs.len() / 10,
         "only {told} runs ended in an error"

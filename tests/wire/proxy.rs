@@ -16,8 +16,9 @@ pub struct Proxy {
 #[derive(Default)]
 struct Orders {
     fault: Option<(Fault, When, u64)>,
-    /// Exchanges so far to which it could be done.
+    /// Exchanges so far to which it could be done, and to which it was.
     seen: u64,
+    struck: u64,
 }
 
 /// A request as it came.
@@ -60,12 +61,13 @@ impl Proxy {
     pub fn do_it(&self, fault: Fault, when: When, seed: u64) {
         *self.orders() = Orders {
             fault: Some((fault, when, seed)),
-            seen: 0,
+            ..Orders::default()
         };
     }
 
-    pub fn stop(&self) {
-        *self.orders() = Orders::default();
+    /// No longer; gives to how many exchanges it was done.
+    pub fn stop(&self) -> u64 {
+        std::mem::take(&mut *self.orders()).struck
     }
 
     fn orders(&self) -> MutexGuard<'_, Orders> {
@@ -126,7 +128,9 @@ fn fault_for(head: &str, orders: &Mutex<Orders>) -> Option<Fault> {
     }
     let number = orders.seen;
     orders.seen += 1;
-    when.strikes(number, seed).then_some(fault)
+    let strikes = when.strikes(number, seed);
+    orders.struck += u64::from(strikes);
+    strikes.then_some(fault)
 }
 
 fn can_be_done(fault: Fault, head: &str) -> bool {
