@@ -114,6 +114,9 @@ impl Index {
     /// # Errors
     /// `Sqlite` when the folder cannot be written or the disk is full.
     pub fn open(path: &Path) -> Result<Self> {
+        if schema::has_strange_head(path) {
+            Self::remove(path);
+        }
         let attempt = Connection::open(path).and_then(schema::prepare);
         let connection = match attempt {
             Ok(connection) => Ok(connection),

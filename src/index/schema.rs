@@ -1,5 +1,9 @@
 //! The tables, and how the database is opened.
 
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+
 use rusqlite::config::DbConfig;
 use rusqlite::{Connection, ErrorCode};
 
@@ -131,6 +135,16 @@ pub(super) fn prepare(connection: Connection) -> rusqlite::Result<Connection> {
     connection.execute_batch(TEMPORARY)?;
     connection.execute_batch(LATER_TABLES)?;
     Ok(connection)
+}
+
+/// Whether the head of the file says something that was never written there: versions of its format
+/// beyond 2, or a format of its schema beyond 4 (sqlite.org/fileformat2.html, 1.3). SQLite would open
+/// it and refuse every write, or refuse it in words that may mean anything.
+pub(super) fn has_strange_head(path: &Path) -> bool {
+    let mut head = [0; 48];
+    let read = File::open(path).and_then(|mut file| file.read_exact(&mut head));
+    // What is shorter, or cannot be read, SQLite speaks of itself.
+    read.is_ok() && (head[18] > 2 || head[19] > 2 || head[44..] > [0, 0, 0, 4][..])
 }
 
 /// Whether a new, empty index would help: it is of another schema, or not a sound database.

@@ -88,7 +88,8 @@ impl<'r> ChunkReader<'r> {
     /// asked what they hold, in steps that cost ever more, and after each all places are tried that
     /// were not. So a false claim costs a look at a footer, not a whole pack.
     fn read(&self, id: &ChunkId, kind: Kind) -> Result<Buffer> {
-        if let Some(anew) = self.anew.get()
+        let known_anew = self.anew.get();
+        if let Some(anew) = known_anew
             && let Some(plain) = self.read_anew(anew, id, kind)?
         {
             return Ok(plain);
@@ -127,8 +128,9 @@ impl<'r> ChunkReader<'r> {
         if let Some(plain) = self.anywhere_else(id, kind) {
             return Ok(plain);
         }
+        // Another thread may have come to this end meanwhile.
         if self.index.is_kept()
-            && self.anew.get().is_none()
+            && known_anew.is_none()
             && let Some(plain) = self.read_anew(self.made_anew()?, id, kind)?
         {
             // Nothing that it says is to be believed any more.
@@ -147,6 +149,9 @@ impl<'r> ChunkReader<'r> {
 
     /// What segments and footers say of the repository now.
     fn made_anew(&self) -> Result<&Index> {
+        if let Some(anew) = self.anew.get() {
+            return Ok(anew);
+        }
         let anew = Index::temporary()?;
         load(self.repository, &anew)?;
         Ok(self.anew.get_or_init(|| anew))

@@ -98,8 +98,11 @@ impl Subtree {
         }
     }
 
-    /// That it cannot be read.
+    /// That it cannot be read. What ails the index of this host is no loss of a listing.
     pub fn lost(first: Option<Key>, cause: RepositoryError) -> RepositoryError {
+        if matches!(cause, RepositoryError::Index(_)) {
+            return cause;
+        }
         RepositoryError::ListingLost {
             first: first.map(|key| key.path).unwrap_or_default(),
             cause: Box::new(cause),

@@ -226,7 +226,7 @@ impl Scene {
         let problems = match report {
             Ok(report) => report.problems,
             Err(error @ OpsError::Repository(RepositoryError::Index(_))) => return Err(error),
-            Err(error) => vec![(Vec::new(), error.to_string())],
+            Err(error) => vec![(Vec::new(), format!("{error:?}"))],
         };
         Ok(Came { files, problems })
     }

@@ -124,8 +124,9 @@ fn whatever_the_order_nothing_is_lost() {
     println!(
         "counted: simulation: {snapshots} snapshots left in the end, each of which was checked"
     );
-    // Else it would prove nothing.
-    assert!(only.is_some() || deleted > seeds / 2 && killed > seeds / 4);
+    // Else it would prove nothing. (There is about one pack to two seeds, more or less of them in each
+    // choice of seeds.)
+    assert!(only.is_some() || deleted > seeds / 4 && killed > seeds / 4);
 }
 
 #[test]

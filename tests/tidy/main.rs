@@ -10,6 +10,7 @@ mod floors;
 mod modules;
 mod paths;
 mod places;
+mod reliability;
 mod sizes;
 mod source;
 mod wording;
@@ -82,6 +83,14 @@ fn modules_are_named_declared_and_placed() {
         modules::names_say_what,
         modules::every_file_is_declared,
         modules::every_file_places_itself,
+    ]);
+}
+
+#[test]
+fn every_suite_of_faults_says_what_it_counted() {
+    enforce(&[
+        reliability::every_suite_has_its_counts,
+        reliability::every_suite_that_counts_is_run_in_full,
     ]);
 }
 

@@ -25,7 +25,7 @@ impl fmt::Display for Violation {
 pub struct Tree {
     /// Below `src/`, `tests/` and `benches/`.
     pub rust: Vec<SourceFile>,
-    /// Markdown at the top and below `docs/`, and `Cargo.toml`: path and text.
+    /// Markdown at the top and below `docs/`, `Cargo.toml` and `tests/full`: path and text.
     pub documents: Vec<(String, String)>,
     /// Every path, folders included.
     pub paths: Vec<String>,
@@ -83,7 +83,7 @@ impl Tree {
             && ["src/", "tests/", "benches/"]
                 .iter()
                 .any(|top| path.starts_with(top));
-        let is_document = path == "Cargo.toml"
+        let is_document = ["Cargo.toml", "tests/full"].contains(&path.as_str())
             || path.ends_with(".md") && (path.starts_with("docs/") || !path.contains('/'));
         if is_rust || is_document {
             let text = std::fs::read_to_string(&file).expect("a source file is UTF-8 text");
