@@ -44,7 +44,7 @@ def block(suite, log, began, command, tree):
     when = datetime.fromtimestamp(began, timezone.utc).strftime("%Y-%m-%d %H:%M UTC")
     took = duration(int(time.time()) - began)
     lines = [f"- {number:,} {what}" for what, number in counts.items()]
-    lines.append(f"- {passed:,} tests of the suite passed")
+    lines.append(f"- {passed:,} {'test' if passed == 1 else 'tests'} of the suite passed")
     return "\n".join(lines) + (
         f"\n\n{when}, in {took}, commit `{commit}`, {state}. Again:\n"
         f"`{command}`"
