@@ -148,7 +148,7 @@ impl<'p> Packs<'p> {
             id,
             plain_bytes: plain as u32,
             codec,
-            content,
+            content: &mut content.to_vec(),
         };
         match self.whole.add(class, chunk)? {
             Some(pack) => self.put(&pack),

@@ -15,7 +15,7 @@ pub(super) fn put_chunk(repository: &Repository, id: ChunkId, content: &[u8]) ->
         id,
         plain_bytes: content.len() as u32,
         codec: Codec::Plain,
-        content,
+        content: &mut content.to_vec(),
     };
     let full = packs.add(Class::Files, chunk).unwrap();
     let mut finished = packs.finish(Class::Files).unwrap();
