@@ -207,11 +207,11 @@ fn as_json(place: &Place, one: &JudgedSnapshot) -> Value {
     let reasons: Vec<String> = one.reasons.iter().map(ops::Reason::words).collect();
     json!({
         "id": one.id.to_string(),
-        "time": show::rfc3339(one.record.time),
-        "judged_by": show::rfc3339(one.judged_by),
-        "host": one.record.host,
-        "tags": one.record.tags,
-        "suspect": one.record.suspect,
+        "time": show::rfc3339(one.time),
+        "judged_by": show::rfc3339(one.candidate.time()),
+        "host": one.candidate.host,
+        "tags": one.candidate.tags,
+        "suspect": one.suspect,
         "reasons": reasons,
         "place": place.name,
     })
@@ -280,10 +280,21 @@ fn table(report: &ForgetReport, shows_removed: bool) -> Table {
         rows.extend(&report.removed);
     }
     let sources = |one: &JudgedSnapshot| {
-        let sources: Vec<String> = one.sources().map(show::harmless).collect();
+        let sources: Vec<String> = one
+            .sources
+            .iter()
+            .map(|path| show::harmless(path))
+            .collect();
         sources.join(", ")
     };
-    rows.sort_by_cached_key(|one| (one.record.host.clone(), sources(one), one.judged_by, one.id));
+    rows.sort_by_cached_key(|one| {
+        (
+            one.candidate.host.clone(),
+            sources(one),
+            one.candidate.time(),
+            one.id,
+        )
+    });
     let mut table = Table::new([
         ("Snapshot", Align::Left),
         ("Time", Align::Left),
@@ -295,17 +306,17 @@ fn table(report: &ForgetReport, shows_removed: bool) -> Table {
     ]);
     for one in rows {
         let reasons: Vec<String> = one.reasons.iter().map(ops::Reason::words).collect();
-        let remark = match (&one.record.suspect, reasons.is_empty()) {
+        let remark = match (&one.suspect, reasons.is_empty()) {
             (Some(_), true) => "suspect".to_owned(),
             (Some(_), false) => format!("{} (suspect)", reasons.join(", ")),
             (None, _) => reasons.join(", "),
         };
         table.row([
             one.id.to_string().chars().take(12).collect(),
-            show::time(one.record.time),
-            show::harmless(one.record.host.as_bytes()),
+            show::time(one.time),
+            show::harmless(one.candidate.host.as_bytes()),
             sources(one),
-            show::harmless(one.record.tags.join(", ").as_bytes()),
+            show::harmless(one.candidate.tags.join(", ").as_bytes()),
             if one.reasons.is_empty() {
                 "remove"
             } else {

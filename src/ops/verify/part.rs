@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use super::super::{OpsError, Result};
 use super::fetch::damage_apart;
-use super::turns::{Coverage, ListedPack, PackReads};
+use super::turns::{Coverage, PackReads};
 use crate::format::Kind;
 use crate::format::pack::Class;
 use crate::id::{ChunkId, ObjectId};
@@ -15,6 +15,9 @@ use crate::repository::{
     ChunkReader, Fetch, ListingReader, Repository, RepositoryError, SeenLists, StoredSnapshot,
     list_objects,
 };
+
+/// So many packs of a LIST are noted at once.
+const BATCH: usize = 1000;
 
 /// What a person asked to have checked; the default is everything.
 #[derive(Debug, Clone, Default)]
@@ -46,8 +49,6 @@ pub struct Selection {
     sample: Option<Sample>,
     /// Those whose turn it is, where there is a budget: 32 bytes for each.
     turn: Option<HashSet<ObjectId>>,
-    /// All data packs, where readings are remembered: 40 bytes for each.
-    listed: Vec<ListedPack>,
     /// Data packs that are read, of how many, and their bytes.
     pub packs: u64,
     pub packs_total: u64,
@@ -94,7 +95,6 @@ impl Selection {
             needed,
             sample: None,
             turn: None,
-            listed: Vec::new(),
             packs: 0,
             packs_total: 0,
             pack_bytes: 0,
@@ -102,22 +102,16 @@ impl Selection {
         };
         selection.draw(repository)?;
         selection.take_turns(repository)?;
-        list_objects(
-            repository.store.as_ref(),
-            Kind::DataPack,
-            &mut |id, info| {
-                if selection.part.reads.is_some() {
-                    let bytes = info.bytes;
-                    selection.listed.push(ListedPack { id, bytes });
-                }
-                selection.packs_total += 1;
-                selection.pack_bytes_total += info.bytes;
-                if selection.has_pack(&id) {
-                    selection.packs += 1;
-                    selection.pack_bytes += info.bytes;
-                }
-            },
-        )?;
+        let reads = selection.part.reads.clone();
+        list_packs(repository, reads.as_deref(), &mut |id, bytes| {
+            selection.packs_total += 1;
+            selection.pack_bytes_total += bytes;
+            if selection.has_pack(id) {
+                selection.packs += 1;
+                selection.pack_bytes += bytes;
+            }
+            true
+        })?;
         Ok(selection)
     }
 
@@ -149,17 +143,10 @@ impl Selection {
         let Some(budget) = self.part.budget_bytes else {
             return Ok(());
         };
-        let mut packs = Vec::new();
-        let store = repository.store.as_ref();
-        list_objects(store, Kind::DataPack, &mut |id, info| {
-            if self.has_pack(&id) {
-                let bytes = info.bytes;
-                packs.push(ListedPack { id, bytes });
-            }
-        })?;
         let none = PackReads::new(Trust::in_memory()?, String::new());
         let reads = self.part.reads.as_deref().unwrap_or(&none);
-        self.turn = Some(reads.choose(packs, budget, repository.seams.clock.now())?);
+        list_packs(repository, Some(reads), &mut |id, _| self.has_pack(id))?;
+        self.turn = Some(reads.choose(budget, repository.seams.clock.now())?);
         Ok(())
     }
 
@@ -182,7 +169,7 @@ impl Selection {
     pub fn coverage(&self, repository: &Repository) -> Result<Option<Coverage>> {
         let now = repository.seams.clock.now();
         let reads = self.part.reads.as_ref();
-        let coverage = reads.map(|reads| reads.coverage(&self.listed, now));
+        let coverage = reads.map(|reads| reads.coverage(now));
         Ok(coverage.transpose()?)
     }
 
@@ -210,6 +197,32 @@ impl Selection {
             _ => true,
         }
     }
+}
+
+/// Visits all data packs with their bytes, and notes those of which the visitor says so beside what is remembered
+/// of readings.
+fn list_packs(
+    repository: &Repository,
+    reads: Option<&PackReads>,
+    visit: &mut dyn FnMut(&ObjectId, u64) -> bool,
+) -> Result<()> {
+    reads.map_or(Ok(()), PackReads::begin_list)?;
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut noted = Ok(());
+    let store = repository.store.as_ref();
+    list_objects(store, Kind::DataPack, &mut |id, info| {
+        if visit(&id, info.bytes) && reads.is_some() {
+            batch.push((id, info.bytes));
+        }
+        if batch.len() >= BATCH {
+            if noted.is_ok() {
+                noted = reads.map_or(Ok(()), |reads| reads.list(&batch));
+            }
+            batch.clear();
+        }
+    })?;
+    noted?;
+    Ok(reads.map_or(Ok(()), |reads| reads.list(&batch))?)
 }
 
 /// The data packs in which the contents of the snapshots lie. What cannot be read is found by the
