@@ -175,6 +175,27 @@ impl Selection {
         Ok(())
     }
 
+    /// Data packs that were damaged when they were last read, and that a run which reads contents or
+    /// not leaves unread: nothing has shown that they are whole again.
+    ///
+    /// # Errors
+    /// `Index`.
+    pub fn known_damaged(&self, reads_data: bool) -> Result<Vec<ObjectId>> {
+        let Some(reads) = &self.part.reads else {
+            return Ok(Vec::new());
+        };
+        let damaged = reads.damaged()?;
+        let concerns = |id: &ObjectId| {
+            let is_needed = self
+                .needed
+                .as_ref()
+                .is_none_or(|needed| needed.contains(id));
+            damaged.contains(id) && is_needed && !(reads_data && self.has_pack(id))
+        };
+        let listed = self.listed.iter().map(|pack| pack.id);
+        Ok(listed.filter(concerns).collect())
+    }
+
     /// How much was read by now, where that is remembered.
     ///
     /// # Errors

@@ -78,6 +78,9 @@ pub fn verify_part(
         &snapshots,
         index,
     )?;
+    for id in selection.known_damaged(options.data)? {
+        findings.remembered(&name::of(Kind::DataPack, &id));
+    }
     meanwhile::take_back(repository, &findings)?;
     progress.finish();
     let report = VerifyReport {

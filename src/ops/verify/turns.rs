@@ -61,6 +61,16 @@ impl PackReads {
         self.trust.note_pack_read(&self.place, pack, read)
     }
 
+    /// The packs that were not right when they were last read.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn damaged(&self) -> Result<HashSet<ObjectId>, IndexError> {
+        let reads = self.trust.pack_reads(&self.place)?.into_iter();
+        let damaged = reads.filter(|(_, read)| !read.was_sound);
+        Ok(damaged.map(|(id, _)| id).collect())
+    }
+
     /// Which of `packs` are to be read for at most `budget` bytes, at least one: those that were read
     /// longest ago, and as far as half of it goes those that were found damaged.
     ///
@@ -77,14 +87,15 @@ impl PackReads {
         packs.sort_by_cached_key(|pack| (last(pack).map(|it| it.at), pack.id));
         let was_damaged = |pack: &ListedPack| last(pack).is_some_and(|it| !it.was_sound);
         let (mut chosen, mut left) = (HashSet::new(), budget);
-        // One whose turn it is comes first of all: else a damaged one could be read for ever.
-        if let Some(first) = packs.iter().find(|pack| !was_damaged(pack)) {
+        // The one that was read longest ago comes first of all, damaged or not: so each has its turn,
+        // however small the budget is.
+        if let Some(first) = packs.first() {
             left = left.saturating_sub(first.bytes);
             chosen.insert(first.id);
         }
         let mut reserve = budget / 2;
         for pack in packs.iter().filter(|pack| was_damaged(pack)) {
-            if pack.bytes <= reserve.min(left) {
+            if !chosen.contains(&pack.id) && pack.bytes <= reserve.min(left) {
                 reserve -= pack.bytes;
                 left -= pack.bytes;
                 chosen.insert(pack.id);
