@@ -89,7 +89,12 @@ pub fn heal(
         }
         // What was read and is left as it is stays in the report; the rest is looked at anew.
         let options = VerifyOptions { data: false };
-        let again = verify_part(repository, index, &options, part, progress)?;
+        let mut again = verify_part(repository, index, &options, part, progress)?;
+        // What is known of an object that was read says more than that it was damaged then.
+        let is_known = |object: &str| report.damage.iter().any(|known| known.object == object);
+        again
+            .damage
+            .retain(|new| !(new.is_remembered && is_known(&new.object)));
         report.bytes_read += again.bytes_read;
         report.damage.retain(|damage| {
             let is_new = again.damage.iter().any(|new| new.object == damage.object);
