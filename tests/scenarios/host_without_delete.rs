@@ -169,6 +169,7 @@ fn every_step_of_a_night_runs_without_the_right_to_delete() {
 #[test]
 fn what_nobody_locked_needs_attention() {
     let mut user = with_locking_bucket("locked-too-late");
+    user.write("photos/a.jpg", "a photo");
     let cloud = std::mem::take(&mut user.repository);
     let file = format!(
         "[status]\ndrill_age_max = 'never'\n[[repository]]\nname = 'cloud'\nurl = '{cloud}'\n"
