@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::super::{OpsError, Result};
 use super::fetch::damage_apart;
+use super::findings::Findings;
 use super::turns::{Coverage, ListedPack, PackReads};
-use crate::format::Kind;
 use crate::format::pack::Class;
+use crate::format::{Kind, name};
 use crate::id::{ChunkId, ObjectId};
 use crate::index::{Index, PackRead, Trust};
 use crate::repository::{
@@ -175,25 +176,26 @@ impl Selection {
         Ok(())
     }
 
-    /// Data packs that were damaged when they were last read, and that a run which reads contents or
-    /// not leaves unread: nothing has shown that they are whole again.
+    /// Finds again the data packs that were damaged when they were last read, of those that a run
+    /// which reads contents or not leaves unread: nothing has shown that they are whole by now.
     ///
     /// # Errors
     /// `Index`.
-    pub fn known_damaged(&self, reads_data: bool) -> Result<Vec<ObjectId>> {
+    pub fn recall_damage(&self, reads_data: bool, findings: &Findings) -> Result<()> {
         let Some(reads) = &self.part.reads else {
-            return Ok(Vec::new());
+            return Ok(());
         };
         let damaged = reads.damaged()?;
-        let concerns = |id: &ObjectId| {
+        for ListedPack { id, .. } in &self.listed {
             let is_needed = self
                 .needed
                 .as_ref()
                 .is_none_or(|needed| needed.contains(id));
-            damaged.contains(id) && is_needed && !(reads_data && self.has_pack(id))
-        };
-        let listed = self.listed.iter().map(|pack| pack.id);
-        Ok(listed.filter(concerns).collect())
+            if damaged.contains(id) && is_needed && !(reads_data && self.has_pack(id)) {
+                findings.remembered(&name::of(Kind::DataPack, id));
+            }
+        }
+        Ok(())
     }
 
     /// How much was read by now, where that is remembered.

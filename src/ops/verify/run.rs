@@ -78,9 +78,7 @@ pub fn verify_part(
         &snapshots,
         index,
     )?;
-    for id in selection.known_damaged(options.data)? {
-        findings.remembered(&name::of(Kind::DataPack, &id));
-    }
+    selection.recall_damage(options.data, &findings)?;
     meanwhile::take_back(repository, &findings)?;
     progress.finish();
     let report = VerifyReport {
