@@ -208,11 +208,11 @@ fn as_json(place: &Place, one: &JudgedSnapshot) -> Value {
     let reasons: Vec<String> = one.reasons.iter().map(ops::Reason::words).collect();
     json!({
         "id": one.id.to_string(),
-        "time": show::rfc3339(one.record.time),
-        "judged_by": show::rfc3339(one.judged_by),
-        "host": one.record.host,
-        "tags": one.record.tags,
-        "suspect": one.record.suspect,
+        "time": show::rfc3339(one.time),
+        "judged_by": show::rfc3339(one.candidate.time()),
+        "host": one.candidate.host,
+        "tags": one.candidate.tags,
+        "suspect": one.suspect,
         "reasons": reasons,
         "place": place.name,
     })
@@ -279,14 +279,14 @@ fn tables(report: &ForgetReport, shows_removed: bool) -> Vec<String> {
     let mut groups: BTreeMap<(String, String), Vec<&JudgedSnapshot>> = BTreeMap::new();
     let removed = report.removed.iter().filter(|_| shows_removed);
     for one in report.kept.iter().chain(removed) {
-        let sources: Vec<String> = one.sources().map(show::harmless).collect();
-        let host = show::harmless(one.record.host.as_bytes());
-        let group = groups.entry((host, sources.join(", ")));
-        group.or_default().push(one);
+        let sources = one.sources.iter().map(|path| show::harmless(path));
+        let sources = sources.collect::<Vec<_>>().join(", ");
+        let host = show::harmless(one.candidate.host.as_bytes());
+        groups.entry((host, sources)).or_default().push(one);
     }
     let mut lines = Vec::new();
     for ((host, sources), mut rows) in groups {
-        rows.sort_by_key(|one| (one.judged_by, one.id));
+        rows.sort_by_key(|one| (one.candidate.time(), one.id));
         lines.push(format!("{host}: {sources}"));
         lines.extend(table(&rows).lines());
     }
@@ -303,7 +303,7 @@ fn table(rows: &[&JudgedSnapshot]) -> Table {
     ]);
     for one in rows {
         let reasons: Vec<String> = one.reasons.iter().map(ops::Reason::words).collect();
-        let remark = match (&one.record.suspect, reasons.is_empty()) {
+        let remark = match (&one.suspect, reasons.is_empty()) {
             (Some(_), true) => "suspect".to_owned(),
             (Some(_), false) => format!("{} (suspect)", reasons.join(", ")),
             (None, _) => reasons.join(", "),
@@ -315,8 +315,8 @@ fn table(rows: &[&JudgedSnapshot]) -> Table {
         };
         table.row([
             one.id.to_string().chars().take(12).collect(),
-            show::time(one.record.time),
-            show::harmless(one.record.tags.join(", ").as_bytes()),
+            show::time(one.time),
+            show::harmless(one.candidate.tags.join(", ").as_bytes()),
             verdict.to_owned(),
             show::harmless_sentence(&remark),
         ]);

@@ -44,7 +44,9 @@ pub use restore_order::{RestoreOrder, Turn};
 pub use staged::Staging;
 pub use totals::{ClassTotals, ReferenceTotals};
 pub use transfers::{TransferTable, WantedPack};
-pub use trust::{KeptCopy, LockHorizon, NotedPlan, PackRead, Presence, SeenSnapshot, Trust, Watch};
+pub use trust::{
+    KeptCopy, LockHorizon, NotedPlan, PackRead, Presence, ReadSums, SeenSnapshot, Trust, Watch,
+};
 pub use versions::{VersionRow, VersionTable};
 
 /// The cache of one repository. Shared by threads; each call is one short transaction.

@@ -88,6 +88,7 @@ pub use slot_list::{SlotFacts, list_slots, slot_label};
 pub use slots::{add_slot, check_slot, unlock, unlock_slot};
 pub use snapshots::{
     SnapshotFilter, StoredSnapshot, Weights, clocks_apart, load_snapshot, load_snapshots, resolve,
+    resolve_among, visit_snapshots,
 };
 
 use crate::buffers::Buffers;

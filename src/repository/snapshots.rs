@@ -45,12 +45,14 @@ pub struct SnapshotFilter {
 
 impl SnapshotFilter {
     pub fn allows(&self, snapshot: &Snapshot) -> bool {
-        self.host.as_ref().is_none_or(|host| *host == snapshot.host)
-            && self
-                .tag
-                .as_ref()
-                .is_none_or(|tag| snapshot.tags.contains(tag))
-            && self.at.is_none_or(|at| snapshot.time <= at)
+        self.fits(&snapshot.host, &snapshot.tags, snapshot.time)
+    }
+
+    /// The same, by what it looks at.
+    pub fn fits(&self, of_host: &str, tags: &[String], time: Timestamp) -> bool {
+        self.host.as_ref().is_none_or(|host| host == of_host)
+            && self.tag.as_ref().is_none_or(|tag| tags.contains(tag))
+            && self.at.is_none_or(|at| time <= at)
     }
 }
 
@@ -101,40 +103,128 @@ pub fn load_snapshots(
     index: &Index,
     damaged: &mut dyn FnMut(&str, &ObjectProblem),
 ) -> Result<Vec<StoredSnapshot>> {
+    let mut snapshots = Vec::new();
+    read_all(repository, index, damaged, &mut |one| snapshots.push(one))?;
+    put_in_order(&mut snapshots, repository);
+    Ok(snapshots)
+}
+
+/// Visits what [`load_snapshots`] would give, in the same order, and holds of each no more than its times: of a
+/// hundred thousand the records take a hundred megabytes.
+///
+/// # Errors
+/// As [`load_snapshots`].
+pub fn visit_snapshots(
+    repository: &Repository,
+    index: &Index,
+    damaged: &mut dyn FnMut(&str, &ObjectProblem),
+    visit: &mut dyn FnMut(StoredSnapshot),
+) -> Result<()> {
+    let mut heads = Vec::new();
+    read_all(repository, index, damaged, &mut |one| {
+        heads.push(one.head())
+    })?;
+    put_in_order(&mut heads, repository);
+    for Head { id, time, .. } in heads {
+        // Just now the index was told all of them.
+        let (record, _) = load_whole(repository, index, &id)?;
+        let record = Snapshot {
+            time,
+            ..light(record)
+        };
+        visit(StoredSnapshot { id, record });
+    }
+    Ok(())
+}
+
+/// What the order of snapshots depends on.
+struct Head {
+    id: ObjectId,
+    parent: Option<ObjectId>,
+    time: Timestamp,
+    started: Timestamp,
+    finished: Timestamp,
+}
+
+trait Dated {
+    fn head(&self) -> Head;
+    fn set_time(&mut self, time: Timestamp);
+}
+
+impl Dated for Head {
+    fn head(&self) -> Head {
+        Head { ..*self }
+    }
+
+    fn set_time(&mut self, time: Timestamp) {
+        self.time = time;
+    }
+}
+
+impl Dated for StoredSnapshot {
+    fn head(&self) -> Head {
+        let StoredSnapshot { id, record } = self;
+        Head {
+            id: *id,
+            parent: record.parent,
+            time: record.time,
+            started: record.started,
+            finished: record.finished,
+        }
+    }
+
+    fn set_time(&mut self, time: Timestamp) {
+        self.record.time = time;
+    }
+}
+
+/// Reads all records, in the order of a LIST.
+fn read_all(
+    repository: &Repository,
+    index: &Index,
+    damaged: &mut dyn FnMut(&str, &ObjectProblem),
+    take: &mut dyn FnMut(StoredSnapshot),
+) -> Result<()> {
     let mut ids = Vec::new();
     list_objects(repository.store.as_ref(), Kind::Snapshot, &mut |id, _| {
         ids.push(id);
     })?;
-    let mut snapshots = Vec::with_capacity(ids.len());
     let mut weights = Weights::default();
     for id in ids {
         let read = load_whole(repository, index, &id).and_then(|(record, bytes)| {
             let admitted = weights.admit(&record, bytes);
             let name = || name::of(Kind::Snapshot, &id);
             admitted.map_err(|error| RepositoryError::object(&name(), error))?;
-            Ok(record)
+            Ok(light(record))
         });
         match read {
-            Ok(mut record) => {
-                if let Some(database) = &mut record.database {
-                    database.rows = Counts::default();
-                }
-                snapshots.push(StoredSnapshot { id, record });
-            }
+            Ok(record) => take(StoredSnapshot { id, record }),
             Err(error) => {
                 let (name, problem) = error.into_unusable()?;
                 damaged(&name, &problem);
             }
         }
     }
+    Ok(())
+}
+
+fn put_in_order<D: Dated>(snapshots: &mut [D], repository: &Repository) {
     let soon = repository.seams.clock.now().plus(CLOCKS_DIFFER_MAX);
-    put_after_parents(&mut snapshots, repository.parameters.created, soon);
+    put_after_parents(snapshots, repository.parameters.created, soon);
     // Several snapshots may hold one dump, and so have its time: then the later run is the newer.
     // No two are equal, and in place no room is taken.
-    snapshots.sort_unstable_by_key(|StoredSnapshot { id, record }| {
-        (record.time <= soon, record.time, record.started, *id)
+    snapshots.sort_unstable_by_key(|one| {
+        let one = one.head();
+        (one.time <= soon, one.time, one.started, one.id)
     });
-    Ok(snapshots)
+}
+
+/// Without the rows of the tables of its dump.
+fn light(mut record: Snapshot) -> Snapshot {
+    if let Some(database) = &mut record.database {
+        database.rows = Counts::default();
+    }
+    record
 }
 
 /// One snapshot's whole record; remembered as by [`load_snapshots`].
@@ -183,12 +273,12 @@ fn put_time_right(record: &mut Snapshot, made: Timestamp, now: Timestamp) {
 /// Where the repository is a folder of the host there is but one clock, and nothing to hold it against.
 /// But a backup names the snapshot before it: one that is still of a time before there was a repository
 /// counts as made right after that one. So the newest is the latest, and no newer than it can be.
-fn put_after_parents(snapshots: &mut [StoredSnapshot], made: Timestamp, soon: Timestamp) {
+fn put_after_parents<D: Dated>(snapshots: &mut [D], made: Timestamp, soon: Timestamp) {
     let places = snapshots.iter().enumerate();
-    let places: HashMap<_, _> = places.map(|(place, one)| (one.id, place)).collect();
+    let places: HashMap<_, _> = places.map(|(place, one)| (one.head().id, place)).collect();
     let parents: Vec<Option<usize>> = snapshots
         .iter()
-        .map(|one| places.get(&one.record.parent?).copied())
+        .map(|one| places.get(&one.head().parent?).copied())
         .collect();
     let parent_of = |place: usize| parents.get(place).copied().flatten();
     let mut is_settled = vec![false; snapshots.len()];
@@ -200,12 +290,13 @@ fn put_after_parents(snapshots: &mut [StoredSnapshot], made: Timestamp, soon: Ti
             .collect();
         for place in line.into_iter().rev() {
             let parent = parent_of(place).and_then(|parent| snapshots.get(parent));
-            let before = parent.map(|parent| parent.record.time.max(parent.record.finished));
+            let parent = parent.map(Dated::head);
+            let before = parent.map(|parent| parent.time.max(parent.finished));
             if let (Some(one), Some(before)) = (snapshots.get_mut(place), before)
-                && one.record.time.plus(CLOCKS_DIFFER_MAX) < made
+                && one.head().time.plus(CLOCKS_DIFFER_MAX) < made
                 && before <= soon
             {
-                one.record.time = before.plus(Duration::from_nanos(1));
+                one.set_time(before.plus(Duration::from_nanos(1)));
             }
             if let Some(settled) = is_settled.get_mut(place) {
                 *settled = true;
@@ -232,6 +323,20 @@ pub fn resolve<'s>(
     name: &str,
     filter: &SnapshotFilter,
 ) -> Result<&'s StoredSnapshot> {
+    let allows = |one: &StoredSnapshot| filter.allows(&one.record);
+    resolve_among(snapshots, name, |one| one.id, allows)
+}
+
+/// As [`resolve`], of whatever stands for snapshots, oldest first.
+///
+/// # Errors
+/// As [`resolve`].
+pub fn resolve_among<'s, S>(
+    snapshots: &'s [S],
+    name: &str,
+    id: impl Fn(&S) -> ObjectId,
+    allows: impl Fn(&S) -> bool,
+) -> Result<&'s S> {
     if snapshots.is_empty() {
         return Err(RepositoryError::NoSnapshots);
     }
@@ -239,17 +344,14 @@ pub fn resolve<'s>(
         name: name.to_owned(),
     };
     if let Some(back) = steps_back(name) {
-        let mut matching = snapshots
-            .iter()
-            .rev()
-            .filter(|one| filter.allows(&one.record));
+        let mut matching = snapshots.iter().rev().filter(|one| allows(one));
         return matching.nth(back).ok_or_else(unknown);
     }
     let is_hex = !name.is_empty() && name.bytes().all(|byte| byte.is_ascii_hexdigit());
     let lower = name.to_ascii_lowercase();
     let mut matching = snapshots
         .iter()
-        .filter(|one| one.id.to_string().starts_with(&lower));
+        .filter(|one| id(one).to_string().starts_with(&lower));
     match (is_hex, matching.next(), matching.next()) {
         (true, Some(one), None) => Ok(one),
         (true, Some(_), Some(_)) => Err(RepositoryError::AmbiguousSnapshot {

@@ -14,7 +14,7 @@ mod watch;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-pub use reads::PackRead;
+pub use reads::{PackRead, ReadSums};
 use rusqlite::Connection;
 
 pub use plans::NotedPlan;

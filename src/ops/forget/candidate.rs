@@ -48,13 +48,9 @@ pub enum Drilled {
 }
 
 impl Candidate {
-    /// From what is stored; `arrived` is what LIST says of the record, `now` the time of this machine.
-    pub fn new(
-        snapshot: &StoredSnapshot,
-        arrived: Timestamp,
-        drills: &Drills,
-        now: Timestamp,
-    ) -> Self {
+    /// From what is stored; `arrived` is what LIST says of the record, `now` the time of this machine. Of drills
+    /// nothing is known yet.
+    pub fn new(snapshot: &StoredSnapshot, arrived: Timestamp, now: Timestamp) -> Self {
         let StoredSnapshot { id, record } = snapshot;
         let claimed = record.store_time.unwrap_or(record.started);
         Self {
@@ -68,7 +64,7 @@ impl Candidate {
             is_to_come: claimed.min(arrived) > now.plus(DAY),
             is_suspect: record.suspect.is_some(),
             is_clean: is_clean(record),
-            drilled: drills.of(id),
+            drilled: Drilled::No,
         }
     }
 
@@ -141,7 +137,8 @@ impl Drills {
         self.signed.extend(snapshots);
     }
 
-    fn of(&self, id: &ObjectId) -> Drilled {
+    /// What drills showed of a snapshot.
+    pub fn of(&self, id: &ObjectId) -> Drilled {
         if self.signed.contains(id) {
             Drilled::Signed
         } else if self.unsigned.contains(id) {

@@ -7,6 +7,7 @@
 //! late pushes out only what came as late. Two rounds more are for clocks that were wrong. Suspect
 //! snapshots are judged apart and count for no other.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
@@ -99,13 +100,14 @@ impl Reason {
 }
 
 /// Why each candidate is kept, in their order; a set without a reason is one to remove.
-pub fn judge(
-    candidates: &[Candidate],
+pub fn judge<C: Borrow<Candidate>>(
+    candidates: &[C],
     policy: &Policy,
     group_by: GroupBy,
     zone: &TimeZone,
 ) -> Vec<BTreeSet<Reason>> {
     let mut reasons = protections(candidates, group_by);
+    let candidates: &[&Candidate] = &candidates.iter().map(C::borrow).collect::<Vec<_>>();
     for group in groups(candidates, group_by) {
         for is_suspect in [false, true] {
             let row = row(candidates, &group, is_suspect);
@@ -134,7 +136,11 @@ pub fn judge(
 }
 
 /// The reasons that hold without any rule: of each group, and in each round.
-pub fn protections(candidates: &[Candidate], group_by: GroupBy) -> Vec<BTreeSet<Reason>> {
+pub fn protections<C: Borrow<Candidate>>(
+    candidates: &[C],
+    group_by: GroupBy,
+) -> Vec<BTreeSet<Reason>> {
+    let candidates: &[&Candidate] = &candidates.iter().map(C::borrow).collect::<Vec<_>>();
     let mut reasons = vec![BTreeSet::new(); candidates.len()];
     for group in groups(candidates, group_by) {
         let mut sound = row(candidates, &group, false);
@@ -145,7 +151,7 @@ pub fn protections(candidates: &[Candidate], group_by: GroupBy) -> Vec<BTreeSet<
             let newest = |is_meant: &dyn Fn(&Candidate) -> bool| {
                 let mut meant = round
                     .iter()
-                    .filter(|one| candidates.get(one.number).is_some_and(is_meant));
+                    .filter(|one| candidates.get(one.number).is_some_and(|one| is_meant(one)));
                 meant.next().map(|one| one.number)
             };
             let found = [
@@ -170,7 +176,7 @@ pub fn protections(candidates: &[Candidate], group_by: GroupBy) -> Vec<BTreeSet<
 }
 
 /// Those that are judged together, by their places among the candidates.
-fn groups(candidates: &[Candidate], group_by: GroupBy) -> Vec<Vec<usize>> {
+fn groups(candidates: &[&Candidate], group_by: GroupBy) -> Vec<Vec<usize>> {
     let mut groups: BTreeMap<(&str, &[u8]), Vec<usize>> = BTreeMap::new();
     for (number, one) in candidates.iter().enumerate() {
         let key = match group_by {
@@ -184,7 +190,7 @@ fn groups(candidates: &[Candidate], group_by: GroupBy) -> Vec<Vec<usize>> {
 }
 
 /// Those of a group that are suspect, or those that are not; newest first.
-fn row(candidates: &[Candidate], group: &[usize], is_suspect: bool) -> Vec<Moment> {
+fn row(candidates: &[&Candidate], group: &[usize], is_suspect: bool) -> Vec<Moment> {
     let mut row: Vec<Moment> = group
         .iter()
         .filter_map(|number| Some((*number, candidates.get(*number)?)))
@@ -207,7 +213,7 @@ fn newest_first(row: &mut [Moment]) {
 
 /// Visits the rounds of a row, which the first has all of; with each what it makes of a rule.
 fn rounds(
-    candidates: &[Candidate],
+    candidates: &[&Candidate],
     row: &[Moment],
     mut visit: impl FnMut(&[Moment], fn(Rule) -> Reason),
 ) {
@@ -228,7 +234,7 @@ fn rounds(
     let is_early = |one: &Moment| of(one).is_some_and(|it| said(it) > it.time().plus(DAY));
     if row.iter().any(is_early) {
         let by_word = |one: &Moment| Moment {
-            time: of(one).map_or(one.time, said),
+            time: of(one).map_or(one.time, |one| said(one)),
             ..*one
         };
         let mut round: Vec<Moment> = row.iter().map(by_word).collect();

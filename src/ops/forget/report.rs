@@ -1,14 +1,14 @@
 //! What was decided about each snapshot.
 
+use std::borrow::Borrow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::candidate::Candidate;
 use super::judge::Reason;
 use crate::format::entry::DATABASE_ROOT;
-use crate::format::snapshot::Snapshot;
 use crate::id::{ObjectId, SessionId};
 use crate::ops::trust::Vanished;
-use crate::repository::StoredSnapshot;
+use crate::repository::{SnapshotFilter, StoredSnapshot};
 use crate::seams::Timestamp;
 
 /// Snapshots that the store does not let go yet, and what it says of until when.
@@ -30,13 +30,6 @@ pub struct ForgetReport {
 }
 
 impl ForgetReport {
-    pub(super) fn take(&mut self, judged: JudgedSnapshot) {
-        match judged.reasons.is_empty() {
-            true => self.removed.push(judged),
-            false => self.kept.push(judged),
-        }
-    }
-
     /// Those were to go, and their locks hold them yet.
     pub(super) fn stay(&mut self, locked: &Locked) {
         let is_locked = |one: &mut JudgedSnapshot| locked.contains_key(&one.id);
@@ -45,46 +38,54 @@ impl ForgetReport {
             one.reasons.insert(Reason::Locked(until));
             self.kept.push(one);
         }
-        self.kept.sort_by_key(|one| (one.record.time, one.id));
+        self.kept.sort_by_key(|one| (one.time, one.id));
         self.locked = locked.len() as u64;
     }
 }
 
-/// A snapshot, and why it is kept.
+/// A snapshot, and why it is kept; what more its record says is not held, as there may be very many.
 #[derive(Debug, Clone)]
 pub struct JudgedSnapshot {
     pub id: ObjectId,
-    pub record: Snapshot,
-    /// The time it was judged by: the store's clock.
-    pub judged_by: Timestamp,
+    pub candidate: Candidate,
+    /// When its dump began; without a dump, when it began.
+    pub time: Timestamp,
+    /// Why it must not be taken for a replacement of older ones.
+    pub suspect: Option<String>,
+    /// The paths that were backed up.
+    pub sources: Vec<Vec<u8>>,
+    /// The runs that made it.
+    pub(super) sessions: Vec<SessionId>,
     /// None for one that goes.
     pub reasons: BTreeSet<Reason>,
 }
 
 impl JudgedSnapshot {
-    pub(super) fn new(
-        snapshot: StoredSnapshot,
-        candidate: &Candidate,
-        reasons: BTreeSet<Reason>,
-    ) -> Self {
+    /// One that was not judged yet.
+    pub(super) fn new(snapshot: StoredSnapshot, arrived: Timestamp, now: Timestamp) -> Self {
+        let candidate = Candidate::new(&snapshot, arrived, now);
+        let record = snapshot.record;
+        let roots = record.roots.into_iter();
+        let roots = roots.filter(|root| root.number != DATABASE_ROOT);
+        let continued = record.continues.0.into_iter();
         Self {
-            id: snapshot.id,
-            record: snapshot.record,
-            judged_by: candidate.time(),
-            reasons,
+            id: candidate.id,
+            candidate,
+            time: record.time,
+            suspect: record.suspect,
+            sources: roots.map(|root| root.source).collect(),
+            sessions: continued.chain([record.session]).collect(),
+            reasons: BTreeSet::new(),
         }
     }
 
-    /// The paths that were backed up.
-    pub fn sources(&self) -> impl Iterator<Item = &[u8]> {
-        let roots = self.record.roots.iter();
-        let roots = roots.filter(|root| root.number != DATABASE_ROOT);
-        roots.map(|root| root.source.as_slice())
+    pub(super) fn fits(&self, filter: &SnapshotFilter) -> bool {
+        filter.fits(&self.candidate.host, &self.candidate.tags, self.time)
     }
+}
 
-    /// The runs that made it.
-    pub(super) fn sessions(&self) -> Vec<SessionId> {
-        let continued = self.record.continues.0.iter().copied();
-        continued.chain([self.record.session]).collect()
+impl Borrow<Candidate> for JudgedSnapshot {
+    fn borrow(&self) -> &Candidate {
+        &self.candidate
     }
 }

@@ -37,10 +37,15 @@ impl Retention {
         let (there, ..) = look(&copy.repository, &copy.index, progress)?;
         let proofs = load_proofs_remembered(&copy.repository, &copy.index, &mut |_, _| {})?;
         let drills = Drills::from_proofs(&proofs);
-        let all = there.iter().chain(coming);
         let now = copy.repository.seams.clock.now();
+        let coming = coming.iter();
+        let coming = coming.map(|(snapshot, arrived)| Candidate::new(snapshot, *arrived, now));
+        let all = there.into_iter().map(|one| one.candidate).chain(coming);
         let all: Vec<_> = all
-            .map(|(snapshot, arrived)| Candidate::new(snapshot, *arrived, &drills, now))
+            .map(|one| Candidate {
+                drilled: drills.of(&one.id),
+                ..one
+            })
             .collect();
         let reasons = judge(&all, &self.policy, self.group_by, &self.zone);
         let kept = all.iter().zip(reasons);

@@ -8,7 +8,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::absence::{explain_absence, settle};
-use super::candidate::{Candidate, Drills};
+use super::candidate::Drills;
 use super::error::ForgetError;
 use super::judge::{Reason, judge, protections};
 use super::note::{Begun, Note};
@@ -21,10 +21,9 @@ use crate::index::Index;
 use crate::ops::{OpsError, Result};
 use crate::progress::Progress;
 use crate::repository::{
-    Repository, SnapshotFilter, StoredSnapshot, list_objects, load_proofs_remembered,
-    load_snapshots, resolve,
+    Repository, SnapshotFilter, list_objects, load_proofs_remembered, resolve_among,
+    visit_snapshots,
 };
-use crate::seams::Timestamp;
 use crate::store::ErrorKind;
 
 /// So many snapshots stand in one forget record: 480 KB.
@@ -44,7 +43,7 @@ pub fn forget(
     let (found, listed, unusable) = look(place.repository, place.index, progress)?;
     progress.finish();
     let (explained, names) = settle(place, options, &listed)?;
-    let readable: BTreeSet<ObjectId> = found.iter().map(|(it, _)| it.id).collect();
+    let readable: BTreeSet<ObjectId> = found.iter().map(|one| one.id).collect();
     let (given_up, names) = unusable::named(&unusable, &readable, names, options)?;
     let mut begun = note.read()?;
     begun.retain(|id, _| readable.contains(id));
@@ -69,9 +68,9 @@ pub fn forget(
     Ok(report)
 }
 
-pub(super) type Found = Vec<(StoredSnapshot, Timestamp)>;
+pub(super) type Found = Vec<JudgedSnapshot>;
 
-/// The snapshots, oldest first, and when each was put; all that are listed; what cannot be read, which
+/// The snapshots, oldest first, not judged yet; all that are listed; what cannot be read, which
 /// is told, and stays if nobody names it.
 pub(super) fn look(
     repository: &Repository,
@@ -84,28 +83,33 @@ pub(super) fn look(
     list_objects(store, Kind::Snapshot, &mut |id, info| {
         arrivals.insert(id, info.modified);
     })?;
-    let snapshots = load_snapshots(repository, index, &mut |name, problem| {
-        progress.notice(&format!(
-            "{name} cannot be used: {problem}; it stays, whatever it is, unless you name it"
-        ));
-        unusable::note(&mut unusable, name, problem);
-    })?;
-    // One that came in between the two looks is left for the next time.
-    let with_time = snapshots
-        .into_iter()
-        .filter_map(|snapshot| Some((arrivals.get(&snapshot.id).copied()?, snapshot)));
-    let found = with_time.map(|(arrived, it)| (it, arrived)).collect();
+    let (mut found, now) = (Found::new(), repository.seams.clock.now());
+    visit_snapshots(
+        repository,
+        index,
+        &mut |name, problem| {
+            progress.notice(&format!(
+                "{name} cannot be used: {problem}; it stays, whatever it is, unless you name it"
+            ));
+            unusable::note(&mut unusable, name, problem);
+        },
+        // One that came in between the two looks is left for the next time.
+        &mut |one| {
+            let arrived = arrivals.get(&one.id);
+            found.extend(arrived.map(|arrived| JudgedSnapshot::new(one, *arrived, now)));
+        },
+    )?;
     Ok((found, arrivals.into_keys().collect(), unusable))
 }
 
-fn named(found: &Found, names: &[String], filter: &SnapshotFilter) -> Result<BTreeSet<ObjectId>> {
-    if names.is_empty() {
-        return Ok(BTreeSet::new());
-    }
-    let snapshots: Vec<StoredSnapshot> = found.iter().map(|(it, _)| it.clone()).collect();
+fn named(
+    found: &[JudgedSnapshot],
+    names: &[String],
+    filter: &SnapshotFilter,
+) -> Result<BTreeSet<ObjectId>> {
     let resolved = names.iter().map(|name| {
-        let one = resolve(&snapshots, name, filter)?;
-        Ok(one.id)
+        let fits = |one: &JudgedSnapshot| one.fits(filter);
+        Ok(resolve_among(found, name, |one| one.id, fits)?.id)
     });
     resolved.collect()
 }
@@ -114,50 +118,40 @@ fn named(found: &Found, names: &[String], filter: &SnapshotFilter) -> Result<BTr
 fn decide(
     place: &ForgetPlace<'_>,
     options: &ForgetOptions,
-    found: Found,
+    mut found: Found,
     named: &BTreeSet<ObjectId>,
     begun: &BTreeMap<ObjectId, Begun>,
     progress: &dyn Progress,
 ) -> Result<ForgetReport> {
-    let candidates = candidates(place, &found, progress)?;
-    let protections = protections(&candidates, options.group_by);
+    see_drills(place, &mut found, progress)?;
+    let protections = protections(&found, options.group_by);
     if !options.even_protected {
-        refuse_protected(&candidates, &protections, named)?;
+        refuse_protected(&found, &protections, named)?;
     }
     // What was named before and is protected by now stays. What goes takes nobody's place.
-    let was_named = |one: &Candidate| begun.get(&one.id).is_some_and(|it| it.is_named);
-    let goes: Vec<bool> = candidates
-        .iter()
-        .zip(&protections)
-        .map(|(one, because)| named.contains(&one.id) || was_named(one) && because.is_empty())
-        .collect();
-    let is_judged = |(snapshot, _): &(StoredSnapshot, Timestamp), goes: bool| {
-        !goes && options.filter.allows(&snapshot.record)
+    let was_named = |id: &ObjectId| begun.get(id).is_some_and(|it| it.is_named);
+    let goes = |(one, because): &(&JudgedSnapshot, &BTreeSet<Reason>)| {
+        named.contains(&one.id) || was_named(&one.id) && because.is_empty()
     };
-    let judged: Vec<Candidate> = found
-        .iter()
-        .zip(&candidates)
-        .zip(&goes)
-        .filter(|((found, _), goes)| is_judged(found, **goes))
-        .map(|((_, one), _)| one.clone())
-        .collect();
+    let going = found.iter().zip(&protections).filter(goes);
+    let going: BTreeSet<ObjectId> = going.map(|(one, _)| one.id).collect();
+    let mut report = ForgetReport::default();
+    let before = found.len();
+    found.retain(|one| going.contains(&one.id) || one.fits(&options.filter));
+    report.left_aside = (before - found.len()) as u64;
+    let judged = found.iter().map(|one| &one.candidate);
+    let judged: Vec<_> = judged.filter(|one| !going.contains(&one.id)).collect();
     let verdicts = match options.policy.is_empty() {
         true => vec![BTreeSet::from([Reason::NotNamed]); judged.len()],
         false => judge(&judged, &options.policy, options.group_by, &options.zone),
     };
-    let mut verdicts = verdicts.into_iter();
-    let mut report = ForgetReport::default();
-    for ((found, one), goes) in found.into_iter().zip(&candidates).zip(goes) {
-        if goes {
-            report.take(JudgedSnapshot::new(found.0, one, BTreeSet::new()));
-        } else if is_judged(&found, goes) {
-            let kept = || BTreeSet::from([Reason::NotNamed]);
-            let reasons = verdicts.next().unwrap_or_else(kept);
-            report.take(JudgedSnapshot::new(found.0, one, reasons));
-        } else {
-            report.left_aside += 1;
-        }
+    let stays = found.iter_mut().filter(|one| !going.contains(&one.id));
+    for (one, reasons) in stays.zip(verdicts) {
+        one.reasons = reasons;
     }
+    let removed = found.extract_if(.., |one| one.reasons.is_empty());
+    report.removed = removed.collect();
+    report.kept = found;
     if report.kept.is_empty() && report.left_aside == 0 && !report.removed.is_empty() {
         let url = place.repository.store.url();
         return Err(ForgetError::AllOfThem { url }.into());
@@ -165,32 +159,27 @@ fn decide(
     Ok(report)
 }
 
-/// The snapshots as they are judged, with what drills have shown of them.
-fn candidates(
-    place: &ForgetPlace<'_>,
-    found: &Found,
-    progress: &dyn Progress,
-) -> Result<Vec<Candidate>> {
+/// Notes what drills have shown of the snapshots.
+fn see_drills(place: &ForgetPlace<'_>, found: &mut Found, progress: &dyn Progress) -> Result<()> {
     let (repository, index) = (place.repository, place.index);
     let proofs = load_proofs_remembered(repository, index, &mut |name, problem| {
         progress.notice(&format!("{name} cannot be used: {problem}"));
     })?;
     let mut drills = Drills::from_proofs(&proofs);
-    let listed: BTreeSet<ObjectId> = found.iter().map(|(it, _)| it.id).collect();
+    let listed: BTreeSet<ObjectId> = found.iter().map(|one| one.id).collect();
     Note::new(place.trust, place.key).remember_drills(&mut drills, &|id| listed.contains(id))?;
-    let now = repository.seams.clock.now();
-    let candidates = found
-        .iter()
-        .map(|(it, arrived)| Candidate::new(it, *arrived, &drills, now));
-    Ok(candidates.collect())
+    for one in found {
+        one.candidate.drilled = drills.of(&one.id);
+    }
+    Ok(())
 }
 
 fn refuse_protected(
-    candidates: &[Candidate],
+    found: &[JudgedSnapshot],
     protections: &[BTreeSet<Reason>],
     named: &BTreeSet<ObjectId>,
 ) -> Result<(), ForgetError> {
-    for (one, because) in candidates.iter().zip(protections) {
+    for (one, because) in found.iter().zip(protections) {
         if named.contains(&one.id) && !because.is_empty() {
             let why: Vec<String> = because.iter().map(in_a_sentence).collect();
             let id = one.id.to_string().chars().take(12).collect();
@@ -240,7 +229,10 @@ fn carry_out(
     progress.stage("Forgetting", None);
     for part in unexplained.chunks(RECORD_SNAPSHOTS_MAX) {
         let ids = part.iter().map(|one| one.id).collect();
-        let sessions: BTreeSet<SessionId> = part.iter().flat_map(|one| one.sessions()).collect();
+        let sessions: BTreeSet<SessionId> = part
+            .iter()
+            .flat_map(|one| one.sessions.iter().copied())
+            .collect();
         let sessions = sessions.into_iter().collect();
         let reason = match options.named.is_empty() {
             true => "retention",

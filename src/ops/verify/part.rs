@@ -7,7 +7,7 @@ use std::sync::Arc;
 use super::super::{OpsError, Result};
 use super::fetch::damage_apart;
 use super::findings::Findings;
-use super::turns::{Coverage, ListedPack, PackReads};
+use super::turns::{Coverage, PackReads};
 use crate::format::pack::Class;
 use crate::format::{Kind, name};
 use crate::id::{ChunkId, ObjectId};
@@ -16,6 +16,9 @@ use crate::repository::{
     ChunkReader, Fetch, ListingReader, Repository, RepositoryError, SeenLists, StoredSnapshot,
     list_objects,
 };
+
+/// So many packs of a LIST are noted at once.
+const BATCH: usize = 1000;
 
 /// What a person asked to have checked; the default is everything.
 #[derive(Debug, Clone, Default)]
@@ -47,8 +50,6 @@ pub struct Selection {
     sample: Option<Sample>,
     /// Those whose turn it is, where there is a budget: 32 bytes for each.
     turn: Option<HashSet<ObjectId>>,
-    /// All data packs, where readings are remembered: 40 bytes for each.
-    listed: Vec<ListedPack>,
     /// Data packs that are read, of how many, and their bytes.
     pub packs: u64,
     pub packs_total: u64,
@@ -95,7 +96,6 @@ impl Selection {
             needed,
             sample: None,
             turn: None,
-            listed: Vec::new(),
             packs: 0,
             packs_total: 0,
             pack_bytes: 0,
@@ -103,22 +103,16 @@ impl Selection {
         };
         selection.draw(repository)?;
         selection.take_turns(repository)?;
-        list_objects(
-            repository.store.as_ref(),
-            Kind::DataPack,
-            &mut |id, info| {
-                if selection.part.reads.is_some() {
-                    let bytes = info.bytes;
-                    selection.listed.push(ListedPack { id, bytes });
-                }
-                selection.packs_total += 1;
-                selection.pack_bytes_total += info.bytes;
-                if selection.has_pack(&id) {
-                    selection.packs += 1;
-                    selection.pack_bytes += info.bytes;
-                }
-            },
-        )?;
+        let reads = selection.part.reads.clone();
+        list_packs(repository, reads.as_deref(), &mut |id, bytes| {
+            selection.packs_total += 1;
+            selection.pack_bytes_total += bytes;
+            if selection.has_pack(id) {
+                selection.packs += 1;
+                selection.pack_bytes += bytes;
+            }
+            true
+        })?;
         Ok(selection)
     }
 
@@ -150,17 +144,10 @@ impl Selection {
         let Some(budget) = self.part.budget_bytes else {
             return Ok(());
         };
-        let mut packs = Vec::new();
-        let store = repository.store.as_ref();
-        list_objects(store, Kind::DataPack, &mut |id, info| {
-            if self.has_pack(&id) {
-                let bytes = info.bytes;
-                packs.push(ListedPack { id, bytes });
-            }
-        })?;
         let none = PackReads::new(Trust::in_memory()?, String::new());
         let reads = self.part.reads.as_deref().unwrap_or(&none);
-        self.turn = Some(reads.choose(packs, budget, repository.seams.clock.now())?);
+        list_packs(repository, Some(reads), &mut |id, _| self.has_pack(id))?;
+        self.turn = Some(reads.choose(budget, repository.seams.clock.now())?);
         Ok(())
     }
 
@@ -181,20 +168,24 @@ impl Selection {
     ///
     /// # Errors
     /// `Index`.
-    pub fn recall_damage(&self, reads_data: bool, findings: &Findings) -> Result<()> {
+    pub fn recall_damage(
+        &self,
+        repository: &Repository,
+        reads_data: bool,
+        findings: &Findings,
+    ) -> Result<()> {
         let Some(reads) = &self.part.reads else {
             return Ok(());
         };
-        let damaged = reads.damaged()?;
-        for ListedPack { id, .. } in &self.listed {
+        reads.each_damaged(repository.seams.clock.now(), &mut |id| {
             let is_needed = self
                 .needed
                 .as_ref()
-                .is_none_or(|needed| needed.contains(id));
-            if damaged.contains(id) && is_needed && !(reads_data && self.has_pack(id)) {
-                findings.remembered(&name::of(Kind::DataPack, id));
+                .is_none_or(|needed| needed.contains(&id));
+            if is_needed && !(reads_data && self.has_pack(&id)) {
+                findings.remembered(&name::of(Kind::DataPack, &id));
             }
-        }
+        })?;
         Ok(())
     }
 
@@ -205,7 +196,7 @@ impl Selection {
     pub fn coverage(&self, repository: &Repository) -> Result<Option<Coverage>> {
         let now = repository.seams.clock.now();
         let reads = self.part.reads.as_ref();
-        let coverage = reads.map(|reads| reads.coverage(&self.listed, now));
+        let coverage = reads.map(|reads| reads.coverage(now));
         Ok(coverage.transpose()?)
     }
 
@@ -233,6 +224,32 @@ impl Selection {
             _ => true,
         }
     }
+}
+
+/// Visits all data packs with their bytes, and notes those of which the visitor says so beside what is remembered
+/// of readings.
+fn list_packs(
+    repository: &Repository,
+    reads: Option<&PackReads>,
+    visit: &mut dyn FnMut(&ObjectId, u64) -> bool,
+) -> Result<()> {
+    reads.map_or(Ok(()), PackReads::begin_list)?;
+    let mut batch = Vec::with_capacity(BATCH);
+    let mut noted = Ok(());
+    let store = repository.store.as_ref();
+    list_objects(store, Kind::DataPack, &mut |id, info| {
+        if visit(&id, info.bytes) && reads.is_some() {
+            batch.push((id, info.bytes));
+        }
+        if batch.len() >= BATCH {
+            if noted.is_ok() {
+                noted = reads.map_or(Ok(()), |reads| reads.list(&batch));
+            }
+            batch.clear();
+        }
+    })?;
+    noted?;
+    Ok(reads.map_or(Ok(()), |reads| reads.list(&batch))?)
 }
 
 /// The data packs in which the contents of the snapshots lie. What cannot be read is found by the

@@ -29,13 +29,6 @@ impl fmt::Debug for PackReads {
     }
 }
 
-/// A pack of contents, as LIST shows it.
-#[derive(Debug, Clone, Copy)]
-pub struct ListedPack {
-    pub id: ObjectId,
-    pub bytes: u64,
-}
-
 /// How much of a place was read, whole nights together.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Coverage {
@@ -61,104 +54,120 @@ impl PackReads {
         self.trust.note_pack_read(&self.place, pack, read)
     }
 
-    /// The packs that were not right when they were last read.
+    /// Notes which packs of contents there are, in place of those noted before.
     ///
     /// # Errors
     /// `Sqlite`.
-    pub fn damaged(&self) -> Result<HashSet<ObjectId>, IndexError> {
-        let reads = self.trust.pack_reads(&self.place)?.into_iter();
-        let damaged = reads.filter(|(_, read)| !read.was_sound);
-        Ok(damaged.map(|(id, _)| id).collect())
+    pub fn begin_list(&self) -> Result<(), IndexError> {
+        self.trust.begin_list()
     }
 
-    /// Which of `packs` are to be read for at most `budget` bytes, at least one: those that were read
+    /// # Errors
+    /// `Sqlite`.
+    pub fn list(&self, packs: &[(ObjectId, u64)]) -> Result<(), IndexError> {
+        self.trust.list_packs(packs)
+    }
+
+    /// Visits the listed packs that were not right when they were last read.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn each_damaged(
+        &self,
+        now: Timestamp,
+        visit: &mut dyn FnMut(ObjectId),
+    ) -> Result<(), IndexError> {
+        let until = now.plus(CLOCK_SLACK);
+        let mut each = |pack, _| {
+            visit(pack);
+            true
+        };
+        self.trust
+            .each_listed(&self.place, until, Some(false), &mut each)
+    }
+
+    /// Which of the listed packs are to be read for at most `budget` bytes, at least one: those that were read
     /// longest ago, and as far as half of it goes those that were found damaged.
     ///
     /// # Errors
     /// `Sqlite`.
-    pub fn choose(
-        &self,
-        mut packs: Vec<ListedPack>,
-        budget: u64,
-        now: Timestamp,
-    ) -> Result<HashSet<ObjectId>, IndexError> {
-        let reads = self.trust.pack_reads(&self.place)?;
-        let last = |pack: &ListedPack| reads.get(&pack.id).copied().filter(|it| is_past(it, now));
-        packs.sort_by_cached_key(|pack| (last(pack).map(|it| it.at), pack.id));
-        let was_damaged = |pack: &ListedPack| last(pack).is_some_and(|it| !it.was_sound);
+    pub fn choose(&self, budget: u64, now: Timestamp) -> Result<HashSet<ObjectId>, IndexError> {
+        let until = now.plus(CLOCK_SLACK);
+        let each = |sound, visit: &mut dyn FnMut(ObjectId, u64) -> bool| {
+            self.trust.each_listed(&self.place, until, sound, visit)
+        };
         let (mut chosen, mut left) = (HashSet::new(), budget);
         // The one that was read longest ago comes first of all, damaged or not: so each has its turn,
         // however small the budget is.
-        if let Some(first) = packs.first() {
-            left = left.saturating_sub(first.bytes);
-            chosen.insert(first.id);
-        }
+        each(None, &mut |pack, bytes| {
+            left = left.saturating_sub(bytes);
+            chosen.insert(pack);
+            false
+        })?;
         let mut reserve = budget / 2;
-        for pack in packs.iter().filter(|pack| was_damaged(pack)) {
-            if !chosen.contains(&pack.id) && pack.bytes <= reserve.min(left) {
-                reserve -= pack.bytes;
-                left -= pack.bytes;
-                chosen.insert(pack.id);
+        each(Some(false), &mut |pack, bytes| {
+            if bytes <= reserve.min(left) && !chosen.contains(&pack) {
+                reserve -= bytes;
+                left -= bytes;
+                chosen.insert(pack);
             }
-        }
-        for pack in &packs {
-            if chosen.contains(&pack.id) {
-                continue;
+            true
+        })?;
+        each(None, &mut |pack, bytes| {
+            if chosen.contains(&pack) {
+                return true;
             }
-            if pack.bytes > left && !chosen.is_empty() {
-                break;
+            if bytes > left && !chosen.is_empty() {
+                return false;
             }
-            left = left.saturating_sub(pack.bytes);
-            chosen.insert(pack.id);
-        }
+            left = left.saturating_sub(bytes);
+            chosen.insert(pack);
+            true
+        })?;
         Ok(chosen)
     }
 
-    /// How much of `packs`, which are all there are, was read; others are forgotten.
+    /// How much of the listed packs, which are all there are, was read; others are forgotten.
     ///
     /// # Errors
     /// `Sqlite`.
-    pub fn coverage(&self, packs: &[ListedPack], now: Timestamp) -> Result<Coverage, IndexError> {
-        let mut reads = self.trust.pack_reads(&self.place)?;
-        let mut coverage = Coverage::default();
-        let recently = now.minus(RECENT);
-        for pack in packs {
-            coverage.total_bytes = coverage.total_bytes.saturating_add(pack.bytes);
-            let Some(read) = reads.remove(&pack.id).filter(|it| is_past(it, now)) else {
-                coverage.never_read += 1;
-                continue;
-            };
-            if read.was_sound && read.at >= recently {
-                coverage.recent_bytes = coverage.recent_bytes.saturating_add(pack.bytes);
-            }
-            coverage.oldest = Some(
-                coverage
-                    .oldest
-                    .map_or(read.at, |oldest| oldest.min(read.at)),
-            );
-        }
-        let gone: Vec<ObjectId> = reads.into_keys().collect();
-        if !gone.is_empty() {
-            self.trust.forget_pack_reads(&self.place, &gone)?;
-        }
-        Ok(coverage)
+    pub fn coverage(&self, now: Timestamp) -> Result<Coverage, IndexError> {
+        let (since, until) = (now.minus(RECENT), now.plus(CLOCK_SLACK));
+        let sums = self.trust.sum_listed(&self.place, since, until)?;
+        Ok(Coverage {
+            recent_bytes: sums.sound_bytes,
+            total_bytes: sums.bytes,
+            never_read: sums.never_read,
+            oldest: sums.oldest,
+        })
     }
-}
-
-fn is_past(read: &PackRead, now: Timestamp) -> bool {
-    read.at <= now.plus(CLOCK_SLACK)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn packs(number: u8) -> Vec<ListedPack> {
-        let one = |number: u8| ListedPack {
-            id: ObjectId::of(&[number]),
-            bytes: 100,
-        };
-        (0..number).map(one).collect()
+    fn packs(number: u8) -> Vec<(ObjectId, u64)> {
+        (0..number)
+            .map(|number| (ObjectId::of(&[number]), 100))
+            .collect()
+    }
+
+    fn choose(
+        reads: &PackReads,
+        packs: &[(ObjectId, u64)],
+        budget: u64,
+        now: Timestamp,
+    ) -> HashSet<ObjectId> {
+        reads.begin_list().unwrap();
+        reads.list(packs).unwrap();
+        reads.choose(budget, now).unwrap()
+    }
+
+    fn covered(reads: &PackReads, packs: &[(ObjectId, u64)], now: Timestamp) -> Coverage {
+        reads.begin_list().unwrap();
+        reads.list(packs).unwrap();
+        reads.coverage(now).unwrap()
     }
 
     fn day(number: i64) -> Timestamp {
@@ -171,7 +180,7 @@ mod tests {
         let all = packs(50);
         let mut seen = HashSet::new();
         for night in 0..10 {
-            let chosen = reads.choose(all.clone(), 540, day(night)).unwrap();
+            let chosen = choose(&reads, &all, 540, day(night));
             assert_eq!(chosen.len(), 5);
             for id in &chosen {
                 assert!(seen.insert(*id), "none twice before all were read");
@@ -182,20 +191,16 @@ mod tests {
                 reads.note(id, read).unwrap();
             }
         }
-        let coverage = reads.coverage(&all, day(32)).unwrap();
+        let coverage = covered(&reads, &all, day(32));
         assert_eq!(coverage.never_read, 0);
         assert_eq!(coverage.oldest, Some(day(0)));
         assert_eq!((coverage.recent_bytes, coverage.total_bytes), (4000, 5000));
         // New packs come first; those that went are forgotten.
-        let chosen = reads.choose(packs(52), 200, day(11)).unwrap();
-        assert_eq!(chosen, packs(52)[50..].iter().map(|it| it.id).collect());
-        reads.coverage(&all[..10], day(11)).unwrap();
-        assert_eq!(reads.coverage(&all, day(11)).unwrap().never_read, 40);
-        assert_eq!(
-            reads.choose(all, 1, day(12)).unwrap().len(),
-            1,
-            "at least one"
-        );
+        let chosen = choose(&reads, &packs(52), 200, day(11));
+        assert_eq!(chosen, packs(52)[50..].iter().map(|it| it.0).collect());
+        covered(&reads, &all[..10], day(11));
+        assert_eq!(covered(&reads, &all, day(11)).never_read, 40);
+        assert_eq!(choose(&reads, &all, 1, day(12)).len(), 1, "at least one");
     }
 
     #[test]
@@ -205,20 +210,20 @@ mod tests {
         for (number, pack) in all.iter().enumerate() {
             let was_sound = number >= 8;
             let at = day(if was_sound { 1 } else { 2 });
-            reads.note(&pack.id, PackRead { at, was_sound }).unwrap();
+            reads.note(&pack.0, PackRead { at, was_sound }).unwrap();
         }
-        let chosen = reads.choose(all.clone(), 600, day(3)).unwrap();
-        let damaged = all[..8].iter().filter(|pack| chosen.contains(&pack.id));
+        let chosen = choose(&reads, &all, 600, day(3));
+        let damaged = all[..8].iter().filter(|pack| chosen.contains(&pack.0));
         assert_eq!((chosen.len(), damaged.count()), (6, 3));
-        assert_eq!(reads.coverage(&all, day(3)).unwrap().recent_bytes, 1200);
+        assert_eq!(covered(&reads, &all, day(3)).recent_bytes, 1200);
         // What was read on a day to come was read by a clock that was wrong.
         for pack in &all {
             let read = PackRead {
                 at: day(9_000),
                 was_sound: true,
             };
-            reads.note(&pack.id, read).unwrap();
+            reads.note(&pack.0, read).unwrap();
         }
-        assert_eq!(reads.coverage(&all, day(4)).unwrap().never_read, 20);
+        assert_eq!(covered(&reads, &all, day(4)).never_read, 20);
     }
 }
