@@ -277,8 +277,12 @@ mod tests {
 
     #[test]
     fn positions_end() {
-        let mut positions = Positions::up_to(1);
-        assert_eq!(positions.take().unwrap().number(), 0);
+        let mut positions = Positions::up_to(3);
+        for number in 0..3 {
+            assert_eq!(positions.left(), 3 - number);
+            assert_eq!(positions.take().unwrap().number(), number);
+        }
+        assert_eq!(positions.left(), 0);
         assert!(positions.take().is_err());
     }
 }

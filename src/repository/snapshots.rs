@@ -103,8 +103,10 @@ pub fn load_snapshots(
     index: &Index,
     damaged: &mut dyn FnMut(&str, &ObjectProblem),
 ) -> Result<Vec<StoredSnapshot>> {
-    let mut snapshots = Vec::new();
-    read_all(repository, index, damaged, &mut |one| snapshots.push(one))?;
+    let ids = list_ids(repository)?;
+    let mut snapshots = Vec::with_capacity(ids.len());
+    let mut take = |one| snapshots.push(one);
+    read_all(repository, index, ids, damaged, &mut take)?;
     put_in_order(&mut snapshots, repository);
     Ok(snapshots)
 }
@@ -120,10 +122,10 @@ pub fn visit_snapshots(
     damaged: &mut dyn FnMut(&str, &ObjectProblem),
     visit: &mut dyn FnMut(StoredSnapshot),
 ) -> Result<()> {
-    let mut heads = Vec::new();
-    read_all(repository, index, damaged, &mut |one| {
-        heads.push(one.head())
-    })?;
+    let ids = list_ids(repository)?;
+    let mut heads = Vec::with_capacity(ids.len());
+    let mut take = |one: StoredSnapshot| heads.push(one.head());
+    read_all(repository, index, ids, damaged, &mut take)?;
     put_in_order(&mut heads, repository);
     for Head { id, time, .. } in heads {
         // Just now the index was told all of them.
@@ -178,17 +180,22 @@ impl Dated for StoredSnapshot {
     }
 }
 
-/// Reads all records, in the order of a LIST.
-fn read_all(
-    repository: &Repository,
-    index: &Index,
-    damaged: &mut dyn FnMut(&str, &ObjectProblem),
-    take: &mut dyn FnMut(StoredSnapshot),
-) -> Result<()> {
+fn list_ids(repository: &Repository) -> Result<Vec<ObjectId>> {
     let mut ids = Vec::new();
     list_objects(repository.store.as_ref(), Kind::Snapshot, &mut |id, _| {
         ids.push(id);
     })?;
+    Ok(ids)
+}
+
+/// Reads the records, in this order.
+fn read_all(
+    repository: &Repository,
+    index: &Index,
+    ids: Vec<ObjectId>,
+    damaged: &mut dyn FnMut(&str, &ObjectProblem),
+    take: &mut dyn FnMut(StoredSnapshot),
+) -> Result<()> {
     let mut weights = Weights::default();
     for id in ids {
         let read = load_whole(repository, index, &id).and_then(|(record, bytes)| {
