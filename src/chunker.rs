@@ -40,6 +40,9 @@ pub struct ChunkSizesError {
     pub maximum: u32,
 }
 
+/// Small chunks are read many at once, in bytes.
+const READ_AT_ONCE: usize = 1024 * 1024;
+
 /// Cuts byte streams where their content says.
 #[derive(Clone)]
 pub struct Chunker {
@@ -89,7 +92,8 @@ impl Chunker {
     }
 
     /// Length in bytes of the first chunk of `bytes`, which must hold `maximum` bytes or all that
-    /// is left of the stream. Zero only for no bytes.
+    /// is left of the stream. Where they hold less, a cut before their end stands all the same. Zero
+    /// only for no bytes.
     pub fn cut(&self, bytes: &[u8]) -> usize {
         let size = |size: u32| size as usize;
         cut_gear(
@@ -107,8 +111,9 @@ impl Chunker {
         .1
     }
 
-    /// Reads `source` to its end and gives each chunk to `visit`, in order; holds at most one
-    /// and a quarter of the maximum size. Returns how many bytes there were.
+    /// Reads `source` to its end and gives each chunk to `visit`, in order, which may do with its
+    /// bytes what it likes; holds at most one and a quarter of the maximum size, or 1 MiB. Returns how
+    /// many bytes there were.
     ///
     /// # Errors
     /// The first error of `source` or `visit`.
@@ -116,14 +121,18 @@ impl Chunker {
         &self,
         source: &mut dyn Read,
         buffer: &mut Vec<u8>,
-        visit: &mut dyn FnMut(&[u8]) -> Result<(), E>,
+        visit: &mut dyn FnMut(&mut [u8]) -> Result<(), E>,
     ) -> Result<u64, E> {
         let window = self.sizes.maximum as usize;
-        buffer.resize(window + window / 4, 0);
+        buffer.resize((window + window / 4).max(READ_AT_ONCE), 0);
         let (mut start, mut end, mut total) = (0, 0, 0);
         let mut more = true;
         loop {
-            if more && end - start < window {
+            let rest = buffer.get(start..end).unwrap_or_default();
+            let length = self.cut(rest);
+            // It may be the end of what was read that stopped the chunk. To keep a whole window ahead
+            // instead would move each byte four times.
+            if more && length == rest.len() && length < window {
                 buffer.copy_within(start..end, 0);
                 (start, end) = (0, end - start);
                 while more && end < buffer.len() {
@@ -135,13 +144,12 @@ impl Chunker {
                         Err(error) => return Err(error.into()),
                     }
                 }
+                continue;
             }
-            let rest = buffer.get(start..end).unwrap_or_default();
-            let length = self.cut(rest);
             if length == 0 {
                 return Ok(total);
             }
-            visit(rest.get(..length).unwrap_or_default())?;
+            visit(buffer.get_mut(start..start + length).unwrap_or_default())?;
             start += length;
             total += length as u64;
         }

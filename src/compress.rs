@@ -56,7 +56,7 @@ impl Compressor {
     }
 
     /// The compressed form, if it saves at least 3 %.
-    pub fn compress(&mut self, plain: &[u8]) -> Option<&[u8]> {
+    pub fn compress(&mut self, plain: &[u8]) -> Option<&mut [u8]> {
         if self.hopeless {
             return None;
         }
@@ -64,7 +64,7 @@ impl Compressor {
             self.hopeless = true;
             return None;
         }
-        self.pays(plain).then_some(self.output.as_slice())
+        self.pays(plain).then_some(self.output.as_mut_slice())
     }
 
     fn pays(&mut self, plain: &[u8]) -> bool {

@@ -58,12 +58,19 @@ fn write(entries: &[Entry], visit: &dyn Fn(FinishedPack)) -> (u8, ChunkId) {
     let store = &mut |chunk: &[u8]| -> Result<ChunkId, RepositoryError> {
         let (id, mut compressor) = (writer.metadata_id(chunk), compressor.borrow_mut());
         compressor.begin_file();
-        let compressed = compressor.compress(chunk);
+        let mut plain = Vec::new();
+        let (codec, content) = match compressor.compress(chunk) {
+            Some(compressed) => (Codec::Zstd, compressed),
+            None => {
+                plain.extend_from_slice(chunk);
+                (Codec::Plain, plain.as_mut_slice())
+            }
+        };
         let plaintext = Plaintext {
             id,
             plain_bytes: chunk.len() as u32,
-            codec: compressed.map_or(Codec::Plain, |_| Codec::Zstd),
-            content: compressed.unwrap_or(chunk),
+            codec,
+            content,
         };
         let finished = packs.add(Class::Metadata, plaintext).expect("a chunk");
         finished.into_iter().for_each(visit);

@@ -21,12 +21,12 @@ const CHUNKS: [usize; 3] = [1 << 20, 16 * 1024, 2 * 1024];
 /// Packs `content` as chunks of `bytes`, whose ids are given; hands each pack to `visit`.
 fn pack(
     packs: &PackWriter,
-    content: &[u8],
+    content: &mut [u8],
     bytes: usize,
     ids: &[ChunkId],
     visit: &mut dyn FnMut(FinishedPack),
 ) {
-    for (content, id) in content.chunks(bytes).zip(ids) {
+    for (content, id) in content.chunks_mut(bytes).zip(ids) {
         let chunk = Plaintext {
             id: *id,
             plain_bytes: bytes as u32,
@@ -55,7 +55,7 @@ fn ids(content: &[u8], bytes: usize) -> Vec<ChunkId> {
 /// Sealed, appended, padded and named: all between a chunk's id and the PUT.
 #[divan::bench(args = CHUNKS, sample_count = 10)]
 fn write(bencher: Bencher<'_, '_>, bytes: usize) {
-    let content = photo(BYTES);
+    let mut content = photo(BYTES);
     let ids = ids(&content, bytes);
     // One for all, as in a run: memory of packs that are gone is used again.
     let packs = writer();
@@ -63,7 +63,7 @@ fn write(bencher: Bencher<'_, '_>, bytes: usize) {
         .counter(BytesCount::new(BYTES))
         .counter(ItemsCount::new(ids.len()))
         .bench_local(|| {
-            pack(&packs, &content, bytes, &ids, &mut |pack| {
+            pack(&packs, &mut content, bytes, &ids, &mut |pack| {
                 drop(divan::black_box(pack))
             })
         });
@@ -118,10 +118,10 @@ fn open(bencher: Bencher<'_, '_>, bytes: usize) {
 }
 
 fn packs_of(bytes: usize) -> Vec<FinishedPack> {
-    let content = photo(BYTES);
+    let mut content = photo(BYTES);
     let mut packs = Vec::new();
     let ids = ids(&content, bytes);
-    pack(&writer(), &content, bytes, &ids, &mut |pack| {
+    pack(&writer(), &mut content, bytes, &ids, &mut |pack| {
         packs.push(pack)
     });
     packs

@@ -1,5 +1,6 @@
 //! What `offsite backup` says it did.
 
+use super::exit::Status;
 use super::{audit_text, show};
 use crate::format::snapshot::Statistics;
 use crate::ops::{BackupReport, ReplicaReport, SourceProblem};
@@ -82,6 +83,26 @@ pub fn behind(replicas: &[ReplicaReport]) -> Vec<String> {
         Some(format!("behind: {name} {has}: {why}"))
     };
     replicas.iter().filter_map(told).collect()
+}
+
+/// What is wrong with a backup that is saved, in one line, for hooks; nothing where nothing is.
+pub fn shortfall(report: &BackupReport, replicas: &[ReplicaReport], status: Status) -> String {
+    let mut parts = Vec::new();
+    if status == Status::Damage {
+        parts.push(
+            "snapshots that this host saw before are gone from a copy (offsite status says which)"
+                .to_owned(),
+        );
+    }
+    if let Some(reason) = &report.suspect {
+        parts.push(format!("the snapshot is suspect: {reason}"));
+    }
+    if report.problems_total > 0 {
+        let number = show::counted(report.problems_total, "file or folder", "files or folders");
+        parts.push(format!("{number} could not be read"));
+    }
+    parts.extend(behind(replicas));
+    parts.join("; ")
 }
 
 /// What had not to be stored, and why; nothing where that is nothing.

@@ -203,17 +203,21 @@ fn save(context: &Context, args: &Args, told: &hooks::Told) -> Result {
         Ok(report)
     };
     let report = hooks::around(context, told, work, |report| {
-        so_far(
-            &copies,
-            verdict(report, &levelling::before(&copies, report)),
-        )
+        let replicas = levelling::before(&copies, report);
+        let status = so_far(&copies, verdict(report, &replicas));
+        let shortfall = backed_up::shortfall(report, &replicas, status);
+        told.shortfall.replace(shortfall);
+        status
     })?;
     // What was stopped for the backup is at work again: this may take days.
     let replicas = levelling::conclude(context, &copies, &report);
     tell(context, &report, &replicas, &copies)?;
     tell_if_suspect(&report);
     let indexes = copies.open().map(|(_, replica)| &replica.index);
-    Ok(context.held_against_memory(indexes, verdict(&report, &replicas)))
+    let status = context.held_against_memory(indexes, verdict(&report, &replicas));
+    let shortfall = backed_up::shortfall(&report, &replicas, status);
+    told.shortfall.replace(shortfall);
+    Ok(status)
 }
 
 /// How it ends if nothing more happens.

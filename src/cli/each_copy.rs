@@ -29,7 +29,18 @@ impl Context {
         &self,
         work: impl Fn(&Place) -> std::result::Result<T, Failure>,
     ) -> std::result::Result<EachCopy<T>, Failure> {
-        let places = self.distinct_places()?;
+        self.at_each_of(self.distinct_places()?, work)
+    }
+
+    /// As [`Context::at_each`], at these of the places.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn at_each_of<T>(
+        &self,
+        places: Vec<Place>,
+        work: impl Fn(&Place) -> std::result::Result<T, Failure>,
+    ) -> std::result::Result<EachCopy<T>, Failure> {
         let mut each = EachCopy {
             done: Vec::new(),
             missed: Vec::new(),

@@ -1,5 +1,6 @@
 //! `offsite forget`
 
+use std::collections::BTreeMap;
 use std::num::NonZeroU32;
 
 use clap::Args as ClapArgs;
@@ -250,7 +251,7 @@ fn lines(
         return lines;
     }
     let shows_removed = is_dry_run || context.global.verbose;
-    lines.extend(table(report, shows_removed).lines());
+    lines.extend(tables(report, shows_removed));
     let removed = show::counted(report.removed.len() as u64, "snapshot", "snapshots");
     let kept = show::count(report.kept.len() as u64);
     lines.push(match (is_dry_run, report.removed.len()) {
@@ -273,33 +274,29 @@ fn lines(
     lines
 }
 
-/// By host and source, oldest first.
-fn table(report: &ForgetReport, shows_removed: bool) -> Table {
-    let mut rows: Vec<&JudgedSnapshot> = report.kept.iter().collect();
-    if shows_removed {
-        rows.extend(&report.removed);
+/// A table for each host and source, oldest first: they are judged apart, and paths are long.
+fn tables(report: &ForgetReport, shows_removed: bool) -> Vec<String> {
+    let mut groups: BTreeMap<(String, String), Vec<&JudgedSnapshot>> = BTreeMap::new();
+    let removed = report.removed.iter().filter(|_| shows_removed);
+    for one in report.kept.iter().chain(removed) {
+        let sources = one.sources.iter().map(|path| show::harmless(path));
+        let sources = sources.collect::<Vec<_>>().join(", ");
+        let host = show::harmless(one.candidate.host.as_bytes());
+        groups.entry((host, sources)).or_default().push(one);
     }
-    let sources = |one: &JudgedSnapshot| {
-        let sources: Vec<String> = one
-            .sources
-            .iter()
-            .map(|path| show::harmless(path))
-            .collect();
-        sources.join(", ")
-    };
-    rows.sort_by_cached_key(|one| {
-        (
-            one.candidate.host.clone(),
-            sources(one),
-            one.candidate.time(),
-            one.id,
-        )
-    });
+    let mut lines = Vec::new();
+    for ((host, sources), mut rows) in groups {
+        rows.sort_by_key(|one| (one.candidate.time(), one.id));
+        lines.push(format!("{host}: {sources}"));
+        lines.extend(table(&rows).lines());
+    }
+    lines
+}
+
+fn table(rows: &[&JudgedSnapshot]) -> Table {
     let mut table = Table::new([
         ("Snapshot", Align::Left),
         ("Time", Align::Left),
-        ("Host", Align::Left),
-        ("Source", Align::Left),
         ("Tags", Align::Left),
         ("", Align::Left),
         ("Why", Align::Left),
@@ -311,18 +308,16 @@ fn table(report: &ForgetReport, shows_removed: bool) -> Table {
             (Some(_), false) => format!("{} (suspect)", reasons.join(", ")),
             (None, _) => reasons.join(", "),
         };
+        let verdict = if one.reasons.is_empty() {
+            "remove"
+        } else {
+            "keep"
+        };
         table.row([
             one.id.to_string().chars().take(12).collect(),
             show::time(one.time),
-            show::harmless(one.candidate.host.as_bytes()),
-            sources(one),
             show::harmless(one.candidate.tags.join(", ").as_bytes()),
-            if one.reasons.is_empty() {
-                "remove"
-            } else {
-                "keep"
-            }
-            .to_owned(),
+            verdict.to_owned(),
             show::harmless_sentence(&remark),
         ]);
     }

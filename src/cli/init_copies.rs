@@ -39,10 +39,22 @@ pub fn looked_at(
                 refuse_absent(context, &place)?;
                 lacking.push(place);
             }
-            Err(failure) => return Err(failure),
+            Err(failure) => return Err(in_the_way(failure, &place)),
         }
     }
     Ok((there, lacking))
+}
+
+/// What a place is that does not answer, nobody knows: a second repository beside one that is there
+/// would be no copy of it.
+fn in_the_way(failure: Failure, place: &Place) -> Failure {
+    let name = show::harmless_sentence(&place.name);
+    let hint = format!(
+        "this is about {name}, where the repository may be already, and so nothing was made: {}; if \
+         there is none yet, make the others now, with --repo NAME for each",
+        failure.hint
+    );
+    Failure { hint, ..failure }
 }
 
 /// A folder in the place of a disk that is not mounted is no place for a new copy.

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::exit::Failure;
 use super::prices::Prices;
+use super::show;
 use crate::format::{Kind, name};
 use crate::progress::Progress;
 use crate::seams::Seams;
@@ -171,6 +172,7 @@ impl Place {
     ) -> Result<Arc<dyn Store>, Failure> {
         let retry = RetryOptions {
             budget_unanswered: patience,
+            name: show::harmless_sentence(&self.name),
             progress: Some(progress),
             ..RetryOptions::default()
         };

@@ -14,7 +14,7 @@ mod kit;
 mod text;
 
 pub use html::page;
-pub use kit::Kit;
+pub use kit::{Address, Kit};
 pub use text::text_page;
 
 /// Writes the page to a new file that only its owner can read.

@@ -109,8 +109,12 @@ fn look(context: &Context, place: &Place, store: Reached) -> std::result::Result
     let index = state.open_index(&place.key())?;
     let host = own_host(context)?;
     let progress = context.progress.as_ref();
-    let facts = status::gather(&repository, &index, host.as_deref(), progress);
-    Ok(facts?)
+    let mut facts = status::gather(&repository, &index, host.as_deref(), progress)?;
+    if let (None, Some(lock)) = (facts.locked, place.object_lock) {
+        facts.locked = status::shown_lock(&repository, lock);
+        facts.requests += 1;
+    }
+    Ok(facts)
 }
 
 /// What this machine is called in snapshots, where the configuration says that it makes some.

@@ -129,7 +129,10 @@ impl About<'_> {
             self.say("drill", &[], &drilled);
         }
         if let Some(locked) = facts.locked {
-            let until = format!("until {}", show::time(locked.until));
+            let until = match locked.until <= facts.created {
+                true => "not all of it".to_owned(),
+                false => format!("until {}", show::time(locked.until)),
+            };
             self.say("locked", &[Checked::Locked], &until);
         }
         if let Some(prune) = facts.prune {

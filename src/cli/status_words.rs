@@ -131,10 +131,13 @@ fn of_copy(board: &Board, copy: &CopyStatus, what: Checked) -> (&'static str, St
         Checked::Locked => {
             let until = facts.locked.map_or(board.now, |locked| locked.until);
             let end = if until > board.now { "end" } else { "ended" };
-            let detail = format!(
-                "as far as this host knows, locks {end} on {}",
-                show::time(until)
-            );
+            let detail = match until <= facts.created {
+                true => "what was stored first is not locked".to_owned(),
+                false => format!(
+                    "as far as this host knows, locks {end} on {}",
+                    show::time(until)
+                ),
+            };
             let hint = "run offsite lock extend, best every night".to_owned();
             ("locked", detail, hint)
         }

@@ -243,6 +243,7 @@ fn mended(healed: &[String]) -> Vec<String> {
 fn advice(report: &VerifyReport, healed: bool, has_others: bool) -> Option<String> {
     let is_spare = |damage: &Damage| {
         damage.snapshots.is_empty()
+            && !damage.is_remembered
             && ["packs/", "listings/"]
                 .iter()
                 .any(|it| damage.object.starts_with(it))
@@ -359,6 +360,12 @@ fn describe(damage: &Damage, lines: &mut Vec<String>) {
     let object = show::harmless_sentence(&damage.object);
     let problem = show::harmless_sentence(show::without_number(&damage.problem));
     lines.push(format!("  {object}: {problem}"));
+    if damage.is_remembered {
+        lines.push(
+            "    offsite verify --data says whom it hurts, or that it is whole again".to_owned(),
+        );
+        return;
+    }
     if damage.snapshots.is_empty() {
         lines.push("    no snapshot loses anything by it".to_owned());
         return;

@@ -13,7 +13,8 @@ mod slot;
 
 pub use keys::{ReadKey, WriterKey};
 pub use object::{
-    COMMITMENT_BYTES, Commitment, ObjectKey, Position, Positions, Purpose, TAG_BYTES, draw_salt,
+    COMMITMENT_BYTES, Commitment, ObjectKey, Position, Positions, Purpose, TAG_BYTES, Tag,
+    draw_salt,
 };
 pub use owner::SIGNATURE_BYTES;
 pub use secret::Secret;

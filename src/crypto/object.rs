@@ -49,6 +49,9 @@ impl Purpose {
     }
 }
 
+/// What a frame is authenticated by, behind its bytes.
+pub type Tag = [u8; TAG_BYTES];
+
 /// A place in the sequence of nonces of one key. Handed out once, consumed by sealing: not `Clone`.
 #[must_use = "a position that is not used stays a gap for ever"]
 pub struct Position(u32);
@@ -147,12 +150,26 @@ impl ObjectKey {
         start: usize,
     ) -> Result<(), CryptoError> {
         let plaintext = buffer.get_mut(start..).ok_or(CryptoError::Forged)?;
-        let tag = self
-            .0
-            .seal_in_place_separate_tag(nonce(position.0), Aad::from(additional), plaintext)
-            .map_err(|_| CryptoError::Forged)?;
-        buffer.extend_from_slice(tag.as_ref());
+        let tag = self.seal_in_place(position, additional, plaintext)?;
+        buffer.extend_from_slice(&tag);
         Ok(())
+    }
+
+    /// Seals where the bytes stand. Gives the tag, which belongs behind them.
+    ///
+    /// # Errors
+    /// As [`Self::seal`].
+    pub fn seal_in_place(
+        &self,
+        position: Position,
+        additional: &[u8],
+        plaintext: &mut [u8],
+    ) -> Result<Tag, CryptoError> {
+        let sealed =
+            self.0
+                .seal_in_place_separate_tag(nonce(position.0), Aad::from(additional), plaintext);
+        let tag = sealed.map_err(|_| CryptoError::Forged)?;
+        tag.as_ref().try_into().map_err(|_| CryptoError::Forged)
     }
 
     /// Opens a frame in place: authenticates it, and leaves the plaintext in `frame`, shortened by
@@ -260,8 +277,12 @@ mod tests {
 
     #[test]
     fn positions_end() {
-        let mut positions = Positions::up_to(1);
-        assert_eq!(positions.take().unwrap().number(), 0);
+        let mut positions = Positions::up_to(3);
+        for number in 0..3 {
+            assert_eq!(positions.left(), 3 - number);
+            assert_eq!(positions.take().unwrap().number(), number);
+        }
+        assert_eq!(positions.left(), 0);
         assert!(positions.take().is_err());
     }
 }

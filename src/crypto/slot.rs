@@ -95,6 +95,32 @@ mod tests {
         assert_ne!(composed.expose(), other.expose());
     }
 
+    /// Whoever made a slot with the most that is allowed must be let in again.
+    #[test]
+    fn the_bounds_of_a_cost_are_where_the_format_says() {
+        let cost = |memory_kib, passes, lanes| KdfCost {
+            memory_kib,
+            passes,
+            lanes,
+        };
+        let most = 1024 * 1024;
+        for good in [cost(most, 16, 16), cost(8, 1, 1), cost(128, 1, 16)] {
+            assert!(good.check().is_ok(), "{good:?}");
+        }
+        for bad in [
+            cost(most + 1, 1, 1),
+            cost(most, 17, 1),
+            cost(most, 0, 1),
+            cost(most, 1, 17),
+            cost(most, 1, 32),
+            cost(most, 1, 0),
+            cost(7, 1, 1),
+            cost(127, 1, 16),
+        ] {
+            assert!(bad.check().is_err(), "{bad:?}");
+        }
+    }
+
     #[test]
     fn absurd_costs_are_refused_before_any_memory_is_taken() {
         for cost in [

@@ -209,6 +209,19 @@ pub fn check_path(path: &[u8]) -> Result<(), FormatError> {
 mod tests {
     use super::*;
 
+    /// A photo may have the name of the dump, and something else may stand beside the dump.
+    #[test]
+    fn the_dump_is_known_by_its_root_and_its_name() {
+        let entry = |root, path: &[u8]| Entry {
+            root,
+            path: path.to_vec(),
+            ..Entry::default()
+        };
+        assert!(entry(DATABASE_ROOT, DATABASE_PATH).is_database());
+        assert!(!entry(DATABASE_ROOT + 1, DATABASE_PATH).is_database());
+        assert!(!entry(DATABASE_ROOT, b"a.jpg").is_database());
+    }
+
     #[test]
     fn a_folder_and_all_beneath_it_are_contiguous() {
         let mut paths: Vec<&[u8]> = vec![

@@ -249,6 +249,12 @@ mod tests {
             }
             cuts
         };
+        // The first id, from the least length on, of whose first 10 bits none is set.
+        let is_cut = |id: &ChunkId| id.as_bytes()[0] == 0 && id.as_bytes()[1] & 3 == 0;
+        let free = ids.iter().enumerate().skip(ID_LIST_MIN - 1);
+        let place = free.clone().find(|(_, id)| is_cut(id)).unwrap().0;
+        assert!(place + 1 < ID_LIST_MAX, "ids that tell something");
+        assert_eq!(id_list_length(&ids), place + 1);
         let before = cuts(&ids);
         let after = cuts(&ids[1..]);
         assert!(before.len() > 5 && after.iter().filter(|cut| before.contains(cut)).count() > 3);

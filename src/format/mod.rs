@@ -152,3 +152,37 @@ impl From<minicbor::decode::Error> for FormatError {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A bound that moves makes what was written before it unreadable, or memory unbounded.
+    #[test]
+    fn what_a_kind_may_be_is_what_the_format_says() {
+        const KIB: u32 = 1024;
+        let tables = [
+            (Kind::Repository, 32 * 1024 * KIB, None, 0, 1),
+            (Kind::KeySlot, 32 * 1024 * KIB, None, 16, 2),
+            (Kind::DataPack, 8 * 1024 * KIB, Some(65_536), 84, 2),
+            (Kind::ListingPack, 1024 * KIB, Some(65_536), 84, 2),
+            (Kind::Segment, 32 * 1024 * KIB, Some(4_096), 0, 1),
+            (Kind::Snapshot, 1024 * KIB, Some(4_096), 0, 1),
+            (Kind::Plan, 32 * 1024 * KIB, Some(4_096), 0, 1),
+            (Kind::Forget, 32 * 1024 * KIB, Some(4_096), 0, 1),
+            (Kind::Proof, 16 * KIB, Some(4_096), 0, 1),
+        ];
+        assert_eq!(tables.map(|row| row.0), Kind::ALL);
+        for (kind, plain, padded, extension, commitments) in tables {
+            assert_eq!(kind.plain_bytes_max(), plain, "{kind:?}");
+            assert_eq!(
+                kind.record_bytes_max(),
+                u64::from(plain / 4) * 5,
+                "{kind:?}"
+            );
+            assert_eq!(kind.padded_bytes_min(), padded, "{kind:?}");
+            assert_eq!(kind.extension_bytes(), extension, "{kind:?}");
+            assert_eq!(kind.commitments(), commitments, "{kind:?}");
+        }
+    }
+}

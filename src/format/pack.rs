@@ -226,6 +226,17 @@ mod tests {
         let bytes = 212 + 116 + 60 + 252 + 16;
         assert_eq!(Trailer::decode(&trailer.encode(), bytes), Ok(trailer));
         assert!(Trailer::decode(&trailer.encode(), bytes - 1).is_err());
+        // The most chunks that a pack may have, and one more.
+        for (chunks, fits) in [(PACK_CHUNKS_MAX, true), (PACK_CHUNKS_MAX + 1, false)] {
+            let full = Trailer {
+                body_bytes: u64::from(chunks) * 17,
+                footer_stored: chunks * ENTRY_BYTES as u32 + TAG_BYTES,
+                chunks,
+                ..trailer
+            };
+            let bytes = 212 + full.body_bytes + u64::from(full.footer_stored) + 252 + 16;
+            assert_eq!(Trailer::decode(&full.encode(), bytes).is_ok(), fits);
+        }
         let more = Trailer {
             chunks: 2,
             ..trailer

@@ -72,7 +72,7 @@ impl World {
                 id,
                 plain_bytes: plain.len() as u32,
                 codec: Codec::Plain,
-                content: plain,
+                content: &mut plain.to_vec(),
             };
             let full = packs.add(Class::Metadata, chunk).unwrap();
             for pack in full

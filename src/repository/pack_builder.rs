@@ -9,7 +9,7 @@ use super::record::SealedObject;
 use super::{ObjectProblem, fixed_frame};
 use crate::buffers::Buffer;
 use crate::crypto::{
-    CryptoError, ObjectKey, Position, Positions, Purpose, Secret, WriterKey, draw_salt,
+    CryptoError, ObjectKey, Position, Positions, Purpose, Secret, Tag, WriterKey, draw_salt,
 };
 use crate::format::frame::{Role, Shape};
 use crate::format::header::{Header, PACK_HEADER_BYTES};
@@ -61,19 +61,16 @@ impl PackKeys {
         })
     }
 
-    /// Seals one chunk's content (compressed or not) as a frame, appended to `out`.
+    /// Seals one chunk's content (compressed or not) where it stands; with the tag behind it, it is a
+    /// frame.
     pub fn seal_chunk(
         &self,
         position: Position,
         shape: Shape,
-        content: &[u8],
-        out: &mut Vec<u8>,
-    ) -> Result<(), CryptoError> {
+        content: &mut [u8],
+    ) -> Result<Tag, CryptoError> {
         let additional = shape.additional(self.kind, Role::Chunk, position.number());
-        let start = out.len();
-        out.reserve(content.len() + TAG_BYTES as usize);
-        out.extend_from_slice(content);
-        self.body.seal(position, &additional, out, start)
+        self.body.seal_in_place(position, &additional, content)
     }
 
     fn open_chunk(&self, entry: &FooterEntry, frame: &mut Vec<u8>) -> Result<(), CryptoError> {
@@ -124,13 +121,15 @@ impl PackBuilder {
         self.positions.left()
     }
 
-    pub fn append(&mut self, entry: FooterEntry, frame: &[u8]) {
+    /// A frame: what was sealed, and its tag.
+    pub fn append(&mut self, entry: FooterEntry, content: &[u8], tag: &Tag) {
         debug_assert_eq!(
-            frame.len(),
+            content.len() + tag.len(),
             entry.shape.stored as usize,
             "a frame has its length"
         );
-        self.bytes.extend_from_slice(frame);
+        self.bytes.extend_from_slice(content);
+        self.bytes.extend_from_slice(tag);
         self.entries.push(entry);
     }
 
@@ -159,9 +158,8 @@ impl PackBuilder {
                 position: position.number(),
                 ..*entry
             };
-            self.keys
-                .seal_chunk(position, entry.shape, &content, &mut self.bytes)?;
-            self.entries.push(entry);
+            let tag = self.keys.seal_chunk(position, entry.shape, &mut content)?;
+            self.append(entry, &content, &tag);
         }
         Ok(())
     }

@@ -9,7 +9,6 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use super::pack_builder::{FinishedPack, PackBuilder, PackKeys};
 use super::pack_room::{Admission, Held, PackRoom};
 use super::{ObjectProblem, Repository};
-use crate::buffers::Buffers;
 use crate::crypto::{CryptoError, Secret, session_id};
 use crate::format::TAG_BYTES;
 use crate::format::frame::{Codec, Shape};
@@ -32,14 +31,15 @@ const METADATA_PACK_BYTES: usize = 4 * 1024 * 1024;
 const PACKS_HELD_MAX: usize = 5;
 
 /// A chunk on its way into a pack.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug)]
 pub struct Plaintext<'a> {
     pub id: ChunkId,
     /// Bytes before compression.
     pub plain_bytes: u32,
     pub codec: Codec,
-    /// Compressed or not, as `codec` says.
-    pub content: &'a [u8],
+    /// Compressed or not, as `codec` says. It is sealed where it stands: nobody can read it there
+    /// afterwards.
+    pub content: &'a mut [u8],
 }
 
 /// Packs what a run stores. Shared by the threads of the run.
@@ -50,8 +50,6 @@ pub struct PackWriter {
     open: Mutex<[Vec<OpenPack>; 3]>,
     data_pack_bytes: usize,
     room: PackRoom,
-    /// Where frames are sealed before they are appended.
-    frames: Buffers,
 }
 
 struct OpenPack {
@@ -85,7 +83,6 @@ impl PackWriter {
             repository: repository.clone(),
             data_pack_bytes,
             room: PackRoom::new(data_pack_bytes),
-            frames: Buffers::default(),
         })
     }
 
@@ -115,10 +112,9 @@ impl PackWriter {
         self.room.close();
     }
 
-    /// Gives back to the system what packs and frames stood in, and nobody uses now.
+    /// Gives back to the system what packs stood in, and nobody uses now.
     pub fn release_memory(&self) {
         self.room.release_memory();
-        self.frames.release();
     }
 
     /// Seals a chunk into one of the open packs. Gives the pack if that finished it.
@@ -152,8 +148,7 @@ impl PackWriter {
             shape,
             position: position.number(),
         };
-        let mut frame = self.frames.take(stored as usize);
-        keys.seal_chunk(position, shape, chunk.content, &mut frame)?;
+        let tag = keys.seal_chunk(position, shape, chunk.content)?;
 
         let mut open = self.lock();
         let packs = of_class(&mut open, class);
@@ -162,8 +157,7 @@ impl PackWriter {
         else {
             unreachable!("a pack stays open while a frame is awaited");
         };
-        pack.builder.append(entry, &frame);
-        drop(frame);
+        pack.builder.append(entry, chunk.content, &tag);
         pack.awaited -= 1;
         if !pack.full || pack.awaited > 0 {
             return Ok(None);

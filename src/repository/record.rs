@@ -50,13 +50,10 @@ pub fn seal_record(
     }
     let (mut object, key) = begin(writer, random, kind)?;
     let mut compressor = Compressor::new()?;
-    let compressed = compressor.compress(payload);
-    let codec = if compressed.is_some() {
-        Codec::Zstd
-    } else {
-        Codec::Plain
+    let (codec, content) = match compressor.compress(payload) {
+        Some(compressed) => (Codec::Zstd, &*compressed),
+        None => (Codec::Plain, payload),
     };
-    let content = compressed.unwrap_or(payload);
     // Compressed or not, it is no longer than the payload, which was checked.
     let stored = u32::try_from(content.len()).map_err(|_| too_large)? + TAG_BYTES;
     let shape = Shape {

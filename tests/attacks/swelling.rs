@@ -27,7 +27,7 @@ fn put_chunk(world: &World, class: Class, plain_bytes: u32, content: &[u8], id: 
         id,
         plain_bytes,
         codec: Codec::Zstd,
-        content,
+        content: &mut content.to_vec(),
     };
     let full = writer.add(class, chunk).unwrap();
     let left = writer.finish(class).unwrap();
@@ -82,7 +82,7 @@ fn laden_folders(world: &World) -> (u8, ChunkId) {
             id,
             plain_bytes: leaf.len() as u32,
             codec: Codec::Zstd,
-            content: &zstd(&leaf),
+            content: &mut zstd(&leaf),
         };
         assert!(writer.add(Class::Metadata, chunk).unwrap().is_none());
         let key = Key {

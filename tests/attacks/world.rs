@@ -196,7 +196,7 @@ impl World {
                 id: *id,
                 plain_bytes: content.len() as u32,
                 codec: Codec::Plain,
-                content,
+                content: &mut content.to_vec(),
             };
             assert!(writer.add(class, chunk).unwrap().is_none());
         }

@@ -205,6 +205,38 @@ fn an_after_that_fails_is_loud_and_the_snapshot_is_saved() {
     assert!(outcome.stderr.contains("`on_success` failed"), "{outcome}");
 }
 
+/// The mail of the guide was empty when the server had not come up again, and when a copy was away:
+/// what is wrong with a backup that is saved was told to nobody.
+#[test]
+fn a_hook_hears_what_is_wrong_with_a_backup_that_is_saved() {
+    let user = user();
+    let mail = (
+        "on_failure",
+        "echo \"$OFFSITE_EXIT_CODE $OFFSITE_ERROR\" >> log",
+    );
+    configure(&user, DUMP, &[("after", "exit 3"), mail]);
+    user.offsite(&["backup"]).ended(1);
+    let noted = log(&user);
+    assert!(
+        noted[1].starts_with("1 the command `after` failed"),
+        "{noted:?}"
+    );
+
+    configure(&user, DUMP, &[mail]);
+    let file = fs::read_to_string(user.path("offsite.toml")).expect("text");
+    let away = "[[repository]]\nname = 'usb'\nurl = 'not-mounted'\n[hooks]";
+    user.write("offsite.toml", file.replace("[hooks]", away));
+    user.offsite(&["backup"]).ended(7);
+    let noted = log(&user);
+    let [_, _, told] = noted.as_slice() else {
+        panic!("{noted:?}");
+    };
+    assert!(
+        told.starts_with("7 behind: usb does not have the snapshot"),
+        "{told}"
+    );
+}
+
 #[test]
 fn they_do_not_inherit_the_passphrase_and_know_the_configuration() {
     let user = user();

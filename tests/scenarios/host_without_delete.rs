@@ -122,7 +122,15 @@ fn every_step_of_a_night_runs_without_the_right_to_delete() {
         user.offsite(&["forget", "--dry-run"]).done();
         user.offsite(&["verify", "--budget", "1MiB"]).done();
         user.offsite(&["sync"]).done();
-        let extended = user.offsite(&["lock", "extend", "--repo", "cloud", "--json"]);
+        // Where nobody extended anything yet, the store is asked how far its locks reach.
+        let status = user.offsite(&["status", "--json"]).done().json();
+        assert!(
+            status["repositories"][0]["locked_until"].is_string(),
+            "{status:#}"
+        );
+        // The disk, which has no locks, stood in the way of the bucket.
+        let copies = ["--repo", "disk", "--repo", "cloud"];
+        let extended = user.offsite(&[&["lock", "extend", "--json"], &copies[..]].concat());
         let extended = extended.done().json();
         assert_eq!(extended["objects_refused"], 0, "{extended}");
         assert_eq!(
@@ -154,6 +162,37 @@ fn every_step_of_a_night_runs_without_the_right_to_delete() {
     let told = user.offsite(&["forget", "--repo", "cloud"]).done().text();
     assert!(told.contains("locked until 20"), "{told}");
     assert_eq!(snapshots(), 4);
+}
+
+/// `object_lock` was written into the configuration a month after the first backup, and nobody extended
+/// anything: the board said nothing of locks, and all was well.
+#[test]
+fn what_nobody_locked_needs_attention() {
+    let mut user = with_locking_bucket("locked-too-late");
+    user.write("photos/a.jpg", "a photo");
+    let cloud = std::mem::take(&mut user.repository);
+    let file = format!(
+        "[status]\ndrill_age_max = 'never'\n[[repository]]\nname = 'cloud'\nurl = '{cloud}'\n"
+    );
+    user.write("offsite.toml", &file);
+    user.offsite(&["init"]).done();
+    user.offsite(&["backup", "photos"]).done();
+    let lock = "object_lock = { mode = 'governance', days = 1 }\n";
+    user.write("offsite.toml", file + lock);
+    let locked = || {
+        let board = user.offsite(&["status", "--json"]).ended(6).json();
+        let checks = board["checks"].as_array().expect("checks").iter();
+        let mut locked = checks.filter(|one| one["name"] == "locked");
+        locked.next().expect("a check of the locks").clone()
+    };
+    let before = locked();
+    assert_eq!(before["ok"], false, "{before}");
+    assert!(
+        before["hint"].to_string().contains("lock extend"),
+        "{before}"
+    );
+    user.offsite(&["lock", "extend"]).done();
+    assert_eq!(locked()["ok"], true);
 }
 
 /// A repository whose requests are written down, and a folder to back up.

@@ -313,7 +313,10 @@ fn what_was_rolled_back_is_put_right() {
     let copies = "[[repository]]\nname = 'usb'\nurl = '/mnt/usb/offsite'\n[[repository]]\nname = \
                   'nas'\nurl = '/mnt/nas/offsite'\nmedium = 'nas'\noffsite = true\n[source]\nimmich = \
                   '/srv/immich'\n[database]\nnone = true\n";
-    reader.write("/etc/offsite/offsite.toml", copies);
+    // What vanished came back only where the rules would have kept it; the rest was missed for ever,
+    // and no forget and no prune worked there again.
+    let rules = "[retention]\nkeep_last = 1\n";
+    reader.write("/etc/offsite/offsite.toml", &format!("{copies}{rules}"));
     let nights = "offsite init >&2; offsite backup --quiet; offsite backup --quiet";
     reader.shell(nights).done();
     reader.follow("rolled-back.md");

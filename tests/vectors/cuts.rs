@@ -63,7 +63,7 @@ fn cuts(name: &'static str, shows: &str, sizes: ChunkSizes, masks: (u64, u64), b
     });
     for (stream, expected) in streams.iter().zip(&lengths) {
         let mut found = Vec::new();
-        let mut visit = |chunk: &[u8]| {
+        let mut visit = |chunk: &mut [u8]| {
             found.push(chunk.len());
             io::Result::Ok(())
         };

@@ -1,7 +1,7 @@
 //! Packs whole: `pack_data.json` and `pack_listing.json`.
 
 use offsite::buffers::{Buffer, Buffers};
-use offsite::crypto::{CryptoError, ObjectKey, Purpose, Secret, session_id};
+use offsite::crypto::{CryptoError, ObjectKey, Purpose, Secret, Tag, session_id};
 use offsite::format::frame::{Codec, Shape};
 use offsite::format::header::{pack_extension, sealed_session};
 use offsite::format::listing::{decode_id_list, decode_leaf, decode_node};
@@ -129,7 +129,7 @@ fn pack_by_library(class: Class, salt: [u8; 32], chunks: &[PackChunk]) -> Finish
         .unwrap();
     assert!(tape.is_used_up());
     let mut builder = PackBuilder::new(class, keys, Buffer::default(), Held::default());
-    let mut sealed: Vec<(FooterEntry, Vec<u8>)> = Vec::new();
+    let mut sealed: Vec<(FooterEntry, Vec<u8>, Tag)> = Vec::new();
     let last = chunks.iter().map(|chunk| chunk.position).max().unwrap();
     for number in 0..=last {
         let position = builder.take_position().unwrap();
@@ -142,9 +142,10 @@ fn pack_by_library(class: Class, salt: [u8; 32], chunks: &[PackChunk]) -> Finish
             plain: chunk.plain_bytes as u32,
             codec: Codec::from_number(chunk.codec).unwrap(),
         };
-        let mut frame = Vec::new();
-        let keys = builder.keys();
-        keys.seal_chunk(position, shape, &chunk.content, &mut frame)
+        let mut content = chunk.content.clone();
+        let tag = builder
+            .keys()
+            .seal_chunk(position, shape, &mut content)
             .unwrap();
         let id = ChunkId::new(chunk.id);
         let position = u32::from(number);
@@ -154,16 +155,17 @@ fn pack_by_library(class: Class, salt: [u8; 32], chunks: &[PackChunk]) -> Finish
                 shape,
                 position,
             },
-            frame,
+            content,
+            tag,
         ));
     }
     for chunk in chunks {
         let position = u32::from(chunk.position);
-        let (entry, frame) = sealed
+        let (entry, content, tag) = sealed
             .iter()
-            .find(|(entry, _)| entry.position == position)
+            .find(|(entry, ..)| entry.position == position)
             .unwrap();
-        builder.append(*entry, frame);
+        builder.append(*entry, content, tag);
     }
     builder.finish().unwrap()
 }

@@ -112,9 +112,10 @@ impl<'p> Packs<'p> {
             let id = self.repository.writer.metadata_id(bytes);
             if self.known.insert(id) {
                 compressor.begin_file();
-                let small = compressor.compress(bytes);
-                let codec = small.map_or(Codec::Plain, |_| Codec::Zstd);
-                let content = small.unwrap_or(bytes);
+                let (codec, content) = match compressor.compress(bytes) {
+                    Some(small) => (Codec::Zstd, &*small),
+                    None => (Codec::Plain, bytes),
+                };
                 let stored = self.add_whole(Class::Metadata, id, bytes.len(), codec, content);
                 failure = failure.take().or(stored.err());
             }
@@ -148,7 +149,7 @@ impl<'p> Packs<'p> {
             id,
             plain_bytes: plain as u32,
             codec,
-            content,
+            content: &mut content.to_vec(),
         };
         match self.whole.add(class, chunk)? {
             Some(pack) => self.put(&pack),

@@ -39,8 +39,8 @@ fn hint(error: &OpsError) -> &'static str {
         OpsError::RootsOverlap { .. } => "back the two up apart, each with a command of its own",
         OpsError::RolledBack { .. } => {
             "somebody deleted or hid them, or an older copy of the store was put back: look there, and \
-             until you know more delete nothing; if you deleted them yourself, say so with offsite \
-             forget ID"
+             until you know more delete nothing; offsite sync brings back what another copy has; if \
+             you deleted them yourself, say so with offsite forget ID"
         }
         OpsError::OtherStands { .. } | OpsError::HeadReplaced { .. } => {
             "check the address, and which disk is mounted there; if somebody else may have changed it, \

@@ -20,7 +20,8 @@ pub fn meaning(error: &PruneError) -> (u8, &'static str) {
         PruneError::SnapshotGone { .. } => (
             DAMAGE,
             "the store may have been set back, or somebody may have deleted it by hand: look there \
-             first. Snapshots are let go with offsite forget, which leaves a record. If only a prune \
+             first. offsite sync brings back what another copy has; if you deleted it yourself, say so \
+             with offsite forget ID. If only a prune \
              plan that none of your hosts made speaks of it, delete that plan with the tools of the \
              store, and give the hosts new credentials",
         ),

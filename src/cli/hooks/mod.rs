@@ -30,6 +30,8 @@ use crate::progress::Progress;
 pub struct Told {
     /// The snapshot, once it is committed.
     pub snapshot: RefCell<Option<ObjectId>>,
+    /// What is wrong although it is saved, in one line; empty where nothing is.
+    pub shortfall: RefCell<String>,
     after_failed: RefCell<Option<HookError>>,
 }
 
@@ -42,10 +44,13 @@ pub fn reported(context: &Context, work: impl FnOnce(&Told) -> Result) -> Result
     let mut result = work(&told);
     if let Some(error) = told.after_failed.take() {
         tell(&error);
+        if result.is_ok() {
+            told.shortfall.replace(error.to_string());
+        }
         result = result.map(|_| Status::HookFailed);
     }
     let (code, error) = match &result {
-        Ok(status) => (status.code(), String::new()),
+        Ok(status) => (status.code(), told.shortfall.borrow().clone()),
         Err(failure) => end_of(context, failure),
     };
     let hooks = &context.configuration()?.hooks;
@@ -97,7 +102,7 @@ pub fn around<T>(
     context.progress.finish();
     if let Some(hook) = &hooks.after {
         let end = match &worked {
-            Ok(Ok(done)) => (ends(done).code(), String::new()),
+            Ok(Ok(done)) => (ends(done).code(), told.shortfall.borrow().clone()),
             Ok(Err(failure)) => end_of(context, failure),
             Err(_) => (FAILED, "the backup ended unexpectedly".to_owned()),
         };

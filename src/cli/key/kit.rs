@@ -7,7 +7,9 @@ use serde_json::json;
 
 use crate::cli::context::{Access, Context};
 use crate::cli::exit::{Failure, Result, Status};
-use crate::cli::{output, recovery_kit, show};
+use crate::cli::places::Place;
+use crate::cli::recovery_kit::{self, Address};
+use crate::cli::{output, show};
 use crate::crypto::ReadKey;
 use crate::format::FORMAT_VERSION;
 use crate::repository::{RepositoryError, repository_object};
@@ -49,11 +51,16 @@ pub fn write_kit(
     path: &Path,
 ) -> std::result::Result<(), Failure> {
     let words = reader.words().map_err(RepositoryError::from)?;
+    let mut places = context.distinct_places()?;
+    let farthest = places.iter().position(|place| place.offsite);
+    let place = address(places.remove(farthest.unwrap_or(0)));
+    let others = places.into_iter().map(address).collect();
     let kit = recovery_kit::Kit {
         words: &words,
         repository_id: reader.writer().repository().to_string(),
         format_version,
-        url: address(&context.url()?),
+        place,
+        others,
         repository_object,
         created: show::time(context.seams.clock.now()),
     };
@@ -72,12 +79,14 @@ pub fn write_kit(
 }
 
 /// The address as it holds from another folder as well.
-fn address(url: &StoreUrl) -> String {
-    match url {
-        StoreUrl::Folder(path) => {
-            let absolute = std::path::absolute(path).unwrap_or_else(|_| path.clone());
-            StoreUrl::Folder(absolute).to_string()
-        }
-        StoreUrl::S3 { .. } => url.to_string(),
+fn address(place: Place) -> Address {
+    let url = match place.url {
+        StoreUrl::Folder(path) => StoreUrl::Folder(std::path::absolute(&path).unwrap_or(path)),
+        url @ StoreUrl::S3 { .. } => url,
+    };
+    Address {
+        url: url.to_string(),
+        endpoint: place.endpoint,
+        region: place.region,
     }
 }

@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use qrcode::{Color, EcLevel, QrCode};
 
 use super::kit::{
-    KEEPING, Kit, OBJECT_COMMAND, OBJECT_USE, VERSION, WARNING, square, without_offsite,
+    Address, KEEPING, Kit, OBJECT_COMMAND, OBJECT_USE, VERSION, WARNING, square, without_offsite,
 };
 use crate::cli::show::harmless_sentence;
 
@@ -58,18 +58,26 @@ fn words_section(kit: &Kit<'_>) -> String {
 }
 
 fn place_section(kit: &Kit<'_>) -> String {
-    let by_hand = if kit.in_cloud() {
-        "<dt>Endpoint, region</dt><dd class=\"write\"></dd>\n\
-         <dt>Its login is kept</dt><dd class=\"write\"></dd>\n"
-    } else {
-        "<dt>Which disk or machine</dt><dd class=\"write\"></dd>\n"
+    let by_hand: &[&str] = match (kit.in_cloud(), kit.lacks_server()) {
+        (true, true) => &["Endpoint, region", "Its login is kept"],
+        (true, false) => &["Its login is kept"],
+        (false, _) => &["Which disk or machine"],
     };
+    let by_hand: String = by_hand
+        .iter()
+        .map(|what| format!("<dt>{what}</dt><dd class=\"write\"></dd>\n"))
+        .collect();
+    let other = |other: &Address| {
+        let line = html(&other.line());
+        format!("<dt>Another copy</dt><dd><code>{line}</code></dd>\n")
+    };
+    let others: String = kit.others.iter().map(other).collect();
     format!(
         "<section>\n<h2>Where the backup is</h2>\n<dl>\n\
-         <dt>Address</dt><dd><code>{}</code></dd>\n\
+         <dt>Address</dt><dd><code>{}</code></dd>\n{others}\
          <dt>Repository</dt><dd><code>{}</code></dd>\n\
          <dt>Format version</dt><dd>{}</dd>\n{by_hand}</dl>\n</section>\n",
-        html(&kit.url),
+        html(&kit.place.line()),
         html(&kit.repository_id),
         kit.format_version
     )

@@ -10,13 +10,42 @@ use crate::cli::show::harmless_sentence;
 pub(super) const SOURCE: &str = env!("CARGO_PKG_REPOSITORY");
 pub(super) const VERSION: &str = env!("CARGO_PKG_VERSION");
 
+/// Where one copy is, and what has to be known to get there.
+pub struct Address {
+    pub url: String,
+    /// The S3 server, where it is known and not Amazon's.
+    pub endpoint: Option<String>,
+    pub region: Option<String>,
+}
+
+impl Address {
+    fn in_cloud(&self) -> bool {
+        self.url.starts_with("s3://")
+    }
+
+    /// In one line: `s3://bucket/prefix at https://s3.example.org`.
+    pub(super) fn line(&self) -> String {
+        let mut line = self.url.clone();
+        if let Some(endpoint) = &self.endpoint {
+            line.push_str(&format!(" at {endpoint}"));
+        }
+        if let Some(region) = &self.region {
+            line.push_str(&format!(", region {region}"));
+        }
+        harmless_sentence(&line)
+    }
+}
+
 /// What the page tells. No `Debug`: the words open everything.
 pub struct Kit<'a> {
     /// The 24 words, separated by white space.
     pub words: &'a str,
     pub repository_id: String,
     pub format_version: u16,
-    pub url: String,
+    /// Of the copy that is farthest from home: the page is for the day on which the house is gone.
+    pub place: Address,
+    /// Where the other copies are.
+    pub others: Vec<Address>,
     /// The bytes of the `repository` object, under 1 KiB.
     pub repository_object: &'a [u8],
     /// When the page was made, as it is to be read.
@@ -29,7 +58,12 @@ impl Kit<'_> {
     }
 
     pub(super) fn in_cloud(&self) -> bool {
-        self.url.starts_with("s3://")
+        self.place.in_cloud()
+    }
+
+    /// Endpoint or region are to be written in by hand.
+    pub(super) fn lacks_server(&self) -> bool {
+        self.in_cloud() && self.place.endpoint.is_none() && self.place.region.is_none()
     }
 
     pub(super) fn object_text(&self) -> String {
@@ -38,15 +72,32 @@ impl Kit<'_> {
 
     /// A command line for this repository.
     fn command(&self, verb: &str, rest: &str) -> String {
-        let url = shell_quoted(&harmless_sentence(&self.url));
-        format!("offsite {verb} --repo {url} --words-file words.txt{rest}")
+        let Address {
+            url,
+            endpoint,
+            region,
+        } = &self.place;
+        let quoted = |text: &str| shell_quoted(&harmless_sentence(text));
+        let mut command = format!("offsite {verb} --repo {}", quoted(url));
+        for (flag, value) in [("endpoint", endpoint), ("region", region)] {
+            if let Some(value) = value {
+                command.push_str(&format!(" --{flag} {}", quoted(value)));
+            }
+        }
+        format!("{command} --words-file words.txt{rest}")
     }
 
     /// What to do on the worst day: what it says, and the command if there is one.
     pub(super) fn steps(&self) -> Vec<(String, Option<String>)> {
-        let login = "Give the login of the storage account in the environment, as AWS_ACCESS_KEY_ID \
-            and AWS_SECRET_ACCESS_KEY. Add the endpoint from above to the commands below as \
-            --endpoint URL; with Amazon, add --region instead.";
+        let mut login = "Give the login of the storage account in the environment, as \
+            AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY."
+            .to_owned();
+        if self.lacks_server() {
+            login.push_str(
+                " Add the endpoint from above to the commands below as --endpoint URL; with \
+                 Amazon, add --region instead.",
+            );
+        }
         let mut steps = vec![
             (
                 format!(
@@ -62,7 +113,7 @@ impl Kit<'_> {
             ),
         ];
         if self.in_cloud() {
-            steps.push((login.to_owned(), None));
+            steps.push((login, None));
         }
         steps.extend([
             ("See what there is:".to_owned(), Some(self.command("snapshots", ""))),

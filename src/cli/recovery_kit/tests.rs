@@ -10,12 +10,21 @@ use super::*;
 const WORDS: &str = "abandon ability able about above absent absorb abstract absurd abuse access \
     accident account accuse achieve acid acoustic acquire across act action actor actress actual";
 
+fn at(url: &str, endpoint: Option<&str>) -> Address {
+    Address {
+        url: url.to_owned(),
+        endpoint: endpoint.map(str::to_owned),
+        region: None,
+    }
+}
+
 fn kit<'a>(url: &str, object: &'a [u8]) -> Kit<'a> {
     Kit {
         words: WORDS,
         repository_id: "00017f80ff05060708090a0b0c0d0e0f".to_owned(),
         format_version: 1,
-        url: url.to_owned(),
+        place: at(url, None),
+        others: Vec::new(),
         repository_object: object,
         created: "2026-11-21".to_owned(),
     }
@@ -44,6 +53,33 @@ fn both_pages_say_all_that_is_needed() {
             assert!(shown.contains(part), "{part}");
         }
         assert!(text.replace("\n   ", "").contains(&base64));
+    }
+}
+
+/// With copies on a NAS and in a bucket the page named the NAS, which burns with the house, and left
+/// the server of the bucket to be written in by hand, though it was known.
+#[test]
+fn all_copies_stand_on_it_and_the_commands_name_a_server_that_is_known() {
+    let kit = Kit {
+        place: at("s3://photos/offsite", Some("https://s3.example.org")),
+        others: vec![
+            at("/mnt/nas/offsite", None),
+            at("s3://more/x", Some("https://two.example")),
+        ],
+        ..kit("", b"x")
+    };
+    for text in [page(&kit), text_page(&kit)] {
+        let shown = text.replace("<span>", "").replace("</span>", "");
+        for part in [
+            "--repo s3://photos/offsite --endpoint https://s3.example.org --words-file words.txt",
+            "s3://photos/offsite at https://s3.example.org",
+            "/mnt/nas/offsite",
+            "s3://more/x at https://two.example",
+            "Its login is kept",
+        ] {
+            assert!(shown.contains(part), "{part}");
+        }
+        assert!(!shown.contains("Endpoint, region") && !shown.contains("Add the endpoint"));
     }
 }
 

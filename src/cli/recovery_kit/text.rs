@@ -29,15 +29,19 @@ pub fn text_page(kit: &Kit<'_>) -> String {
     page.push_str(&blocks(&words.join(" "), EcLevel::L));
 
     page.push_str(&title("Where the backup is", '-'));
-    let url = harmless_sentence(&kit.url);
-    page.push_str(&format!("Address         {url}\n"));
+    page.push_str(&format!("Address         {}\n", kit.place.line()));
+    for other in &kit.others {
+        page.push_str(&format!("Another copy    {}\n", other.line()));
+    }
     page.push_str(&format!(
         "Repository      {}\n",
         harmless_sentence(&kit.repository_id)
     ));
     page.push_str(&format!("Format version  {}\n", kit.format_version));
-    if kit.in_cloud() {
+    if kit.lacks_server() {
         page.push_str("Endpoint, region   ______________________________\n");
+    }
+    if kit.in_cloud() {
         page.push_str("Its login is kept  ______________________________\n");
     }
 

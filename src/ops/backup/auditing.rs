@@ -9,7 +9,6 @@ use std::sync::{Mutex, PoisonError};
 use super::options::BackupOptions;
 use super::roots::is_immich;
 use crate::compress::Compressor;
-use crate::format::pack::Class;
 use crate::id::ChunkId;
 use crate::index::Index;
 use crate::ops::audit::{
@@ -129,8 +128,7 @@ impl Auditing {
         };
         audit.settle(dump_began)?;
         let mut compressor = Compressor::new().map_err(|error| OpsError::Seal(error.into()))?;
-        let audited =
-            audit.store(&mut |list| pipeline.store(Class::Metadata, list, &mut compressor))?;
+        let audited = audit.store(&mut |list| pipeline.store_metadata(list, &mut compressor))?;
         *self.audited.lock().unwrap_or_else(PoisonError::into_inner) = audited;
         Ok(())
     }

@@ -9,7 +9,6 @@ use super::links::First;
 use crate::compress::Compressor;
 use crate::format::entry::{Attribute, Entry};
 use crate::format::listing::{CUT_BYTES_MIN, Problem, append_problem, begin_problem_list};
-use crate::format::pack::Class;
 use crate::id::ChunkId;
 use crate::index::{CachedFile, FileStamp, Index};
 use crate::ops::audit::Audit;
@@ -236,7 +235,7 @@ impl<'p, 'r> Sequence<'p, 'r> {
                 compressor,
                 ..
             } = state;
-            let mut store = |chunk: &[u8]| self.pipeline.store(Class::Metadata, chunk, compressor);
+            let mut store = |chunk: &[u8]| self.pipeline.store_metadata(chunk, compressor);
             if entry.has_content() {
                 store_ids(&mut entry, ids, &mut store)?;
             }
@@ -280,7 +279,7 @@ impl<'p, 'r> Sequence<'p, 'r> {
         let problems_total = state.problems_total;
         let listing = state.listing.take().ok_or(OpsError::Stopped)?;
         let compressor = &mut state.compressor;
-        let mut store = |chunk: &[u8]| self.pipeline.store(Class::Metadata, chunk, compressor);
+        let mut store = |chunk: &[u8]| self.pipeline.store_metadata(chunk, compressor);
         let listing = listing.finish(&mut store)?;
         let mut problem_chunks = Vec::new();
         let mut list = begin_problem_list();

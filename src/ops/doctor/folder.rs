@@ -49,7 +49,7 @@ fn room(scratch: &mut Scratch<'_>, path: &Path) {
     } else {
         Verdict::Good
     };
-    let found = format!("{:.1} GiB are free", free as f64 / (1_u64 << 30) as f64);
+    let found = format!("{:.1} GB are free", free as f64 / 1e9);
     scratch.say("free_space", verdict, found, means);
 }
 

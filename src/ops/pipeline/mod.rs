@@ -81,14 +81,22 @@ impl<'r> Pipeline<'r> {
         self.packs.session()
     }
 
-    /// Sees to it that the chunk is stored, once; gives its id.
+    /// As [`Self::store`], for a part of a listing or the like, which stays as it is.
+    ///
+    /// # Errors
+    /// As [`Self::store`].
+    pub fn store_metadata(&self, plain: &[u8], compressor: &mut Compressor) -> Result<ChunkId> {
+        self.store(Class::Metadata, &mut plain.to_vec(), compressor)
+    }
+
+    /// Sees to it that the chunk is stored, once; gives its id. It may be sealed where it stands.
     ///
     /// # Errors
     /// `Seal`, `Index`, `Store`, `Stopped`.
     pub fn store(
         &self,
         class: Class,
-        plain: &[u8],
+        plain: &mut [u8],
         compressor: &mut Compressor,
     ) -> Result<ChunkId> {
         if self.repository.seams.interrupt.is_raised() {
@@ -112,24 +120,22 @@ impl<'r> Pipeline<'r> {
             // One leaf of ids alone says nothing of the next, which may be all names.
             compressor.begin_file();
         }
-        let compressed = compressor.compress(plain);
-        let codec = if compressed.is_some() {
-            Codec::Zstd
-        } else {
-            Codec::Plain
+        // Chunks have at most 8 MiB.
+        let plain_bytes = plain.len() as u32;
+        let (codec, content) = match compressor.compress(plain) {
+            Some(compressed) => (Codec::Zstd, compressed),
+            None => (Codec::Plain, plain),
         };
-        let content = compressed.unwrap_or(plain);
         // Listings are no contents: a snapshot never has more new bytes than bytes.
         if class != Class::Metadata {
             self.bytes_added
-                .fetch_add(plain.len() as u64, Ordering::Relaxed);
+                .fetch_add(u64::from(plain_bytes), Ordering::Relaxed);
             self.bytes_stored
                 .fetch_add(content.len() as u64, Ordering::Relaxed);
         }
-        // Chunks have at most 8 MiB.
         let chunk = Plaintext {
             id,
-            plain_bytes: plain.len() as u32,
+            plain_bytes,
             codec,
             content,
         };

@@ -152,7 +152,7 @@ impl<'p, 'r> Worker<'p, 'r> {
         let mut taking = Taking::default();
         let shared = self.queue.is_some() && expected >= SHARED_FROM_BYTES;
         let read = chunker.each_chunk::<ContentError>(source, &mut buffer, &mut |chunk| {
-            taking.sha1.update(chunk);
+            taking.sha1.update(&*chunk);
             self.progress.advance(chunk.len() as u64);
             if shared {
                 taking.append(chunk);
@@ -210,9 +210,9 @@ impl<'p, 'r> Worker<'p, 'r> {
         // Of another file than the one this thread may be in the middle of.
         self.compressor.begin_file();
         let mut ids = Vec::with_capacity(batch.lengths.len());
-        let mut rest = batch.bytes.as_slice();
+        let mut rest = batch.bytes.as_mut_slice();
         for length in &batch.lengths {
-            let (chunk, after) = rest.split_at_checked(*length).unwrap_or((rest, &[]));
+            let (chunk, after) = rest.split_at_mut((*length).min(rest.len()));
             ids.push(
                 self.pipeline
                     .store(batch.class, chunk, &mut self.compressor)?,

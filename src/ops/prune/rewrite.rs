@@ -166,7 +166,7 @@ impl Run<'_> {
             let start = usize::try_from(range.start).unwrap_or(usize::MAX);
             let end = usize::try_from(range.end).unwrap_or(usize::MAX);
             let frame = bytes.get(start..end).unwrap_or_default();
-            let content =
+            let mut content =
                 match open_stored(writer, kind, &key, &row, frame, &self.repository.buffers) {
                     Ok((content, _plain)) => content,
                     Err(problem) => return Ok(Err(problem)),
@@ -179,7 +179,7 @@ impl Run<'_> {
                 id: row.id,
                 plain_bytes: row.plain,
                 codec,
-                content: &content,
+                content: &mut content,
             };
             let added = outgoing.packs.add(contents.class, chunk);
             if let Some(finished) = added.map_err(OpsError::Seal)? {

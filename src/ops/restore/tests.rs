@@ -156,7 +156,7 @@ fn add(writer: &PackWriter, class: Class, id: ChunkId, content: &[u8]) {
         id,
         plain_bytes: content.len() as u32,
         codec: Codec::Plain,
-        content,
+        content: &mut content.to_vec(),
     };
     assert!(writer.add(class, chunk).unwrap().is_none());
 }

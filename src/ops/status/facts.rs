@@ -19,6 +19,7 @@ use crate::repository::{
     load_proofs_remembered,
 };
 use crate::seams::Timestamp;
+use crate::store::retention::ObjectLock;
 
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 /// Over so long it is told how a repository grows.
@@ -58,7 +59,8 @@ pub struct Facts {
     /// The newest drill: always signed, since nobody holds one without the read key.
     pub drill: Option<Proven>,
     pub prune: Option<NextPrune>,
-    /// Until when everything needed is locked, where this host extended locks.
+    /// Until when everything needed is locked, where this host extended locks; else see
+    /// [`shown_lock`].
     pub locked: Option<LockHorizon>,
     /// When the repository was made.
     pub created: Timestamp,
@@ -273,6 +275,19 @@ fn plan(repository: &Repository, index: &Index, id: &ObjectId) -> Result<Plan, R
     };
     let name = name::of(Kind::Plan, id);
     cbor::decode(&payload).map_err(|error| RepositoryError::object(&name, error))
+}
+
+/// How far the locks of a place reach of which this host never extended any: another machine may do
+/// that, or nobody. Every extension extends the `repository` object too, so the store is asked about
+/// that one; where it has no lock, `until` is when it was made. `None` where the store does not say.
+pub fn shown_lock(repository: &Repository, lock: ObjectLock) -> Option<LockHorizon> {
+    let retaining = repository.store.retaining()?;
+    let kept = retaining.retention(name::REPOSITORY, None).ok()?;
+    let until = kept.map_or(repository.parameters.created, |kept| kept.until);
+    Some(LockHorizon {
+        until,
+        extend_before: until.minus(lock.period() / 3),
+    })
 }
 
 fn locked(index: &Index) -> Option<LockHorizon> {

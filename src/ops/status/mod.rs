@@ -14,4 +14,6 @@ pub use board::{
     Ages, Board, COPIES_WANTED, Check, Checked, CopyStatus, MEDIA_WANTED, OFFSITE_WANTED,
     Unreachable,
 };
-pub use facts::{Facts, GROWTH, Newest, NextPrune, Proven, Remembered, Word, gather, remembered};
+pub use facts::{
+    Facts, GROWTH, Newest, NextPrune, Proven, Remembered, Word, gather, remembered, shown_lock,
+};

@@ -1,7 +1,7 @@
 //! One copy is brought level with another: for each snapshot that it lacks and has not forgotten,
 //! the packs first, then segments of its own making that publish them, then the snapshot.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -12,7 +12,7 @@ use super::report::{Lacking, LevelReport, Waiting};
 use super::target::Target;
 use crate::format::{Kind, name};
 use crate::id::ObjectId;
-use crate::index::TransferTable;
+use crate::index::{Presence, TransferTable};
 use crate::ops::backup::{Notices, hold};
 use crate::ops::pipeline::CheckpointRule;
 use crate::ops::{Replica, Result, Retention};
@@ -160,13 +160,25 @@ fn wanted_snapshots(
                 .filter_map(|one| Some((one.clone(), *arrived.get(&one.id)?)))
                 .collect();
             let kept = retention.keeps(to, &coming, progress)?;
+            let missed = missed(to)?;
             let before = wanted.len();
-            wanted.retain(|one| !is_new(one) || kept.contains(&one.id));
+            wanted.retain(|one| !is_new(one) || kept.contains(&one.id) || missed.contains(&one.id));
             report.let_go = (before - wanted.len()) as u64;
         }
         _ => {}
     }
     Ok(wanted)
+}
+
+/// Snapshots that this host saw at a copy, and does not know to be forgotten there: of those that are
+/// gone nothing explains why, and until they are back or explained no forget and no prune works there.
+fn missed(copy: &Replica) -> Result<BTreeSet<ObjectId>> {
+    let Some(watch) = copy.index.watch() else {
+        return Ok(BTreeSet::new());
+    };
+    let seen = watch.trust()?.seen(watch.place())?.into_iter();
+    let missed = seen.filter(|one| one.presence != Presence::Forgotten);
+    Ok(missed.map(|one| one.id).collect())
 }
 
 /// When each snapshot of a copy was put there.

@@ -12,6 +12,8 @@ use crate::repository::ObjectProblem;
 /// beyond that it counts once for each.
 const FILES_REMEMBERED_MAX: usize = 100_000;
 
+const REMEMBERED: &str = "it was damaged when it was last read, and was not read this time";
+
 /// Grows with the damage, not with the repository.
 #[derive(Default)]
 pub struct Findings {
@@ -27,6 +29,7 @@ struct State {
 #[derive(Default)]
 struct Found {
     problem: String,
+    is_remembered: bool,
     /// More about it, in the order in which it was found.
     notes: Vec<String>,
     snapshots: BTreeSet<ObjectId>,
@@ -48,6 +51,17 @@ impl Findings {
         let found = state.damage.entry(object.to_owned()).or_default();
         if found.problem.is_empty() {
             found.problem = problem;
+        }
+    }
+
+    /// Notes that an object was damaged when it was last read, and was not read this time. A verify
+    /// that reads less must not take back what one that read more has found.
+    pub fn remembered(&self, object: &str) {
+        let mut state = self.lock();
+        let found = state.damage.entry(object.to_owned()).or_default();
+        if found.problem.is_empty() {
+            REMEMBERED.clone_into(&mut found.problem);
+            found.is_remembered = true;
         }
     }
 
@@ -173,6 +187,7 @@ impl Found {
         Damage {
             object,
             problem: self.notes.join("; "),
+            is_remembered: self.is_remembered,
             snapshots: self.snapshots.into_iter().collect(),
             files: self.files,
             files_total: self.files_total,

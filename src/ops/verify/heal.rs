@@ -15,14 +15,15 @@ use super::own;
 use super::part::VerifyPart;
 use super::report::{Damage, VerifyOptions, VerifyReport};
 use super::run::verify_part;
+use super::turns::PackReads;
 use crate::format::slot::SLOT_BYTES_MAX;
 use crate::format::{Kind, PACK_BYTES_MAX, name};
 use crate::id::ObjectId;
-use crate::index::Index;
+use crate::index::{Index, PackRead};
 use crate::progress::Progress;
 use crate::repository::{
-    ObjectProblem, Others, Repository, check_slot_bytes, check_whole_pack, copy_slot, list_objects,
-    load_catalog, open_record,
+    ObjectProblem, Others, Repository, RepositoryError, check_slot_bytes, check_whole_pack,
+    copy_slot, list_objects, load_catalog, open_record,
 };
 use crate::store::{ErrorKind, Store, Window};
 
@@ -60,6 +61,7 @@ pub fn heal(
         repository,
         index,
         kept,
+        reads: part.reads.as_deref(),
         progress,
         healed: BTreeSet::new(),
     };
@@ -87,7 +89,12 @@ pub fn heal(
         }
         // What was read and is left as it is stays in the report; the rest is looked at anew.
         let options = VerifyOptions { data: false };
-        let again = verify_part(repository, index, &options, part, progress)?;
+        let mut again = verify_part(repository, index, &options, part, progress)?;
+        // What is known of an object that was read says more than that it was damaged then.
+        let is_known = |object: &str| report.damage.iter().any(|known| known.object == object);
+        again
+            .damage
+            .retain(|new| !(new.is_remembered && is_known(&new.object)));
         report.bytes_read += again.bytes_read;
         report.damage.retain(|damage| {
             let is_new = again.damage.iter().any(|new| new.object == damage.object);
@@ -115,6 +122,7 @@ struct Healing<'h> {
     repository: &'h Repository,
     index: &'h Index,
     kept: &'h dyn Fn(&str) -> Option<Bytes>,
+    reads: Option<&'h PackReads>,
     progress: &'h dyn Progress,
     healed: BTreeSet<String>,
 }
@@ -194,6 +202,12 @@ impl Healing<'_> {
             return Ok(false);
         }
         self.index.trust_again(&[*id])?;
+        if let Some(reads) = self.reads.filter(|_| kind == Kind::DataPack) {
+            let at = repository.seams.clock.now();
+            let was_sound = true;
+            let noted = reads.note(id, PackRead { at, was_sound });
+            noted.map_err(RepositoryError::from)?;
+        }
         Ok(true)
     }
 

@@ -6,9 +6,10 @@ use std::sync::Arc;
 
 use super::super::{OpsError, Result};
 use super::fetch::damage_apart;
+use super::findings::Findings;
 use super::turns::{Coverage, PackReads};
-use crate::format::Kind;
 use crate::format::pack::Class;
+use crate::format::{Kind, name};
 use crate::id::{ChunkId, ObjectId};
 use crate::index::{Index, PackRead, Trust};
 use crate::repository::{
@@ -159,6 +160,32 @@ impl Selection {
             let at = repository.seams.clock.now();
             reads.note(id, PackRead { at, was_sound })?;
         }
+        Ok(())
+    }
+
+    /// Finds again the data packs that were damaged when they were last read, of those that a run
+    /// which reads contents or not leaves unread: nothing has shown that they are whole by now.
+    ///
+    /// # Errors
+    /// `Index`.
+    pub fn recall_damage(
+        &self,
+        repository: &Repository,
+        reads_data: bool,
+        findings: &Findings,
+    ) -> Result<()> {
+        let Some(reads) = &self.part.reads else {
+            return Ok(());
+        };
+        reads.each_damaged(repository.seams.clock.now(), &mut |id| {
+            let is_needed = self
+                .needed
+                .as_ref()
+                .is_none_or(|needed| needed.contains(&id));
+            if is_needed && !(reads_data && self.has_pack(&id)) {
+                findings.remembered(&name::of(Kind::DataPack, &id));
+            }
+        })?;
         Ok(())
     }
 

@@ -65,6 +65,8 @@ pub struct Damage {
     /// Its name; only `packs/` or `listings/` where nothing says which pack is missing.
     pub object: String,
     pub problem: String,
+    /// An earlier verify found it, and this one did not look: whom it hurts is not known.
+    pub is_remembered: bool,
     /// Snapshots that cannot be restored whole because of it.
     pub snapshots: Vec<ObjectId>,
     /// Files that cannot be restored because of it: the first [`FILES_NAMED_MAX`] paths.

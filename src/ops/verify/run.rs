@@ -78,6 +78,7 @@ pub fn verify_part(
         &snapshots,
         index,
     )?;
+    selection.recall_damage(repository, options.data, &findings)?;
     meanwhile::take_back(repository, &findings)?;
     progress.finish();
     let report = VerifyReport {

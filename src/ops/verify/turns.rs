@@ -68,6 +68,24 @@ impl PackReads {
         self.trust.list_packs(packs)
     }
 
+    /// Visits the listed packs that were not right when they were last read.
+    ///
+    /// # Errors
+    /// `Sqlite`.
+    pub fn each_damaged(
+        &self,
+        now: Timestamp,
+        visit: &mut dyn FnMut(ObjectId),
+    ) -> Result<(), IndexError> {
+        let until = now.plus(CLOCK_SLACK);
+        let mut each = |pack, _| {
+            visit(pack);
+            true
+        };
+        self.trust
+            .each_listed(&self.place, until, Some(false), &mut each)
+    }
+
     /// Which of the listed packs are to be read for at most `budget` bytes, at least one: those that were read
     /// longest ago, and as far as half of it goes those that were found damaged.
     ///
@@ -79,15 +97,16 @@ impl PackReads {
             self.trust.each_listed(&self.place, until, sound, visit)
         };
         let (mut chosen, mut left) = (HashSet::new(), budget);
-        // One whose turn it is comes first of all: else a damaged one could be read for ever.
-        each(Some(true), &mut |pack, bytes| {
+        // The one that was read longest ago comes first of all, damaged or not: so each has its turn,
+        // however small the budget is.
+        each(None, &mut |pack, bytes| {
             left = left.saturating_sub(bytes);
             chosen.insert(pack);
             false
         })?;
         let mut reserve = budget / 2;
         each(Some(false), &mut |pack, bytes| {
-            if bytes <= reserve.min(left) {
+            if bytes <= reserve.min(left) && !chosen.contains(&pack) {
                 reserve -= bytes;
                 left -= bytes;
                 chosen.insert(pack);

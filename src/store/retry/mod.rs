@@ -39,6 +39,8 @@ pub struct RetryOptions {
     pub delay_max: Duration,
     /// Calls under way at once.
     pub calls_max: NonZeroUsize,
+    /// What the store is called where there are others, for what is told; else empty.
+    pub name: String,
     /// Is told when a call has to be tried again.
     pub progress: Option<Arc<dyn Progress>>,
 }
@@ -53,6 +55,7 @@ impl Default for RetryOptions {
             delay_first: Duration::from_millis(500),
             delay_max: Duration::from_secs(30),
             calls_max: NonZeroUsize::MIN.saturating_add(15),
+            name: String::new(),
             progress: None,
         }
     }
@@ -154,8 +157,12 @@ impl Retry {
         }
         let delay = self.delay(failures.count);
         if let Some(progress) = &self.options.progress {
+            let whose = match self.options.name.as_str() {
+                "" => String::new(),
+                name => format!("{name}: "),
+            };
             progress.notice(&format!(
-                "note: {error}; trying again in {:.1} s",
+                "note: {whose}{error}; trying again in {:.1} s",
                 delay.as_secs_f64()
             ));
         }

@@ -148,7 +148,7 @@ fn packs_say_themselves_of_which_run_they_are() {
             id: ChunkId::new([3; 32]),
             plain_bytes: content.len() as u32,
             codec: Codec::Plain,
-            content,
+            content: &mut content.to_vec(),
         };
         assert!(running.add(class, chunk).unwrap().is_none());
         let pack = running.finish(class).unwrap().pop().unwrap();

@@ -2,6 +2,7 @@
 
 mod bad_day;
 mod hostile;
+mod meanwhile;
 mod mute;
 mod nights;
 mod protocol;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::*;
 use crate::index::Trust;
-use crate::ops::{PackReads, VerifyPart, prove_verify, verify_part};
+use crate::ops::{PackReads, VerifyPart, heal, prove_verify, verify_part};
 use crate::repository::{Signature, load_proofs};
 use crate::store::recording::{Operation, Recording};
 use crate::store::{ErrorKind, ObjectInfo, StoreError, Window};
@@ -83,6 +83,51 @@ fn nights_of_a_small_budget_find_every_damage_in_turn() {
     let coverage = all.coverage.unwrap();
     assert_eq!(coverage.recent_bytes, coverage.total_bytes);
     assert_eq!(coverage.never_read, 0);
+}
+
+/// `verify --data` found a damaged pack, and ended with 4. The plain verify of the next night, which
+/// reads none, said that everything is whole, and `status` was content again.
+#[test]
+fn a_verify_that_reads_less_takes_back_no_damage() {
+    let fixture = fixture();
+    let packs = fixture.names("packs/");
+    let store = fixture.copy();
+    store.tamper(&packs[0], |bytes| bytes[2000] ^= 1);
+    let repository = fixture.at(store.clone());
+    let part = remembering("here");
+    let one_pack = VerifyPart {
+        budget_bytes: Some(1),
+        ..part.clone()
+    };
+    assert!(check_part(&repository, false, &part).is_sound());
+    let found = check_part(&repository, true, &part);
+    assert_eq!(damaged(&found), [packs[0].as_str()]);
+    assert!(!found.damage[0].is_remembered);
+    let plain = check_part(&repository, false, &part);
+    assert_eq!(damaged(&plain), [packs[0].as_str()]);
+    assert!(plain.damage[0].is_remembered, "{:?}", plain.damage);
+    let little = check_part(&repository, true, &one_pack);
+    assert_eq!(damaged(&little), [packs[0].as_str()]);
+    // It comes round to the damaged one too, however small the budget is.
+    let (_, bytes) = fixture.objects.iter().find(|it| it.0 == packs[0]).unwrap();
+    store.put(&packs[0], bytes.clone()).unwrap();
+    let mut nights = packs.iter();
+    assert!(nights.any(|_| check_part(&repository, true, &one_pack).is_sound()));
+    assert!(check_part(&repository, false, &part).is_sound());
+
+    // What was healed was read again.
+    store.tamper(&packs[0], |bytes| bytes[2000] ^= 1);
+    assert!(!check_part(&repository, true, &part).is_sound());
+    let report = check_part(&repository, false, &part);
+    let repository = super::heal::with_other(&store, fixture.copy());
+    let index = Index::in_memory().unwrap();
+    let mended = heal(&repository, &index, report, &part, &|_| None, &Silent).unwrap();
+    assert_eq!(mended.healed[0].object, packs[0]);
+    assert!(mended.verify.is_sound(), "{:?}", mended.verify.damage);
+    let after = check_part(&repository, false, &part);
+    assert!(after.is_sound());
+    let coverage = after.coverage.unwrap();
+    assert_eq!(coverage.recent_bytes, coverage.total_bytes);
 }
 
 /// A store that keeps the checksum of what was uploaded, whatever became of the bytes.
